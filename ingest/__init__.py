@@ -1,0 +1,1 @@
+"""Ingestion: what a file says, and how it gets into the catalog."""

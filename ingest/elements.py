@@ -1,0 +1,143 @@
+"""What a reader returns: a document's extracted text with its structure, pages and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["title", "heading", "paragraph", "list_item", "table", "caption", "code"]
+
+SEPARATOR = "\n\n"
+"""What stands between two elements in the extracted text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page, in points (1/72 inch) from the page's top left corner."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where the characters [start, end) of the extracted text stand on a page: a word, a line or a table cell."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One block of the document: the characters [start, end) of the extracted text.
+
+    `page` counts from 1; formats without pages use 1. `level` is the depth of a heading (1 is the highest), else 0.
+    The first row of a table's text is its header row when `header_rows` is 1 (a Markdown rule row follows it and
+    counts as part of the header).
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    page: int
+    level: int = 0
+    header_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its number from 1, its printed label where the file has one, its size in points (0 when unknown)."""
+
+    number: int
+    label: str | None = None
+    width: float = 0.0
+    height: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that a reader found in one file.
+
+    Invariants, checked by `verify`: elements are in order and don't overlap; between two of them there is only white
+    space; runs lie within the text. `problems` are sentences for a person: what is missing from the text and why.
+    """
+
+    text: str
+    elements: tuple[Element, ...]
+    pages: tuple[Page, ...]
+    runs: tuple[Run, ...] = ()
+    title: str | None = None
+    problems: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def verify(self) -> None:
+        """Raise ValueError when an invariant does not hold: a reader with a bug must not reach the catalog."""
+        at = 0
+        for element in self.elements:
+            if not at <= element.start <= element.end <= len(self.text):
+                raise ValueError(f"element {element.kind} at {element.start}-{element.end} is out of order")
+            if self.text[at : element.start].strip():
+                raise ValueError(f"text at {at}-{element.start} belongs to no element")
+            at = element.end
+        if self.text[at:].strip():
+            raise ValueError(f"text after {at} belongs to no element")
+        if any(not 0 <= run.start <= run.end <= len(self.text) for run in self.runs):
+            raise ValueError("a run lies outside the text")
+
+
+@dataclass(slots=True)
+class Writer:
+    """Builds a Reading: appends elements one after the other and keeps the offsets right."""
+
+    parts: list[str] = field(default_factory=list)
+    elements: list[Element] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    length: int = 0
+
+    def add(
+        self,
+        kind: Kind,
+        text: str,
+        page: int = 1,
+        level: int = 0,
+        header_rows: int = 0,
+        runs: Iterable[tuple[int, int, Box]] = (),
+    ) -> None:
+        """Append one element; `runs` are (start, end, box) relative to `text`. Blank text is left out."""
+        if not text.strip():
+            return
+        if self.parts:
+            self.parts.append(SEPARATOR)
+            self.length += len(SEPARATOR)
+        start = self.length
+        self.parts.append(text)
+        self.length += len(text)
+        self.elements.append(Element(kind, start, self.length, page, level, header_rows))
+        self.runs.extend(Run(start + a, start + b, box) for a, b, box in runs)
+
+    def reading(
+        self,
+        pages: Sequence[Page] = (Page(1),),
+        title: str | None = None,
+        problems: Sequence[str] = (),
+        metadata: dict[str, str] | None = None,
+    ) -> Reading:
+        """Return what was written, verified."""
+        reading = Reading(
+            "".join(self.parts), tuple(self.elements), tuple(pages), tuple(self.runs), title, tuple(problems), metadata or {}
+        )
+        reading.verify()
+        return reading
+
+
+def table_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a Markdown table, the first row as its header; pipes and line ends in cells are made harmless."""
+    cleaned = [[" ".join(cell.replace("|", "/").split()) for cell in row] for row in rows]
+    width = max(len(row) for row in cleaned)
+    lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in cleaned]
+    return "\n".join([lines[0], "|" + " --- |" * width, *lines[1:]])

@@ -1,0 +1,1 @@
+"""The reading room itself: catalog, retrieval, models, answers, API and command line."""

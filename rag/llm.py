@@ -1,0 +1,65 @@
+"""The port to language models: messages in, a stream of text out, tokens counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Which model answers: `backend` is ollama, embedded or extractive; `digest` is sha256:… of its weights or empty;
+    `window` is the number of tokens that prompt and answer share."""
+
+    backend: str
+    name: str
+    digest: str
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How a generation ended: the whole text, and token counts (`sent` as counted by us before sending, `evaluated` as the
+    server reported it, prompt cache included)."""
+
+    text: str
+    sent: int
+    evaluated: int
+    generated: int
+    finish: str
+
+
+class LanguageModel(Protocol):
+    """A chat model on this machine. Raises `rag.errors.ModelError` (or a subclass) with a remedy when it can't answer."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return the number of prompt tokens, chat template included, by the model's own tokenizer."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Iterator[str | Completion]:
+        """Yield pieces of text as they come, then one Completion, last. Temperature 0. `schema` constrains the output to
+        JSON of that schema. Closing the iterator stops the generation."""
+        ...
+
+    def close(self) -> None:
+        """Release the model's process or connection."""
+        ...

@@ -1,0 +1,1 @@
+"""The Streamlit pages, one more client of the API."""
