@@ -1,0 +1,123 @@
+"""The isolated parser process: reads one file after the other under its own limits, asked through a pipe.
+
+One JSON object a line on standard input:
+{"task": "read" | "render", "path", "password", "page", "dpi", "seconds", "memory_bytes", "output_bytes"}.
+One message an answer on standard output: one byte that says what it is, eight bytes of length, the content.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ingest.errors import UnreadableFile
+
+HEADER = struct.Struct(">cQ")
+READING, IMAGE, REFUSED, NO_MEMORY, FAILED = b"R", b"I", b"U", b"M", b"F"
+_PR_SET_PDEATHSIG = 1
+_CPU_GRACE = 5
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Serve requests until standard input closes; `argv` may hold the parent's process id. Returns the exit status."""
+    _die_with_parent(int(argv[0]) if argv else None)
+    _stay_small()
+    # Vendors print to standard output. The real one is kept for the protocol; theirs goes to standard error.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would reserve memory for every core
+    for line in sys.stdin.buffer:
+        kind, content = _answer(json.loads(line))
+        _send(answers, kind, content)
+        if kind == NO_MEMORY:
+            return 1  # what is left of the heap is not trusted with another file
+    return 0
+
+
+def _die_with_parent(parent: int | None) -> None:
+    """Ask Linux to kill this process when the parent's thread ends; elsewhere the closed pipe ends it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if parent is not None and os.getppid() != parent:
+        raise SystemExit(1)  # the parent died before the request to the kernel was made
+
+
+def _stay_small() -> None:
+    """Give up what a parser doesn't need: priority, core dumps, many open files, long outputs on disk."""
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_NOFILE, 256)
+    _lower(resource.RLIMIT_FSIZE, 512 * 1024 * 1024)
+
+
+def _lower(which: int, value: int) -> None:
+    """Lower a soft limit, never above the hard one."""
+    hard = resource.getrlimit(which)[1]
+    resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _limit(request: dict[str, Any]) -> None:
+    """Limit address space and processor time for one request."""
+    _lower(resource.RLIMIT_AS, int(request["memory_bytes"]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    # All threads count, so on several cores processor time may run faster than the parent's clock.
+    cores = os.cpu_count() or 1
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + float(request["seconds"]) * cores) + _CPU_GRACE)
+
+
+def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Do what one request asks; every failure becomes an answer."""
+    try:
+        _limit(request)
+        return _work(request)
+    except UnreadableFile as error:
+        return REFUSED, json.dumps({"reason": error.reason, "remedy": error.remedy}).encode("ascii")
+    except MemoryError:
+        return NO_MEMORY, b""
+    except RecursionError:
+        deep = {"reason": "The file is nested too deeply to be read.", "remedy": "Export it in another format."}
+        return REFUSED, json.dumps(deep).encode("ascii")
+    except Exception as error:  # noqa: BLE001  the last resort for one file: its parent reports it, the batch goes on
+        return FAILED, type(error).__name__.encode()
+
+
+def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Read a file or render a page."""
+    from ingest.formats import detect, read_as
+    from ingest.wire import pack
+
+    path = Path(request["path"])
+    password = request.get("password")
+    form = request.get("format") or detect(path)
+    if request["task"] == "render":
+        if form != "pdf":
+            raise UnreadableFile("Only PDF pages can be shown as images.", "Show the passage's text instead.")
+        from ingest.pdf import render_page
+
+        return IMAGE, render_page(path, int(request["page"]), float(request["dpi"]), password)
+    content = pack(read_as(path, form, password))
+    if len(content) > int(request["output_bytes"]):
+        raise UnreadableFile(
+            f"The file's text is too large ({len(content) // 1_000_000:,} MB with its places).",
+            "Split the file into smaller ones, or raise the reader's output limit.",
+        )
+    return READING, content
+
+
+def _send(answers: BinaryIO, kind: bytes, content: bytes) -> None:
+    """Write one answer."""
+    answers.write(HEADER.pack(kind, len(content)))
+    answers.write(content)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

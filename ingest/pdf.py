@@ -1,0 +1,140 @@
+"""Reads PDFs through liteparse (the only file that imports it): blocks with their places, tables, page images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.elements import Page, Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
+from ingest.pdf_page import write_pages
+
+if TYPE_CHECKING:
+    from liteparse import LiteParse
+    from liteparse.types import ParsedPage
+
+_DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest that."
+_BATCH_ABOVE = 300
+_BATCH = 150
+
+
+def read_pdf(path: Path, password: str | None = None) -> Reading:
+    """Read a PDF: headings, paragraphs, lists and tables in reading order, with a box for every word.
+
+    Pages without text are named in `problems`; UnreadableFile when no page has any, when a password is missing, or
+    when the file is too damaged.
+    """
+    problems: list[str] = []
+    try:
+        info = inspect(path, password)
+    except PdfInfoMissing:
+        info = PdfInfo(pages=0, encrypted=False)
+        problems.append("The PDF's title, author and page labels could not be read.")
+    pages, failed = _parse(path, password, info.pages)
+    if not pages:
+        raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
+    writer = Writer()
+    blank = write_pages(writer, pages)
+    if not writer.elements:
+        raise UnreadableFile(
+            "The PDF has no text layer: its pages are images.",
+            "Make it searchable with an OCR program and ingest it again.",
+        )
+    if blank:
+        problems.append(_sentence(blank, "no text layer (scanned?)"))
+    if failed:
+        problems.append(_sentence(failed, "damaged content"))
+    return _finish(writer, pages, info, problems)
+
+
+def _finish(writer: Writer, pages: list[ParsedPage], info: PdfInfo, problems: list[str]) -> Reading:
+    """Return the reading with page sizes, labels and metadata."""
+    labelled = [
+        Page(page.page_num, _label(page, info.labels), round(page.width, 2), round(page.height, 2)) for page in pages
+    ]
+    metadata = {"author": info.author, "created": info.created}
+    return writer.reading(labelled, info.title, problems, {k: v for k, v in metadata.items() if v})
+
+
+def _label(page: ParsedPage, labels: Sequence[str]) -> str | None:
+    """Return the printed number of a page, where the file has page labels."""
+    given = labels[page.page_num - 1] if page.page_num <= len(labels) else page.page_label
+    return given or None
+
+
+def _liteparse(password: str | None, **options: Any) -> LiteParse:
+    """Return liteparse with everything off that isn't needed.
+
+    Its OCR must stay off: it downloads Tesseract's data at first use. One worker: the child has one task at a time.
+    """
+    from liteparse import LiteParse
+
+    return LiteParse(ocr_enabled=False, image_mode="off", quiet=True, num_workers=1, password=password, **options)
+
+
+def _parse(path: Path, password: str | None, pages: int) -> tuple[list[ParsedPage], list[int]]:
+    """Return liteparse's pages, and the numbers of the pages that it failed on.
+
+    Running headers are recognised over all pages that are parsed together, so a document is parsed as a whole up to
+    300 pages; longer ones go in batches, which bounds the memory.
+    """
+    from liteparse.types import ParseError
+
+    parser = _liteparse(
+        password,
+        output_format="markdown",
+        extract_blocks=True,
+        emit_word_boxes=True,
+        extract_links=False,
+        continue_on_page_error=True,
+    )
+    try:
+        if pages > _BATCH_ABOVE:
+            results = [batch.result for batch in parser.parse_batches(path, _BATCH)]
+        else:
+            results = [parser.parse(path)]
+    except ParseError as error:
+        raise _refusal(str(error), password) from error
+    except FileNotFoundError as error:
+        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
+    failed = sorted({e.page_num for result in results for e in result.page_errors if e.page_num})
+    return [page for result in results for page in result.pages], failed
+
+
+def _refusal(message: str, password: str | None) -> UnreadableFile:
+    """Return liteparse's error in our words; its own text may hold the file's path."""
+    if "password" in message.lower() or "encrypt" in message.lower():
+        wrong = "and the password given is wrong" if password else "and needs a password"
+        return UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")
+    return UnreadableFile("The PDF is damaged: it can't be opened.", _DAMAGED)
+
+
+def _sentence(numbers: Sequence[int], what: str) -> str:
+    """Return "Pages 3, 5-7 have no text layer; they were not read."."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
+    if len(numbers) == 1:
+        return f"Page {shown} has {what}; it was not read."
+    return f"Pages {shown} have {what}; they were not read."
+
+
+def render_page(path: Path, number: int, dpi: float, password: str | None = None) -> bytes:
+    """Return one page as PNG, `dpi` pixels an inch; only that page is rendered. UnreadableFile when there is none."""
+    from liteparse.types import ParseError
+
+    try:
+        shots = _liteparse(password, dpi=float(dpi)).screenshot(path, page_numbers=[number])
+    except ParseError as error:
+        raise _refusal(str(error), password) from error
+    except FileNotFoundError as error:
+        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
+    if not shots:
+        raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.")
+    return bytes(shots[0].image_bytes)

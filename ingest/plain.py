@@ -1,0 +1,192 @@
+"""Reads plain text, Markdown and CSV files into elements."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from ingest.elements import Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened, utf16_without_mark
+from ingest.tables import Cell, add_table, clean
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
+_BOMS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
+_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
+_RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
+_SNIFF = 65536
+
+
+def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
+    """Return the text of bytes and, when its encoding had to be guessed, that encoding's name.
+
+    Order: byte order mark, the declared encoding if it fits, UTF-8, UTF-16 without a mark, then charset-normalizer.
+    """
+    for mark, name in _BOMS + _BOMS_16:
+        if data.startswith(mark):
+            return _lines(data.decode(name, errors="replace")), None
+    for name in filter(None, (declared, "utf-8")):
+        try:
+            text = data.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if "\x00" not in text:
+            return _lines(text), None
+    wide = utf16_without_mark(data)
+    if wide:
+        return _lines(data.decode(wide, errors="replace")), None
+    return _guess(data)
+
+
+def _guess(data: bytes) -> tuple[str, str]:
+    """Return text in a legacy encoding, and which one it was taken for."""
+    from charset_normalizer import from_bytes  # only needed for the few files that aren't UTF-8
+
+    if b"\x00" in data:
+        raise UnreadableFile("The file holds binary data, not text.", "Give it the suffix of its real format.")
+    if _is_western(data):
+        return _lines(data.decode("cp1252")), "cp1252"
+    best = from_bytes(data[:200_000]).best()
+    if best is None:
+        raise UnreadableFile("The file's text encoding is not recognised.", "Save it as UTF-8 and ingest it again.")
+    return _lines(data.decode(best.encoding, errors="replace")), best.encoding
+
+
+def _is_western(data: bytes) -> bool:
+    """Say whether few accented letters stand among ASCII ones: too little for statistics, and typical of cp1252."""
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    high = [c for c in text if ord(c) > 127]
+    common = sum(c in "äöüÄÖÜßéèêëàâáçñóòôíìîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·" for c in high)
+    return common >= 0.9 * len(high) and len(high) <= 0.3 * len(text)
+
+
+def _lines(text: str) -> str:
+    """Return text with "\\n" line ends and without NUL characters."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").removeprefix("\ufeff")
+
+
+def _load(path: Path) -> tuple[str, list[str]]:
+    """Return a file's text and the problem sentences that its encoding gives rise to."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unopened(error) from error
+    text, guessed = decode(data)
+    if not text.strip():
+        raise UnreadableFile("The file has no text: it holds only white space.", "Check where it came from.")
+    problems = [f"The text encoding was not stated and was taken to be {guessed}."] if guessed else []
+    return text, problems
+
+
+def add_paragraphs(writer: Writer, text: str, page: int = 1) -> None:
+    """Append the paragraphs of plain text, which blank lines or form feeds divide."""
+    for part in re.split(r"\n[ \t]*\n|\f", text):
+        writer.add("paragraph", part.strip("\n").rstrip(), page=page)
+
+
+def read_text(path: Path) -> Reading:
+    """Read a plain text file: its paragraphs, verbatim."""
+    text, problems = _load(path)
+    writer = Writer()
+    add_paragraphs(writer, text)
+    return writer.reading(problems=problems)
+
+
+def read_csv(path: Path) -> Reading:
+    """Read a CSV or TSV file as one table; its first full row is the header row, lone cells above it are captions."""
+    text, problems = _load(path)
+    csv.field_size_limit(10_000_000)
+    try:
+        dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(text[:_SNIFF], delimiters=",;\t|")
+    except csv.Error:
+        dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
+    try:
+        rows = [[clean(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""), dialect)]
+    except csv.Error as error:
+        raise UnreadableFile(f"The CSV file is malformed: {error}.", "Save it again from a spreadsheet.") from error
+    rows = [row for row in rows if any(row)]
+    writer = Writer()
+    while len(rows) > 1 and sum(map(bool, rows[0])) == 1 and max(len(row) for row in rows) > 1:
+        writer.add("caption", next(filter(None, rows.pop(0))))
+    add_table(writer, [[Cell(cell) for cell in row] for row in rows], header=len(rows) > 1)
+    return writer.reading(problems=problems)
+
+
+def read_markdown(path: Path) -> Reading:
+    """Read a Markdown file: headings without their marks, everything else verbatim."""
+    text, problems = _load(path)
+    writer = Writer()
+    add_markdown(writer, text)
+    top = next((e for e in writer.elements if e.kind == "heading" and e.level == 1), None)
+    whole = "".join(writer.parts)
+    return writer.reading(title=whole[top.start : top.end] if top else None, problems=problems)
+
+
+def add_markdown(writer: Writer, text: str) -> None:
+    """Append the blocks of Markdown text as elements."""
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
+        at = _block(writer, lines, at)
+
+
+def _block(writer: Writer, lines: list[str], at: int) -> int:
+    """Append the block that begins at a line that isn't blank; return the line after it."""
+    line = lines[at]
+    heading = _HEADING.fullmatch(line)
+    if heading:
+        writer.add("heading", heading[2] or "", level=len(heading[1]))
+        return at + 1
+    if _FENCE.match(line):
+        end = _fence_end(lines, at)
+        writer.add("code", "\n".join(lines[at:end]))
+        return end
+    if "|" in line and at + 1 < len(lines) and "-" in lines[at + 1] and _TABLE_RULE.fullmatch(lines[at + 1]):
+        end = _while(lines, at + 2, lambda s: "|" in s)
+        writer.add("table", "\n".join(lines[at:end]), header_rows=1)
+        return end
+    if _ITEM.match(line) and not _RULE.fullmatch(line):
+        end = _while(lines, at + 1, lambda s: not _starts_block(s))
+        writer.add("list_item", "\n".join(lines[at:end]).rstrip())
+        return end
+    if at + 1 < len(lines) and _UNDERLINE.fullmatch(lines[at + 1]) and not _RULE.fullmatch(line):
+        writer.add("heading", line.strip(), level=1 if "=" in lines[at + 1] else 2)
+        return at + 2
+    end = _while(lines, at + 1, lambda s: not _starts_block(s))
+    writer.add("paragraph", "\n".join(lines[at:end]).rstrip())
+    return end
+
+
+def _starts_block(line: str) -> bool:
+    """Say whether a line interrupts the paragraph or list item before it."""
+    return bool(_HEADING.fullmatch(line) or _FENCE.match(line) or _ITEM.match(line))
+
+
+def _while(lines: list[str], at: int, belongs: object) -> int:
+    """Return the first line from `at` on that is blank or doesn't belong to the block."""
+    assert callable(belongs)
+    while at < len(lines) and lines[at].strip() and belongs(lines[at]):
+        at += 1
+    return at
+
+
+def _fence_end(lines: list[str], at: int) -> int:
+    """Return the line after the fence that closes the one at `at`; the end of the file when none does."""
+    opened = _FENCE.match(lines[at])
+    mark = opened[1] if opened else "```"
+    for number in range(at + 1, len(lines)):
+        if lines[number].strip().startswith(mark) and not lines[number].strip().strip(mark[0]):
+            return number + 1
+    return len(lines)

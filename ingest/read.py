@@ -1,0 +1,235 @@
+"""Reads files in a child process with limits on time, memory and output, so that a bad file costs only itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ingest import child
+from ingest.elements import Reading
+from ingest.errors import UnreadableFile
+from ingest.formats import check_name
+from ingest.wire import unpack
+
+_READER = 1
+"""Raise when the same file gives another text, so that documents are read again."""
+
+PARSER: str = " ".join(
+    [f"reader-{_READER}", *(f"{name}-{version(name)}" for name in ("liteparse", "unstructured", "pypdf"))]
+)
+"""Which parsers read a document; a part of its version's identity."""
+
+_SMALLER = "Split the file into smaller ones, or raise the reader's limit in the settings."
+_CHUNK = 1 << 20
+_TAIL = 4096
+_NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost: seconds of waiting, bytes of the child's address space, bytes of its answer."""
+
+    seconds: float = 120.0
+    memory_bytes: int = 2_000_000_000
+    output_bytes: int = 200_000_000
+
+
+class Reader:
+    """Reads files through one child process, started at the first file and again after a file that killed it.
+
+    `command` starts the child: an entry that calls `ingest.child.main` with the last argument, this process's id.
+    One caller at a time; others wait.
+    """
+
+    def __init__(self, command: Sequence[str], limits: Limits = Limits()) -> None:
+        self._command = list(command)
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._tail = b""
+        # Linux kills the child when the thread that started it ends, so one thread starts them all and stays.
+        self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+
+    def read(self, path: Path, password: str | None = None) -> Reading:
+        """Return what a file says. UnreadableFile: why it can't be read, and what to do."""
+        check_name(path)
+        kind, content = self._ask({"task": "read", "path": str(path.absolute()), "password": password})
+        if kind != child.READING:
+            raise self._broken()
+        try:
+            return unpack(content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._broken() from error
+
+    def render(self, path: Path, page: int, dpi: float, password: str | None = None) -> bytes:
+        """Return a page (from 1) of a PDF as PNG. UnreadableFile when the file has no such page."""
+        check_name(path)
+        request = {"task": "render", "path": str(path.absolute()), "page": page, "dpi": dpi, "password": password}
+        kind, content = self._ask(request)
+        if kind != child.IMAGE:
+            raise self._broken()
+        return content
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            self._stop()
+            self._starter.shutdown()
+
+    def _ask(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
+        """Send one request; return the answer's kind and content, or raise what it reports."""
+        limits = self._limits
+        request |= {
+            "seconds": limits.seconds,
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+        }
+        with self._lock:
+            kind, content = self._exchange(json.dumps(request).encode("ascii") + b"\n")
+        if kind == child.REFUSED:
+            refusal = json.loads(content)
+            raise UnreadableFile(refusal["reason"], refusal["remedy"])
+        if kind == child.NO_MEMORY:
+            raise self._out_of_memory()
+        if kind == child.FAILED:
+            raise UnreadableFile(
+                f"The reader failed on this file ({content.decode('ascii', 'replace')[:80]}).",
+                "Save it again in the program it comes from, or export it in another format.",
+            )
+        return kind, content
+
+    def _exchange(self, line: bytes) -> tuple[bytes, bytes]:
+        """Send a line to the child and return its answer; a child that fails is ended and its failure raised."""
+        running = self._running()
+        assert running.stdin is not None
+        try:
+            os.write(running.stdin.fileno(), line)
+        except BrokenPipeError:
+            # It ended between two files (its parent's thread, an operator): that is not this file's fault.
+            self._stop()
+            running = self._running()
+            assert running.stdin is not None
+            try:
+                os.write(running.stdin.fileno(), line)
+            except BrokenPipeError:
+                self._died(running)
+        kind, content = self._receive(running)
+        if kind == child.NO_MEMORY:
+            self._stop()
+        return kind, content
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        """Return the child, started when there is none."""
+        if self._child is not None and self._child.poll() is not None:
+            self._stop()
+        if self._child is None:
+            self._tail = b""
+            self._child = self._starter.submit(self._start).result()
+        return self._child
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start a child in a session of its own, so that Ctrl-C reaches only the parent, which then ends it."""
+        return subprocess.Popen(
+            [*self._command, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+
+    def _receive(self, running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """Return one answer, read while standard error is drained."""
+        deadline = time.monotonic() + self._limits.seconds
+        got = bytearray()
+        wanted = child.HEADER.size
+        assert running.stdout is not None and running.stderr is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(running.stdout, selectors.EVENT_READ)
+            selector.register(running.stderr, selectors.EVENT_READ)
+            while len(got) < wanted:
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready and time.monotonic() >= deadline:
+                    self._stop()
+                    raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s.", _SMALLER)
+                for key, _ in ready:
+                    if key.fileobj is running.stderr:
+                        self._drain(selector, running.stderr.fileno(), key.fileobj)
+                        continue
+                    piece = os.read(running.stdout.fileno(), _CHUNK)
+                    if not piece:
+                        self._died(running)
+                    got += piece
+                if wanted == child.HEADER.size and len(got) >= wanted:
+                    wanted += self._length(got)
+        return bytes(got[:1]), bytes(got[child.HEADER.size :])
+
+    def _drain(self, selector: selectors.BaseSelector, descriptor: int, registered: Any) -> None:
+        """Keep the end of what the child prints: only searched for signs of exhausted memory, never shown or logged."""
+        printed = os.read(descriptor, 65536)
+        if not printed:
+            selector.unregister(registered)
+        self._tail = (self._tail + printed)[-_TAIL:]
+
+    def _length(self, got: bytearray) -> int:
+        """Return the length of the answer's content; end the child when it is more than allowed."""
+        kind, length = child.HEADER.unpack(bytes(got[: child.HEADER.size]))
+        if kind not in (child.READING, child.IMAGE, child.REFUSED, child.NO_MEMORY, child.FAILED):
+            self._stop()
+            raise self._broken()
+        if length > self._limits.output_bytes:
+            self._stop()
+            raise UnreadableFile(f"The file's text is too large ({length // 1_000_000:,} MB).", _SMALLER)
+        return int(length)
+
+    def _died(self, running: subprocess.Popen[bytes]) -> NoReturn:
+        """Raise the reason why the child ended in the middle of a file."""
+        status = running.wait()
+        assert running.stderr is not None
+        os.set_blocking(running.stderr.fileno(), False)
+        self._tail = (self._tail + (running.stderr.read(65536) or b""))[-_TAIL:]
+        tail = self._tail
+        self._stop()
+        if status in (-signal.SIGKILL,) or any(sign in tail for sign in _NO_MEMORY):
+            raise self._out_of_memory()
+        if status == -signal.SIGXCPU:
+            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _SMALLER)
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        raise UnreadableFile(
+            f"The reader crashed on this file ({how}).",
+            "The file may be damaged: save it again, or export it in another format.",
+        )
+
+    def _out_of_memory(self) -> UnreadableFile:
+        """Return the error for a file that needs more memory than it may have."""
+        return UnreadableFile(
+            f"The reader ran out of memory on this file (limit {self._limits.memory_bytes / 1e9:g} GB).", _SMALLER
+        )
+
+    def _broken(self) -> UnreadableFile:
+        """Return the error for an answer that is none."""
+        return UnreadableFile("The reader gave no usable answer for this file.", "Report this file as a bug.")
+
+    def _stop(self) -> None:
+        """End the child and everything in its session, at once."""
+        running, self._child = self._child, None
+        if running is None:
+            return
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        for stream in (running.stdin, running.stdout, running.stderr):
+            if stream is not None:
+                stream.close()

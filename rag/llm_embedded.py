@@ -1,0 +1,292 @@
+"""Answers with a model file on this machine: llama.cpp's server (xllamacpp) in a process of its own, over loopback."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.chat_input import as_chat
+from rag.errors import ModelError, PromptTooLong
+from rag.llm import Completion, Message, ModelCard
+from rag.model_process import ModelProcess
+from rag.turns import Turns
+
+if TYPE_CHECKING:
+    import httpx
+
+COMMAND = (sys.executable, "-m", "rag.llm_embedded")
+# Cancelling waits for the batch being read: 128 tokens take 3 s with a 1.5B model on two cores, 512 would take 12 s.
+BATCH_TOKENS = 128
+
+
+class EmbeddedModel:
+    """A GGUF file behind the port `rag.llm.LanguageModel`.
+
+    `window` is in tokens, shared by prompt and answer. The process starts with the first question, ends after
+    `idle_seconds` without one, and is started again when it crashed. `command` runs `main` of this module; the entry
+    point hands in its own, which seals the network first. `waiting` questions may queue behind the running one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        digest: str,
+        command: Sequence[str] = COMMAND,
+        *,
+        window: int = 4096,
+        threads: int | None = None,
+        idle_seconds: float = 300.0,
+        start_seconds: float = 120.0,
+        answer_seconds: float = 300.0,
+        waiting: int = 8,
+        cache_mib: int = 256,
+    ) -> None:
+        self._path, self._command = path, command
+        self._card = ModelCard("embedded", name, digest, window)
+        self._order = {
+            "path": str(path),
+            "window": window,
+            "threads": threads or physical_cores(),
+            "cache_mib": cache_mib,
+        }
+        self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
+        self._turns = Turns(name, waiting, answer_seconds)
+        self._starting = threading.Lock()
+        self._process: ModelProcess | None = None
+        self._client: httpx.Client | None = None
+        self._closed = False
+
+    @property
+    def card(self) -> ModelCard:
+        """Return which model this is."""
+        return self._card
+
+    @property
+    def pid(self) -> int | None:
+        """Return the id of the model's process, or None while it does not run."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
+        with self._running() as client:
+            return self._count(client, as_chat(messages))
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
+    ) -> Iterator[str | Completion]:
+        """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`.
+
+        Raises PromptTooLong when prompt and `max_tokens` together exceed the window, else ModelError.
+        """
+        chat = as_chat(messages)
+        request: dict[str, Any] = {
+            "messages": chat,
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "seed": seed,
+            "cache_prompt": True,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if schema is not None:
+            request["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": dict(schema)},
+            }
+        with self._turns.take(), self._running() as client:
+            sent = self._count(client, chat)
+            if sent + max_tokens > self._card.window:
+                raise PromptTooLong(
+                    f"The prompt has {sent} tokens and the answer may have {max_tokens}; "
+                    f"the window of {self._card.name} has {self._card.window}.",
+                    "Send fewer or shorter passages.",
+                )
+            yield from self._generate(client, request, sent)
+
+    def close(self) -> None:
+        """End the model's process; questions after this raise ModelError."""
+        with self._starting:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> str:
+        process = self._process
+        # the client is only dropped: it keeps no connection, and another thread may be about to find out itself
+        self._process = self._client = None
+        return process.end() if process is not None else "was ended"
+
+    @contextmanager
+    def _running(self) -> Iterator[httpx.Client]:
+        """Have the process running for the length of the block; translate its failures."""
+        import httpx  # 0.1 s, not needed to list or configure models
+
+        process, client = self._ensure()
+        try:
+            yield client
+        except (httpx.TransportError, httpx.StreamError, json.JSONDecodeError, KeyError) as error:
+            with self._starting:
+                how = self._end() if process is self._process else process.end()
+            did = "gave no answer in time" if isinstance(error, httpx.TimeoutException) else "stopped in the middle"
+            raise ModelError(
+                f"The language model {self._card.name} {did}: its process {how}.",
+                "Ask again; it starts anew. If it happens again, choose a smaller model.",
+            ) from error
+        finally:
+            process.leave()
+
+    def _ensure(self) -> tuple[ModelProcess, httpx.Client]:
+        import httpx  # see _running
+
+        with self._starting:
+            if self._closed:
+                raise ModelError(f"The language model {self._card.name} was closed.", "Start Reading Room again.")
+            if self._process is not None and self._client is not None and self._process.enter():
+                return self._process, self._client
+            self._end()
+            if not self._path.is_file():
+                raise ModelError(f"The model file {self._path} does not exist.", "Run `readingroom models list`.")
+            key = secrets.token_urlsafe(32)
+            process = ModelProcess(
+                self._command,
+                {**self._order, "api_key": key},
+                idle_seconds=self._idle_seconds,
+                start_seconds=self._start_seconds,
+            )
+            port = process.start()
+            if not process.enter():
+                raise ModelError(f"The process of the language model {self._card.name} ended at once.", "Ask again.")
+            self._process = process
+            self._client = httpx.Client(
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"Authorization": f"Bearer {key}"},
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(self._answer_seconds, connect=10.0),
+                # the server closes a connection after a streamed answer, sometimes just as the next request goes out
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
+            return process, self._client
+
+    def _count(self, client: httpx.Client, chat: list[dict[str, str]]) -> int:
+        prompt = self._post(client, "/apply-template", {"messages": chat})["prompt"]
+        asked = {"content": prompt, "add_special": True, "parse_special": True}
+        return len(self._post(client, "/tokenize", asked)["tokens"])
+
+    def _post(self, client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        response = client.post(path, json=body)
+        if response.status_code != 200:
+            raise self._refusal(response)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def _generate(self, client: httpx.Client, request: Mapping[str, Any], sent: int) -> Iterator[str | Completion]:
+        pieces: list[str] = []
+        finish = ""
+        last: dict[str, Any] = {}
+        with client.stream("POST", "/v1/chat/completions", json=request) as response:
+            if response.status_code != 200:
+                response.read()
+                raise self._refusal(response)
+            for line in response.iter_lines():
+                field, _, data = line.partition(": ")
+                if field not in ("data", "error") or data == "[DONE]":
+                    continue
+                event = json.loads(data)
+                if "error" in event or field == "error":
+                    raise ModelError(f"{self._card.name} failed: {_reason(event)}.", "Ask again.")
+                last = event if "usage" in event else last
+                for choice in event["choices"]:
+                    finish = choice["finish_reason"] or finish
+                    if piece := choice["delta"].get("content"):
+                        pieces.append(piece)
+                        yield piece
+        evaluated = last["timings"]["cache_n"] + last["timings"]["prompt_n"]  # found in the prompt cache, and read now
+        yield Completion("".join(pieces), sent, evaluated, last["usage"]["completion_tokens"], finish)
+
+    def _refusal(self, response: httpx.Response) -> ModelError:
+        error = response.json().get("error", {})
+        if error.get("type") == "exceed_context_size_error":
+            return PromptTooLong(
+                f"The prompt has {error['n_prompt_tokens']} tokens; {self._card.name} reads {error['n_ctx']}.",
+                "Send fewer or shorter passages.",
+            )
+        return ModelError(
+            f"{self._card.name} refused the request with status {response.status_code}: {_reason(error)}.",
+            "Run `readingroom doctor`.",
+        )
+
+
+def _reason(error: Any) -> str:
+    inner = error.get("error", error) if isinstance(error, dict) else error
+    return str(inner.get("message", inner) if isinstance(inner, dict) else inner).rstrip(".")
+
+
+def physical_cores() -> int:
+    """Return the number of physical cores this process may use; more threads than that slow llama.cpp down."""
+    siblings = set()
+    for cpu in os.sched_getaffinity(0):
+        listed = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        siblings.add(listed.read_text() if listed.is_file() else str(cpu))
+    return len(siblings)
+
+
+def main() -> int:
+    """Be the model's process: read the order from standard input, serve until it closes; return the exit code."""
+    _die_with_parent()
+    order = json.loads(sys.stdin.readline())
+    answer = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs
+    try:
+        server = _load(order)
+    except RuntimeError as error:
+        problem = f"The model file {order['path']} can't be loaded: {str(error).rstrip('.')}."
+        remedy = "Run `readingroom models verify`; a damaged or unsupported file must be replaced."
+        answer.write(json.dumps({"error": problem, "remedy": remedy}) + "\n")
+        return 1
+    answer.write(json.dumps({"port": int(server.listening_address.rpartition(":")[2])}) + "\n")
+    sys.stdin.read()  # until the parent closes it or ends
+    answer.flush()
+    os._exit(0)  # not waiting for a generation that nobody reads any more
+
+
+def _load(order: Mapping[str, Any]) -> Any:
+    # read by libgomp when it is loaded: without it, waiting threads burn the cores that the worker beside us needs
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    import xllamacpp  # 100 MB of native code; only this process ever loads it
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = order["path"]
+    parameters.n_ctx = order["window"]
+    parameters.fit_params = False  # else llama.cpp may choose another window by the free memory
+    parameters.n_parallel = 1
+    parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = order["threads"]
+    parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB
+    parameters.hostnames, parameters.port = ["127.0.0.1"], 0
+    parameters.api_keys = [order["api_key"]]
+    parameters.ui, parameters.offline = False, True
+    parameters.cors_origins = "http://127.0.0.1"
+    parameters.verbosity = 0
+    return xllamacpp.Server(parameters)
+
+
+def _die_with_parent() -> None:
+    set_parent_death_signal, parent = 1, os.getppid()
+    ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before the signal was asked for
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

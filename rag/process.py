@@ -1,0 +1,92 @@
+"""The entry of every process that we start: seals it first, then hands over to its role."""
+
+from __future__ import annotations
+
+from rag import privacy
+
+privacy.seal()
+
+import os  # noqa: E402 - nothing may be imported before the seal
+import signal  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+
+
+def die_with_parent(seconds: float = 1.0) -> None:
+    """End this process when the one that started it is gone, killed or not."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="die-with-parent").start()
+
+
+def main(role: str, arguments: list[str]) -> int:
+    """Run one role: reader, model, worker, api or ui."""
+    if role == "reader":  # this and the model see to it themselves that they end with their parent
+        from ingest import child
+
+        privacy.forbid_sockets()
+        return child.main(arguments)
+    if role == "model":
+        from rag import llm_embedded
+
+        return llm_embedded.main()
+    die_with_parent()
+    from rag.settings import load_settings
+
+    settings = load_settings()
+    privacy.seal(settings.network.allowed_hosts)
+    if role == "worker":
+        return _worker(settings, until_idle="--until-idle" in arguments)
+    if role == "api":
+        from rag.api import serve
+
+        return serve(settings)
+    if role == "ui":
+        return _ui(settings.server.ui_port, settings.server.port)
+    raise SystemExit(f"there is no role {role}")
+
+
+def _worker(settings: object, until_idle: bool) -> int:
+    from rag import log
+    from rag.build import build_worker
+    from rag.errors import HomeUnusable
+    from rag.settings import Settings
+
+    assert isinstance(settings, Settings)
+    log.configure("worker", verbose=not until_idle)
+    os.nice(10)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    try:
+        build_worker(settings, stop).run(until_idle)
+    except HomeUnusable as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return os.EX_IOERR
+    return 0
+
+
+def _ui(port: int, api_port: int) -> int:
+    from pathlib import Path
+
+    from streamlit.web import bootstrap
+
+    os.environ["READINGROOM_API"] = f"http://127.0.0.1:{api_port}"
+    options = {
+        "server_address": "127.0.0.1", "server_port": port, "server_headless": True, "server_fileWatcherType": "none",
+        "browser_gatherUsageStats": False, "browser_serverAddress": "127.0.0.1", "global_developmentMode": False,
+        "client_toolbarMode": "minimal", "client_showErrorDetails": False,
+    }
+    bootstrap.load_config_options(options)
+    bootstrap.run(str(Path(__file__).resolve().parents[1] / "ui" / "app.py"), False, [], options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,117 @@
+"""The façade over HTTP: what the command line uses when a server holds the home folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+
+from rag import errors
+from rag.answer import Event
+from rag.api import OWNER
+from rag.shapes import (
+    Answer,
+    DocumentStatus,
+    DocumentText,
+    Forgotten,
+    Hit,
+    IngestReport,
+    JobStatus,
+    Rebuilt,
+    SearchResult,
+    Status,
+)
+
+SECONDS = httpx.Timeout(30, read=600)
+
+
+class Remote:
+    """A running server on this machine, with the methods of `rag.library.Library` that the command line needs."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx.Client(base_url=url, headers={OWNER: token}, timeout=SECONDS, trust_env=False)
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def search(self, question: str, collections: Sequence[str] = (), limit: int | None = None) -> SearchResult:
+        body = {"question": question, "collections": list(collections), "k": limit}
+        return SearchResult.model_validate(self._call("POST", "/v1/search", json=body))
+
+    def ask_stream(self, question: str, collections: Sequence[str] = ()) -> Iterator[Event]:
+        body = {"question": question, "collections": list(collections)}
+        with self._http.stream("POST", "/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as response:
+            if response.status_code != 200:
+                response.read()
+                _raise(response.json())
+            name = ""
+            for line in response.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield _parse(name, json.loads(line.removeprefix("data: ")))
+
+    def documents(self, collection: str | None = None) -> list[DocumentStatus]:
+        found = self._call("GET", "/v1/documents", params={"collection": collection} if collection else {})
+        return TypeAdapter(list[DocumentStatus]).validate_python(found)
+
+    def text(self, document_id: str) -> DocumentText:
+        return DocumentText.model_validate(self._call("GET", f"/v1/documents/{document_id}/text"))
+
+    def forget(self, names: Sequence[str]) -> list[Forgotten]:
+        body = {"names": [name if "/" not in name else str(Path(name).absolute()) for name in names]}
+        return TypeAdapter(list[Forgotten]).validate_python(self._call("POST", "/v1/forget", json=body))
+
+    def rebuild(self) -> Rebuilt:
+        return Rebuilt.model_validate(self._call("POST", "/v1/rebuild"))
+
+    def status(self) -> Status:
+        return Status.model_validate(self._call("GET", "/v1/status"))
+
+    def ingest(
+        self, paths: Sequence[str | Path], collection: str, progress: Callable[[JobStatus], None] = lambda status: None
+    ) -> IngestReport:
+        absolute = [str(Path(path).expanduser().absolute()) for path in paths]
+        job_id = self._call("POST", "/v1/ingest", json={"paths": absolute, "collection": collection})["job_id"]
+        while True:
+            status = JobStatus.model_validate(self._call("GET", f"/v1/jobs/{job_id}"))
+            progress(status)
+            if status.stage == "failed":
+                raise errors.ReadingRoomError(f"The job {job_id} failed: {status.reason}", "See the server's log.")
+            if status.stage == "done":
+                return status.report
+            time.sleep(0.3)
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise errors.ReadingRoomError(f"The running server did not answer: {error}.", "Try again or restart it.") from error
+        if response.is_error:
+            _raise(response.json())
+        return response.json()
+
+
+def _raise(problem: dict[str, Any]) -> None:
+    """Raise the error that a problem document stands for."""
+    kind = getattr(errors, problem["type"].rpartition(":")[2], errors.ReadingRoomError)
+    raise kind(problem["detail"], problem.get("remedy", ""))
+
+
+def _parse(name: str, data: Any) -> Event:
+    if name == "passages":
+        return name, [Hit.model_validate(item) for item in data]
+    if name == "token":
+        return name, str(data["text"])
+    if name == "answer":
+        return name, Answer.model_validate(data)
+    _raise(data)
+    raise AssertionError("unreachable")

@@ -1,0 +1,170 @@
+"""The catalog's tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = "1"
+
+metadata = MetaData()
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="what this home was made with: schema version, embedder fingerprint",
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("document_id", String, primary_key=True),
+    Column("collection", String, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("remedy", Text, nullable=False, default=""),
+    Column("version", String, comment="the live version, or NULL while there is none"),
+    Column("size", Integer, nullable=False, default=0, comment="bytes, when last looked at"),
+    Column("modified_ns", Integer, nullable=False, default=0, comment="mtime when last looked at"),
+    Column("reader", String, nullable=False, default="", comment="fingerprint of parser and splitter when last read"),
+    Column("updated", Float, nullable=False, comment="seconds since 1970"),
+    UniqueConstraint("collection", "path"),
+    Index("documents_state", "state"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("document_id", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("source_sha256", String, nullable=False),
+    Column("format", String, nullable=False),
+    Column("title", Text),
+    Column("text", Text, nullable=False),
+    Column("problems", Text, nullable=False, comment="JSON list of sentences"),
+    Column("details", Text, nullable=False, comment="JSON object: author, dates and other metadata of the file"),
+    Column("created", Float, nullable=False),
+    ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("document_id", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("label", String),
+    Column("width", Float, nullable=False),
+    Column("height", Float, nullable=False),
+    Column("runs", LargeBinary, nullable=False, comment="zlib JSON: [[start, end, x0, y0, x1, y1], ...]"),
+    ForeignKeyConstraint(
+        ["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"
+    ),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("chunk_id", String, nullable=False, unique=True, comment="document.version.ordinal; the id in Chroma"),
+    Column("collection", String, nullable=False),
+    Column("document_id", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("title", Text, nullable=False, comment="document title and file name, for the keyword index"),
+    Column("heading", Text, nullable=False, comment="heading path, joined with ' > '"),
+    Column("context", Text, nullable=False, comment="what is embedded in front of the text: heading path, table header"),
+    Column("text", Text, nullable=False),
+    Column("text_hash", String, nullable=False, comment="SHA-256 of what is embedded"),
+    ForeignKeyConstraint(
+        ["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"
+    ),
+    Index("chunks_document", "document_id", "version", "ordinal"),
+    Index("chunks_hash", "text_hash"),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("text_hash", String, primary_key=True),
+    Column("embedder", String, primary_key=True, comment="the embedder's fingerprint"),
+    Column("vector", LargeBinary, nullable=False, comment="float32, little endian"),
+)
+
+retired = Table(
+    "retired",
+    metadata,
+    Column("chunk_id", String, primary_key=True),
+    Column("collection", String, nullable=False),
+    comment="ids that the owner of Chroma has still to delete there",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("collection", String, nullable=False),
+    Column("paths", Text, nullable=False, comment="JSON list of absolute paths"),
+    Column("stage", String, nullable=False, comment="queued, reading, embedding, publishing, done, failed"),
+    Column("reason", Text, nullable=False, default=""),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("removed", Integer, nullable=False, default=0),
+)
+
+job_files = Table(
+    "job_files",
+    metadata,
+    Column("job_id", String, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("document_id", String, nullable=False),
+    Column("outcome", String, nullable=False, comment="pending, added, updated, unchanged, failed"),
+    Column("reason", Text, nullable=False, default=""),
+    Column("remedy", Text, nullable=False, default=""),
+    Column("pages", Integer, nullable=False, default=0),
+    Column("chunks", Integer, nullable=False, default=0),
+    ForeignKeyConstraint(["job_id"], ["jobs.job_id"], ondelete="CASCADE"),
+    Index("job_files_outcome", "job_id", "outcome"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("answer_id", String, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("answer", Text, nullable=False, comment="JSON, as the API returned it"),
+)
+
+answer_documents = Table(
+    "answer_documents",
+    metadata,
+    Column("answer_id", String, primary_key=True),
+    Column("document_id", String, primary_key=True),
+    ForeignKeyConstraint(["answer_id"], ["answers.answer_id"], ondelete="CASCADE"),
+    Index("answer_documents_document", "document_id"),
+)
+
+KEYWORD_INDEX = """
+CREATE VIRTUAL TABLE IF NOT EXISTS chunk_words USING fts5(
+    title, heading, text, content='chunks', content_rowid='id', tokenize="porter unicode61 remove_diacritics 2"
+)
+"""
+"""FTS5 over the live chunks, kept in step by the catalog in the same transaction; it stores no text of its own."""

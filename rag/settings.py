@@ -1,0 +1,176 @@
+"""Settings: defaults, `config.yaml`, the environment and the command line, in that order, checked and frozen."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from rag.errors import SettingsError
+
+PROJECT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = "READINGROOM_"
+_NOT_SETTINGS = {"READINGROOM_HOME", "READINGROOM_CONFIG"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(_Section):
+    """Where the API and the UI listen; always on loopback."""
+
+    port: int = Field(8000, ge=1, le=65535)
+    ui_port: int = Field(8501, ge=1, le=65535)
+
+
+class Ingest(_Section):
+    """What may be ingested, and the limits on reading one file."""
+
+    roots: tuple[str, ...] = ("~", ".")
+    seconds_per_file: float = Field(120, gt=0)
+    memory_mb: int = Field(3000, ge=256)
+    max_file_mb: int = Field(500, ge=1)
+    max_upload_mb: int = Field(200, ge=1)
+
+
+class Embedding(_Section):
+    """Which model turns text into vectors."""
+
+    backend: Literal["onnx", "sentence-transformers"] = "onnx"
+    model: str = "all-minilm-l6-v2-int8"
+    threads: int = Field(0, ge=0)
+
+
+class Models(_Section):
+    """Where model files are kept."""
+
+    folder: str = ".models"
+
+
+class Search(_Section):
+    """How many passages are considered, and how the two searches are fused."""
+
+    results: int = Field(10, ge=1, le=100)
+    candidates: int = Field(100, ge=10, le=1000)
+    fusion_k: int = Field(10, ge=0)
+
+
+class Answer(_Section):
+    """Who answers, from how much text, and when the answer is "not found"."""
+
+    model: str = "default"
+    ollama_host: str = "http://127.0.0.1:11434"
+    ollama_model: str = "qwen2.5:1.5b-instruct"
+    window: int = Field(4096, ge=512)
+    passages: int = Field(4, ge=1, le=20)
+    passage_tokens: int = Field(120, ge=40, le=2000)
+    max_tokens: int = Field(200, ge=16, le=4000)
+    idle_minutes: float = Field(10, gt=0)
+    threads: int = Field(0, ge=0)
+    min_evidence: float = Field(0.5, ge=0, le=1)
+
+
+class Network(_Section):
+    """Which hosts beside loopback may be connected to; none by default."""
+
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class Settings(_Section):
+    """All settings of one process, plain values only. `home` and `config` are absolute paths."""
+
+    home: Path
+    config: Path
+    server: Server = Server()
+    ingest: Ingest = Ingest()
+    embedding: Embedding = Embedding()
+    models: Models = Models()
+    search: Search = Search()
+    answer: Answer = Answer()
+    network: Network = Network()
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _absolute(cls, value: object) -> object:
+        return Path(str(value)).expanduser().absolute()
+
+    def path(self, value: str) -> Path:
+        """Return `value` as an absolute path; a relative one is taken from the folder of `config.yaml`."""
+        return (self.config.parent / Path(value).expanduser()).resolve()
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read `config.yaml` and the environment; raise SettingsError naming the key that is wrong and what is near it.
+
+    `READINGROOM_CONFIG` names another file, `READINGROOM_HOME` another home; any setting can be given as
+    `READINGROOM_SECTION__KEY`, e.g. `READINGROOM_SERVER__PORT=8100` (lists with commas).
+    """
+    env = os.environ if environment is None else environment
+    config = Path(env.get("READINGROOM_CONFIG") or PROJECT / "config.yaml").expanduser().absolute()
+    values = _read_yaml(config, named="READINGROOM_CONFIG" in env)
+    home = env.get("READINGROOM_HOME") or config.parent / str(values.pop("home", None) or ".readingroom")
+    values.pop("home", None)
+    for name, value in env.items():
+        if name.startswith(ENVIRONMENT) and name not in _NOT_SETTINGS:
+            _set_from_environment(values, name, value)
+    try:
+        return Settings(home=Path(home), config=config, **values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, config), f"Correct it in {config} or the environment.") from error
+
+
+def _read_yaml(config: Path, named: bool) -> dict[str, Any]:
+    if not config.exists():
+        if named:
+            raise SettingsError(f"There is no settings file {config}.", "Correct READINGROOM_CONFIG.")
+        return {}
+    try:
+        values = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{config} can't be read as YAML: {error}", "Correct the file.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{config} must hold sections with keys, not a {type(values).__name__}.", "See docs.")
+    # an empty section (all keys commented out) means its defaults
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _set_from_environment(values: dict[str, Any], name: str, value: str) -> None:
+    section, _, key = name.removeprefix(ENVIRONMENT).lower().partition("__")
+    model = Settings.model_fields.get(section)
+    if model is None or not key or section in ("home", "config"):
+        raise SettingsError(
+            f"The environment variable {name} is not a setting.", "Use READINGROOM_SECTION__KEY with names from config.yaml."
+        )
+    field = model.annotation.model_fields.get(key) if model.annotation else None
+    many = field is not None and str(field.annotation).startswith("tuple")
+    values[section] = {
+        **(values.get(section) or {}),
+        key: [part.strip() for part in value.split(",") if part.strip()] if many else value,
+    }
+
+
+def _explain(error: ValidationError, config: Path) -> str:
+    lines = []
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"]]
+        name = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(path[-1], _known(path[:-1]), n=1, cutoff=0.5)
+            lines.append(f"unknown setting `{name}`" + (f", did you mean `{'.'.join([*path[:-1], near[0]])}`?" if near else "."))
+        else:
+            lines.append(f"`{name}` is {problem['input']!r}: {problem['msg']}.")
+    return f"The settings are wrong ({config.name}): " + " ".join(lines)
+
+
+def _known(section: list[str]) -> list[str]:
+    fields = Settings.model_fields
+    for part in section:
+        annotation = fields[part].annotation if part in fields else None
+        fields = annotation.model_fields if isinstance(annotation, type) and issubclass(annotation, BaseModel) else {}
+    return [name for name in fields if name != "config"]

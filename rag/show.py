@@ -1,0 +1,141 @@
+"""Prints results for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from rag.errors import ReadingRoomError
+from rag.shapes import Answer, DocumentStatus, Finding, IngestReport, JobStatus, SearchResult, Status
+
+if TYPE_CHECKING:
+    from rag.model_store import ModelStatus
+
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def note(line: str) -> None:
+    """Print one line."""
+    out.print(line, soft_wrap=True)
+
+
+def error(found: ReadingRoomError) -> None:
+    """Print an error and its remedy to stderr."""
+    err.print(Text(found.message, style="bold red"), soft_wrap=True)
+    if found.remedy:
+        err.print(found.remedy, soft_wrap=True)
+
+
+@contextmanager
+def ingest_progress(quiet: bool) -> Iterator[Callable[[JobStatus], None]]:
+    """Give a function that shows how far a job is, on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=quiet, transient=True) as bars:
+        files = bars.add_task("files read", total=1)
+        chunks = bars.add_task("chunks embedded", total=1)
+
+        def update(status: JobStatus) -> None:
+            bars.update(files, total=max(1, status.files), completed=status.files_done)
+            bars.update(chunks, total=max(1, status.report.chunks), completed=status.chunks_embedded)
+
+        yield update
+
+
+def ingest_report(report: IngestReport) -> None:
+    """Print what a job did, and each file that failed with what to do."""
+    note(
+        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed, "
+        f"{len(report.failed)} failed; {report.pages} pages, {report.chunks} chunks in {report.seconds:.1f} s"
+    )
+    for failed in report.failed:
+        note(f"  failed: {failed.path}\n          {failed.reason} {failed.remedy}")
+    if report.failed and not report.added + report.updated + report.unchanged:
+        note("None of the files could be read.")
+
+
+def search_result(result: SearchResult) -> None:
+    """Print hits with their places."""
+    if not result.hits:
+        note("Nothing found.")
+    for hit in result.hits:
+        out.print(Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"), Text(f"  {hit.heading}", style="dim"))
+        note(f"   {' '.join(hit.text.split())[:400]}")
+    note(f"{result.timings_ms.get('total', 0):.0f} ms")
+
+
+def answer_event(name: str, value: Any) -> None:
+    """Print what arrives while an answer is made: the passages go to stderr, the words to stdout."""
+    if name == "passages":
+        err.print(Text(f"{len(value)} passages found", style="dim"))
+    elif name == "token":
+        out.print(value, end="", soft_wrap=True)
+
+
+def answer_end(answer: Answer) -> None:
+    """Print citations, and who answered."""
+    note("")
+    for citation in answer.citations:
+        note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}: “{' '.join(citation.quote.split())}”")
+    if answer.outcome == "not_found":
+        for hit in answer.passages[:3]:
+            note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+    who = f"{answer.model.backend} ({answer.model.name})"
+    out.print(Text(f"  {answer.outcome}; answered by {who} in {answer.timings_ms.get('total', 0) / 1000:.1f} s. {answer.note}", style="dim"))
+
+
+def documents(found: Sequence[DocumentStatus]) -> None:
+    """Print a table of documents."""
+    table = Table("id", "collection", "document", "state", "pages", "chunks", "problems", box=None)
+    for item in found:
+        table.add_row(
+            item.document_id, item.collection, Text(Path(item.path).name), item.state, str(item.pages), str(item.chunks),
+            Text("\n".join(item.problems)),
+        )
+    out.print(table)
+
+
+def status(found: Status) -> None:
+    """Print the numbers of a home folder."""
+    for name, value in found.model_dump().items():
+        note(f"{name.replace('_', ' ')}: {value}")
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """Print doctor's findings, each with its remedy."""
+    styles = {"ok": "green", "warning": "yellow", "error": "bold red"}
+    for finding in found:
+        line = Text(f"{finding.severity:8}", style=styles[finding.severity])
+        line.append(f"{finding.subject}: {finding.message}", style="default")
+        out.print(line, soft_wrap=True)
+        if finding.remedy:
+            note(f"          {finding.remedy}")
+
+
+def models(found: Sequence[ModelStatus]) -> None:
+    """Print a table of models."""
+    table = Table("model", "alias", "kind", "installed", "MB", "licence", "for", box=None)
+    for item in found:
+        table.add_row(
+            item.name, item.alias, item.kind, "yes" if item.installed else "no", f"{item.bytes / 1e6:.0f}", item.licence, item.purpose
+        )
+    out.print(table)
+
+
+@contextmanager
+def pull_progress(name: str, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows how far a download is, on stderr."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, disable=quiet, transient=True) as bars:
+        task = bars.add_task(name, total=None)
+
+        def update(stage: str, done: int, total: int) -> None:
+            bars.update(task, description=f"{name}: {stage}", total=total or None, completed=done)
+
+        yield update

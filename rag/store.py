@@ -1,0 +1,105 @@
+"""Opens the catalog's database, with transactions that are safe beside another process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy.exc import DatabaseError
+
+from rag.errors import HomeMismatch, HomeUnusable, ReadingRoomError
+from rag.home import Home, unusable
+from rag.schema import KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
+
+
+class Store:
+    """The catalog's connections. Readers never wait for writers (WAL); writers queue for up to a minute."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.engine: Engine = create_engine(
+            f"sqlite:///{home.catalog}", connect_args={"timeout": 60, "check_same_thread": False}
+        )
+        event.listen(self.engine, "connect", _prepare)
+
+    def create(self) -> None:
+        """Make the tables where they are missing; raise HomeMismatch for a catalog of another schema version."""
+        with self.write() as connection:
+            metadata.create_all(connection)
+            connection.execute(text(KEYWORD_INDEX))
+        self.require("schema", SCHEMA_VERSION, "Use the version of Reading Room that made it, or a new home folder.")
+
+    def require(self, name: str, value: str, remedy: str) -> None:
+        """Record a fact this home was made with, or raise HomeMismatch naming both values."""
+        with self.write() as connection:
+            found = connection.scalar(select(facts.c.value).where(facts.c.name == name))
+            if found is None:
+                connection.execute(facts.insert().values(name=name, value=value))
+            elif found != value:
+                raise HomeMismatch(
+                    f"The home folder {self.home.folder} was made with {name} `{found}`, the settings say `{value}`.", remedy
+                )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one consistent state."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are committed together, or not at all; translate a full or read-only disk."""
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.commit()
+                except BaseException:
+                    connection.rollback()
+                    raise
+        except DatabaseError as error:
+            raise _translated(self.home, error) from error
+
+    def forget_traces(self) -> None:
+        """Move the write-ahead log into the database and empty it, so that deleted text is gone from both."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves: the driver's way can't say IMMEDIATE
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "busy_timeout=60000",
+        "cache_size=-65536",
+        "journal_size_limit=67108864",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _translated(home: Home, error: DatabaseError) -> ReadingRoomError:
+    cause = error.orig
+    words = str(cause)
+    if any(sign in words for sign in ("full", "readonly", "disk I/O", "unable to open")):
+        return unusable(home.folder, cause or error)
+    if "locked" in words:
+        return HomeUnusable(f"The catalog in {home.folder} stayed locked for a minute.", "See `readingroom status`.")
+    if "malformed" in words or "not a database" in words:
+        return HomeUnusable(
+            f"The catalog {home.catalog} is damaged: {words}.", "Restore it from a backup, or ingest into a new home folder."
+        )
+    return ReadingRoomError(f"The catalog refused a statement: {words}.", "Please report this as a bug.")

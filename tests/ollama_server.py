@@ -1,0 +1,176 @@
+"""A small Ollama server on loopback for tests: the recorded shapes of its API over the text of a real language model."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from rag.errors import PromptTooLong
+from rag.llm import Completion, LanguageModel, Message
+
+DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
+
+
+@dataclass
+class OllamaServer:
+    """What the server answers with and what it was asked.
+
+    `failing` is "", "busy" (503), "mid-stream" (an error line under status 200), "drops" (an old server that shortens
+    the prompt and ignores `truncate`), "cut" (the connection ends in the middle) or "html" (not Ollama at all).
+    """
+
+    model: LanguageModel
+    name: str = "smollm2:135m"
+    window: int = 8192
+    capabilities: list[str] = field(default_factory=lambda: ["completion"])
+    failing: str = ""
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    host: str = ""
+
+    def tags(self) -> dict[str, Any]:
+        details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"]}
+        details |= {"parameter_size": "134.52M", "quantization_level": "Q4_1"}
+        local = {"size": 98362432, "digest": DIGEST, "details": details, "capabilities": self.capabilities}
+        models: list[dict[str, Any]] = [{"name": self.name, "model": self.name, "modified_at": _NOW, **local}]
+        remote = {"remote_model": "gpt-oss:120b", "remote_host": "https://ollama.com:443"}
+        models.append(
+            {"name": "plain-name:latest", "model": "plain-name:latest", "modified_at": _NOW, **local, **remote}
+        )
+        return {"models": models}
+
+    def show(self) -> dict[str, Any]:
+        info = {"general.architecture": "llama", "llama.context_length": self.window}
+        return {
+            "modelfile": "",
+            "template": "",
+            "model_info": info,
+            "capabilities": self.capabilities,
+            "modified_at": _NOW,
+        }
+
+    def chat(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the lines of one answer; raise PromptTooLong as the model behind does."""
+        options = request["options"]
+        prompt = [Message(m["role"], m["content"]) for m in request["messages"]]
+        tokens = self.model.count(prompt)
+        if tokens > options["num_ctx"] and request.get("truncate") is False:
+            raise PromptTooLong(
+                f"request ({tokens} tokens) exceeds the available context size ({options['num_ctx']} tokens)"
+            )
+        answer = self.model.stream(
+            prompt, max_tokens=options["num_predict"], schema=request.get("format"), seed=options["seed"]
+        )
+        try:
+            for piece in answer:
+                if isinstance(piece, Completion):
+                    evaluated = 5 if self.failing == "drops" else piece.evaluated
+                    yield self._line("", done=True, done_reason=piece.finish, prompt_eval_count=evaluated,
+                                     eval_count=piece.generated, total_duration=1, load_duration=1)  # fmt: skip
+                else:
+                    yield self._line(piece, done=False)
+                    if self.failing == "mid-stream":
+                        yield {"error": "an error was encountered while running the model: GGML_ASSERT"}
+                        return
+        finally:
+            answer.close()  # type: ignore[attr-defined]
+            self.stopped.set()
+
+    def _line(self, content: str, **rest: Any) -> dict[str, Any]:
+        return {"model": self.name, "created_at": _NOW, "message": {"role": "assistant", "content": content}, **rest}
+
+
+_NOW = "2026-11-22T19:54:17.100910488Z"
+
+
+@contextmanager
+def serving(server: OllamaServer) -> Iterator[OllamaServer]:
+    """Serve on a free loopback port while the block runs; `server.host` is its address."""
+
+    class Handler(_Handler):
+        ollama = server
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.daemon_threads = True
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        server.host = f"http://127.0.0.1:{http.server_port}"
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    ollama: OllamaServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.ollama.requests.append((self.path, None))
+        if self.ollama.failing == "html":
+            self._send(200, b"<html>another program</html>", "text/html")
+        else:
+            answers = {"/api/tags": self.ollama.tags(), "/api/ps": {"models": []}, "/api/version": {"version": "0.0.0"}}
+            self._json(200 if self.path in answers else 404, answers.get(self.path, {"error": "not found"}))
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.ollama.requests.append((self.path, request))
+        if request["model"] != self.ollama.name:
+            self._json(404, {"error": f"model '{request['model']}' not found"})
+        elif self.path == "/api/show":
+            self._json(200, self.ollama.show())
+        elif self.ollama.failing == "busy":
+            self._json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
+        elif "think" in request and "thinking" not in self.ollama.capabilities:
+            self._json(400, {"error": f'"{request["model"]}" does not support thinking'})
+        else:
+            self._chat(request)
+
+    def _chat(self, request: dict[str, Any]) -> None:
+        lines = self.ollama.chat(request)
+        try:
+            first = next(lines)
+        except PromptTooLong as error:
+            inner = {"error": {"code": 400, "message": error.message, "type": "exceed_context_size_error"}}
+            self._json(400, {"error": json.dumps(inner)})
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            self._chunk(first)
+            for line in lines:
+                if self.ollama.failing == "cut":
+                    self.close_connection = True
+                    return
+                self._chunk(line)
+            self.wfile.write(b"0\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True  # the client went away: stop generating
+        finally:
+            lines.close()  # type: ignore[attr-defined]
+
+    def _chunk(self, line: dict[str, Any]) -> None:
+        data = json.dumps(line).encode() + b"\n"
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def _json(self, status: int, body: dict[str, Any]) -> None:
+        self._send(status, json.dumps(body).encode(), "application/json; charset=utf-8")
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the tests' output clean."""

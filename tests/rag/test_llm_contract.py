@@ -1,0 +1,334 @@
+"""The contract of `rag.llm.LanguageModel`, kept by every adapter, and what is special to each; real models throughout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.errors import ModelError, PromptTooLong
+from rag.llm import Completion, LanguageModel, Message
+from rag.llm_embedded import EmbeddedModel
+from rag.llm_ollama import OllamaModel, estimate_tokens, find
+from rag.model_store import ModelStore
+from tests.ollama_server import DIGEST, OllamaServer, serving
+
+WINDOW = 1024
+QUESTION = [Message("system", "Answer in one sentence."), Message("user", "What is the capital of France?")]
+STORY = [Message("user", "Write a long story about a lighthouse.")]
+SCHEMA = {
+    "type": "object",
+    "properties": {"capital": {"type": "string", "maxLength": 40}},
+    "required": ["capital"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> tuple[Path, str]:
+    """The small language model from the models folder, fetched when it is not there yet: (path, digest)."""
+    folder = os.environ.get("READINGROOM_MODELS__FOLDER") or Path(__file__).parents[2] / ".models"
+    store = ModelStore(Path(folder))
+    return store.pull("small"), store.digest("small")
+
+
+@pytest.fixture(scope="session")
+def embedded(smollm2: tuple[Path, str]) -> Iterator[EmbeddedModel]:
+    model = EmbeddedModel(smollm2[0], "smollm2", smollm2[1], window=WINDOW)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def server(embedded: EmbeddedModel) -> Iterator[OllamaServer]:
+    with serving(OllamaServer(embedded, window=WINDOW)) as running:
+        yield running
+
+
+@pytest.fixture(params=["embedded", "ollama"])
+def model(request: pytest.FixtureRequest, embedded: EmbeddedModel) -> Iterator[LanguageModel]:
+    """Each adapter in turn."""
+    if request.param == "embedded":
+        yield embedded
+        return
+    server = request.getfixturevalue("server")
+    ollama = OllamaModel("smollm2:135m", server.host, 4096)
+    yield ollama
+    ollama.close()
+
+
+def ask(model: LanguageModel, messages: list[Message], **options: object) -> tuple[list[str], Completion]:
+    *pieces, last = model.stream(messages, **{"max_tokens": 24, **options})  # type: ignore[arg-type]
+    assert isinstance(last, Completion)
+    assert all(isinstance(piece, str) for piece in pieces)
+    return [str(piece) for piece in pieces], last
+
+
+def test_streams_pieces_then_one_completion(model: LanguageModel) -> None:
+    """The text comes in pieces, and the completion, last, holds all of it with its token counts."""
+    pieces, last = ask(model, QUESTION)
+    assert len(pieces) > 1
+    assert "".join(pieces) == last.text
+    assert 0 < last.generated <= 24
+    assert last.finish in ("stop", "length")
+    assert 0 < last.evaluated <= last.sent
+
+
+def test_the_same_question_gives_the_same_answer(model: LanguageModel) -> None:
+    """At temperature 0 an answer repeats, also after another question has used the model."""
+    first = ask(model, QUESTION)[1].text
+    ask(model, STORY)
+    assert ask(model, QUESTION)[1].text == first
+
+
+def test_counts_what_is_sent(model: LanguageModel) -> None:
+    """`sent` is what `count` says; the embedded model counts exactly, the estimate for Ollama is not too low."""
+    sent = model.count(QUESTION)
+    last = ask(model, QUESTION)[1]
+    assert last.sent == sent
+    if model.card.backend == "embedded":
+        assert last.evaluated == sent
+
+
+def test_a_schema_gives_json_of_that_schema(model: LanguageModel) -> None:
+    """With a schema the text is JSON of that schema."""
+    value = json.loads(ask(model, QUESTION, schema=SCHEMA, max_tokens=80)[1].text)
+    assert list(value) == ["capital"]
+    assert isinstance(value["capital"], str)
+
+
+def test_too_long_a_prompt_is_refused_not_cut(model: LanguageModel) -> None:
+    """A prompt over the window raises PromptTooLong, and the model goes on answering."""
+    with pytest.raises(PromptTooLong):
+        ask(model, [Message("user", "lighthouse " * (WINDOW + 100))])
+    assert ask(model, QUESTION)[1].text
+
+
+def test_closing_the_stream_stops_the_generation(model: LanguageModel) -> None:
+    """After a stream was closed early the next question is answered at once, though the story was far from finished."""
+    stream = model.stream(STORY, max_tokens=900)
+    assert isinstance(next(stream), str)
+    stream.close()  # type: ignore[attr-defined]
+    assert ask(model, QUESTION)[1].finish
+
+
+def test_questions_from_several_threads_all_get_their_answer(model: LanguageModel) -> None:
+    """Questions asked at the same time wait for each other and give what each gives alone."""
+    alone = [ask(model, [Message("user", f"Count to {n}.")])[1].text for n in (2, 3, 4)]
+    together: dict[int, str] = {}
+    threads = [
+        threading.Thread(
+            target=lambda n=n: together.update({n: ask(model, [Message("user", f"Count to {n}.")])[1].text})
+        )
+        for n in (2, 3, 4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[n] for n in (2, 3, 4)] == alone
+
+
+def test_markers_of_the_chat_template_in_a_text_are_plain_text(embedded: EmbeddedModel) -> None:
+    """A document can't end its message and speak as the system: a marker in it is counted as plain characters."""
+    plain = embedded.count([Message("user", "a b")])
+    assert embedded.count([Message("user", "a <|im_end|> b")]) > plain + 3
+
+
+def test_a_full_queue_is_said_at_once(smollm2: tuple[Path, str]) -> None:
+    """With no place to wait a second question is refused as busy while the first is being answered."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, waiting=0)
+    stream = model.stream(STORY, max_tokens=200)
+    next(stream)
+    with pytest.raises(ModelError, match="busy"):
+        ask(model, QUESTION)
+    stream.close()  # type: ignore[attr-defined]
+    assert ask(model, QUESTION)[1].text
+    model.close()
+
+
+def test_a_killed_process_is_an_error_and_a_restart(smollm2: tuple[Path, str]) -> None:
+    """kill -9 of the model's process in the middle of an answer raises ModelError; the next question starts it anew."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW)
+    stream = model.stream(STORY, max_tokens=900)
+    next(stream)
+    killed = model.pid
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    with pytest.raises(ModelError, match=r"killed by signal 9.*Ask again"):
+        list(stream)
+    assert ask(model, QUESTION)[1].text
+    assert model.pid not in (None, killed)
+    model.close()
+
+
+def test_an_idle_process_ends_and_starts_again(smollm2: tuple[Path, str]) -> None:
+    """The process ends when nobody asks for a while, and the next question starts it again."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, idle_seconds=0.2)
+    ask(model, QUESTION)
+    deadline = time.monotonic() + 30
+    while model.pid is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert model.pid is None
+    assert ask(model, QUESTION)[1].text
+    model.close()
+
+
+def test_a_closed_model_ends_its_process_and_says_so(smollm2: tuple[Path, str]) -> None:
+    """After close() the process is gone and a question raises ModelError."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW)
+    model.count(QUESTION)
+    pid = model.pid
+    assert pid is not None
+    model.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(ModelError, match="closed"):
+        ask(model, QUESTION)
+
+
+def test_the_key_is_not_in_the_command_line(embedded: EmbeddedModel) -> None:
+    """The server's key and the model's path are handed over by standard input, not by arguments others can read."""
+    embedded.count(QUESTION)
+    arguments = Path(f"/proc/{embedded.pid}/cmdline").read_bytes().decode().split("\0")
+    assert [a for a in arguments[1:] if a] == ["-m", "rag.llm_embedded"]
+
+
+@pytest.mark.parametrize("content", [b"GGUF" + bytes(1000), b"no model at all", b""])
+def test_a_broken_model_file_is_named(content: bytes, tmp_path: Path) -> None:
+    """A file that is no model raises ModelError that names the file and says what to do."""
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.gguf can't be loaded.*readingroom models verify"):
+        ask(EmbeddedModel(path, "broken", ""), QUESTION)
+
+
+def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
+    """A model file that is gone raises ModelError before any process starts."""
+    with pytest.raises(ModelError, match=r"gone\.gguf does not exist"):
+        ask(EmbeddedModel(tmp_path / "gone.gguf", "gone", ""), QUESTION)
+
+
+def test_ollama_is_told_never_to_shorten(server: OllamaServer) -> None:
+    """A chat request carries truncate and shift off, the window, temperature 0, and no `think` for a plain model."""
+    with_schema = OllamaModel("smollm2:135m", server.host, 512)
+    ask(with_schema, QUESTION, schema=SCHEMA, seed=7)
+    with_schema.close()
+    request = server.requests[-1][1]
+    assert (request["truncate"], request["shift"], request["format"]) == (False, False, SCHEMA)
+    assert request["options"] == {"temperature": 0, "seed": 7, "num_ctx": 512, "num_predict": 24}
+    assert "think" not in request
+
+
+def test_ollama_thinking_is_switched_off_where_it_exists(server: OllamaServer) -> None:
+    """A model that can think is told not to: unset would mean on."""
+    server.capabilities = ["completion", "thinking"]
+    model = OllamaModel("smollm2:135m", server.host)
+    ask(model, QUESTION)
+    model.close()
+    assert server.requests[-1][1]["think"] is False
+
+
+def test_ollama_card_comes_from_the_server(server: OllamaServer) -> None:
+    """Name, digest and window are the server's; the window is capped by the setting."""
+    model = OllamaModel("smollm2:135m", server.host, 100_000)
+    model.close()
+    assert (model.card.digest, model.card.window) == (f"sha256:{DIGEST}", WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        ("busy", "busy"),
+        ("mid-stream", "GGML_ASSERT"),
+        ("cut", "broke|stopped"),
+        ("drops", "dropped the rest"),
+    ],
+)
+def test_ollama_failures_are_errors_with_a_remedy(server: OllamaServer, failing: str, message: str) -> None:
+    """A busy server, an error in the middle, a cut connection and a shortened prompt each raise a ModelError."""
+    model = OllamaModel("smollm2:135m", server.host)
+    server.failing = failing
+    with pytest.raises(ModelError, match=message) as caught:
+        ask(model, QUESTION)
+    assert caught.value.remedy
+    model.close()
+
+
+def test_ollama_closing_reaches_the_server(server: OllamaServer) -> None:
+    """Closing the stream closes the connection, and the server stops generating."""
+    model = OllamaModel("smollm2:135m", server.host)
+    stream = model.stream(STORY, max_tokens=900)
+    next(stream)
+    server.stopped.clear()
+    stream.close()  # type: ignore[attr-defined]
+    model.close()
+    assert server.stopped.wait(30)
+
+
+@pytest.mark.parametrize("host", ["http://192.0.2.7:11434", "http://ollama.example:11434", "ftp://127.0.0.1", ""])
+def test_ollama_elsewhere_is_refused_before_any_connection(host: str) -> None:
+    """A server that is neither on loopback nor allowed by the settings is refused by name."""
+    with pytest.raises(ModelError, match="not on this machine|not the address"):
+        OllamaModel("smollm2:135m", host)
+
+
+@pytest.mark.parametrize("name", ["gpt-oss:20b-cloud", "gpt-oss:cloud", "Qwen3:480B-Cloud"])
+def test_ollama_cloud_models_are_refused_before_anything_is_sent(server: OllamaServer, name: str) -> None:
+    """A model that Ollama forwards to its vendor is refused without a request."""
+    for opening in (lambda: OllamaModel(name, server.host), lambda: find(name, server.host)):
+        with pytest.raises(ModelError, match="does not run on this machine"):
+            opening()
+    assert server.requests == []
+
+
+def test_ollama_remote_stubs_are_refused(server: OllamaServer) -> None:
+    """A model with a harmless name that lives on another host is refused; only the list of models was read."""
+    with pytest.raises(ModelError, match="does not run on this machine"):
+        OllamaModel("plain-name", server.host)
+    assert [path for path, _ in server.requests] == ["/api/tags"]
+
+
+def test_ollama_missing_model_says_how_to_get_it(server: OllamaServer) -> None:
+    """A model the server doesn't have raises ModelError with the command that fetches it."""
+    with pytest.raises(ModelError, match="ollama pull nope:1b"):
+        OllamaModel("nope:1b", server.host)
+
+
+def test_find_gives_none_where_there_is_nothing_to_use(server: OllamaServer) -> None:
+    """No server, another program on that port, or a server without the model: None; with it: the model."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+        assert find("smollm2:135m", nobody) is None
+        with pytest.raises(ModelError, match="ollama serve"):
+            OllamaModel("smollm2:135m", nobody)
+    assert find("nope:1b", server.host) is None
+    found = find("smollm2:135m", server.host)
+    assert found is not None
+    assert ask(found, QUESTION)[1].text
+    found.close()
+    server.failing = "html"
+    assert find("smollm2:135m", server.host) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tenant may end the lease with notice of three months. " * 20,
+        "\n".join(f"| Net sales {n} | {n * 7919 % 99999:,} | {n % 100:02}.5 % |" for n in range(60)),
+        "Die Datenschutz-Grundverordnung enthält Vorschriften über Übergangsmaßnahmen. " * 10,
+        "def count(self, messages):\n    return len(self._post(client, '/tokenize', asked)['tokens'])\n" * 10,
+    ],
+)
+def test_the_estimate_for_ollama_is_not_below_a_real_tokenizer(embedded: EmbeddedModel, text: str) -> None:
+    """Prose, tables, German and code: the estimate is at least what a real tokenizer counts, and at most double."""
+    real = embedded.count([Message("user", text)]) - embedded.count([Message("user", "")])
+    assert real <= estimate_tokens(text) <= 2 * real
