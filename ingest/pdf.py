@@ -132,9 +132,9 @@ def render_page(path: Path, number: int, dpi: float, password: str | None = None
     try:
         shots = _liteparse(password, dpi=float(dpi)).screenshot(path, page_numbers=[number])
     except ParseError as error:
+        if "out of range" in str(error):
+            raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.") from error
         raise _refusal(str(error), password) from error
     except FileNotFoundError as error:
         raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
-    if not shots:
-        raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.")
     return bytes(shots[0].image_bytes)

@@ -113,7 +113,7 @@ class _PageWriter:
             if one.block.kind not in ("heading", "paragraph") or not held:
                 break
             height = max(word.box.y1 - word.box.y0 for word in held)
-            if not -height <= top - max(word.box.y1 for word in held) <= 1.5 * height:
+            if not -height <= top - max(word.box.y1 for word in held) <= 2.5 * height:
                 break
             if not all(titles_columns(line, words) for line in lines(held)):
                 break

@@ -39,7 +39,7 @@ _NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot al
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost: seconds of waiting, bytes of the child's address space, bytes of its answer."""
+    """What one file may cost: seconds of waiting, bytes of the child's writable memory, bytes of its answer."""
 
     seconds: float = 120.0
     memory_bytes: int = 2_000_000_000
@@ -202,8 +202,10 @@ class Reader:
         self._tail = (self._tail + (running.stderr.read(65536) or b""))[-_TAIL:]
         tail = self._tail
         self._stop()
-        if status in (-signal.SIGKILL,) or any(sign in tail for sign in _NO_MEMORY):
+        if any(sign in tail for sign in _NO_MEMORY):
             raise self._out_of_memory()
+        if status == -signal.SIGKILL:
+            raise UnreadableFile("The reader was killed, most likely because the machine ran out of memory.", _SMALLER)
         if status == -signal.SIGXCPU:
             raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _SMALLER)
         how = f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -26,7 +26,7 @@ class Shown:
 
 
 def as_shown(path: Path) -> Shown:
-    """Return the sheets of a workbook with numbers and dates as text in their own format; formulas give their last value.
+    """Return the sheets of a workbook with numbers and dates as text in their own format; formulas give the last value.
 
     pandas, which unstructured reads with, knows no number formats: 5 % would be read as 0.05 and a date with its hour.
     """

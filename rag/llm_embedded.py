@@ -138,6 +138,8 @@ class EmbeddedModel:
             with self._starting:
                 how = self._end() if process is self._process else process.end()
             did = "gave no answer in time" if isinstance(error, httpx.TimeoutException) else "stopped in the middle"
+            if self._closed:
+                raise ModelError(f"The language model {self._card.name} was closed meanwhile.", "Ask again.") from error
             raise ModelError(
                 f"The language model {self._card.name} {did}: its process {how}.",
                 "Ask again; it starts anew. If it happens again, choose a smaller model.",

@@ -1,4 +1,4 @@
-"""A small Ollama server on loopback for tests: the recorded shapes of its API over the text of a real language model."""
+"""A small Ollama server on loopback: the recorded shapes of its API over the text of a real language model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of `rag.llm.LanguageModel`, kept by every adapter, and what is special to each; real models throughout."""
+"""The contract of `rag.llm.LanguageModel` on every adapter, and what is special to each; real models throughout."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def test_ollama_closing_reaches_the_server(server: OllamaServer) -> None:
 @pytest.mark.parametrize("host", ["http://192.0.2.7:11434", "http://ollama.example:11434", "ftp://127.0.0.1", ""])
 def test_ollama_elsewhere_is_refused_before_any_connection(host: str) -> None:
     """A server that is neither on loopback nor allowed by the settings is refused by name."""
-    with pytest.raises(ModelError, match="not on this machine|not the address"):
+    with pytest.raises(ModelError, match=r"not on this machine|not the address"):
         OllamaModel("smollm2:135m", host)
 
 

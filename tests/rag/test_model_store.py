@@ -194,7 +194,7 @@ def damage(path: Path, *, keep_time: bool) -> None:
 
 
 def test_a_changed_file_is_noticed_at_once_and_mended_by_pull(store: ModelStore) -> None:
-    """A file with another time is hashed again; when its bytes differ it counts as not installed, and pull replaces it."""
+    """A file with another time is hashed again; with other bytes it counts as not installed, and pull replaces it."""
     damage(store.pull("tiny"), keep_time=False)
     with pytest.raises(ModelError, match="damaged"):
         store.path("tiny")

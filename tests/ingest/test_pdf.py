@@ -1,0 +1,193 @@
+"""PDFs: text, structure, places on the page, and files that can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader, PdfWriter
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from ingest.elements import Reading, Run
+from ingest.errors import UnreadableFile
+from ingest.pdf import read_pdf, render_page
+from ingest.pdf_info import inspect
+
+FILINGS = Path(__file__).parents[2] / ".." / "shared" / "data" / "kgrag_sec10q" / "docs"
+Draw = Callable[[Canvas], None]
+
+
+def _draw(path: Path, *pages: Draw, title: str | None = None) -> Path:
+    canvas = Canvas(str(path), pagesize=A4)
+    if title:
+        canvas.setTitle(title)
+        canvas.setAuthor("A. Clerk")
+    for page in pages:
+        page(canvas)
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def _letter(canvas: Canvas) -> None:
+    canvas.setFont("Helvetica-Bold", 20)
+    canvas.drawString(72, A4[1] - 90, "Annual Leave")
+    canvas.setFont("Helvetica", 11)
+    for number, line in enumerate(
+        ["Every employee has thirty days of paid leave in a year,", "and up to five days may be carried over to March."]
+    ):
+        canvas.drawString(72, A4[1] - 140 - 14 * number, line)
+
+
+def _figures(canvas: Canvas) -> None:
+    canvas.setFont("Helvetica", 10)
+    rows = [
+        ("", "2023", "2022"),
+        ("Net sales", "82,959", "81,434"),
+        ("Cost of sales", "(47,074)", "(46,179)"),
+        ("Gross margin", "35,885", "35,255"),
+        ("Operating expenses", "12,809", "11,129"),
+        ("Operating income", "23,076", "24,126"),
+    ]
+    for number, (label, *values) in enumerate(rows):
+        y = A4[1] - 200 - 16 * number
+        canvas.drawString(72, y, label)
+        for value, right in zip(values, (360, 460), strict=True):
+            canvas.drawRightString(right, y, value)
+
+
+def _box(reading: Reading, word: str) -> Run:
+    return next(run for run in reading.runs if reading.text[run.start : run.end] == word)
+
+
+def _rows(reading: Reading) -> list[str]:
+    tables = [reading.text[e.start : e.end] for e in reading.elements if e.kind == "table"]
+    return [row for table in tables for row in table.split("\n")]
+
+
+def test_heading_paragraph_and_places(tmp_path: Path) -> None:
+    """A heading and a paragraph come out in order, and each word's box is where it was drawn."""
+    reading = read_pdf(_draw(tmp_path / "a.pdf", _letter, title="Leave Policy"))
+    assert [(e.kind, e.page) for e in reading.elements] == [("heading", 1), ("paragraph", 1)]
+    assert reading.text.startswith("Annual Leave\n\nEvery employee has thirty days")
+    assert "year, and up to five days" in reading.text
+    assert (reading.title, reading.metadata["author"]) == ("Leave Policy", "A. Clerk")
+    assert (round(reading.pages[0].width), round(reading.pages[0].height)) == (round(A4[0]), round(A4[1]))
+    box = _box(reading, "Every").box
+    assert abs(box.x0 - 72) < 2 and box.y0 < 140 < box.y1 + 2 and box.page == 1
+    assert _box(reading, "Annual").box.y1 < box.y0 < _box(reading, "carried").box.y0
+
+
+def test_every_word_has_a_box(tmp_path: Path) -> None:
+    """No word of a page is without a place, in text and in tables."""
+    reading = read_pdf(_draw(tmp_path / "a.pdf", _letter, _figures))
+    covered = {at for run in reading.runs for at in range(run.start, run.end)}
+    plain = [i for i, c in enumerate(reading.text) if c.isalnum()]
+    assert [reading.text[i] for i in plain if i not in covered] == []
+
+
+def test_table_of_figures(tmp_path: Path) -> None:
+    """Figures stand in their rows and columns, under the years, with boxes at their places."""
+    reading = read_pdf(_draw(tmp_path / "a.pdf", _figures))
+    rows = _rows(reading)
+    assert "| Net sales | 82,959 | 81,434 |" in rows
+    assert "| Cost of sales | (47,074) | (46,179) |" in rows
+    assert rows[0].endswith("| 2023 | 2022 |")
+    box = _box(reading, "82,959").box
+    assert abs(box.x1 - 360) < 3 and box.y0 < 216 < box.y1 + 3
+
+
+def test_no_word_is_lost_or_doubled(tmp_path: Path) -> None:
+    """The words of the file and of the reading are the same, each as often."""
+    path = _draw(tmp_path / "a.pdf", _letter, _figures)
+    drawn = " ".join(page.extract_text() for page in PdfReader(path).pages).split()
+    read = [word for word in read_pdf(path).text.split() if word not in ("|", "---")]
+    assert sorted(read) == sorted(drawn)
+
+
+def test_turned_text_is_read(tmp_path: Path) -> None:
+    """Text that runs up the page is words, not letters."""
+
+    def side(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 12)
+        canvas.rotate(90)
+        canvas.drawString(200, -300, "Received with thanks")
+
+    assert "Received with thanks" in read_pdf(_draw(tmp_path / "a.pdf", side)).text
+
+
+def test_pages_without_text_are_named(tmp_path: Path) -> None:
+    """Pages that are only pictures are a problem sentence; a file of nothing else is unreadable."""
+
+    def picture(canvas: Canvas) -> None:
+        canvas.rect(100, 100, 200, 200, fill=1)
+
+    reading = read_pdf(_draw(tmp_path / "a.pdf", _letter, picture, _letter, picture, picture))
+    assert reading.problems == ("Pages 2, 4-5 have no text layer (scanned?); they were not read.",)
+    assert {e.page for e in reading.elements} == {1, 3} and len(reading.pages) == 5
+    with pytest.raises(UnreadableFile, match="no text layer"):
+        read_pdf(_draw(tmp_path / "b.pdf", picture))
+
+
+def test_page_labels(tmp_path: Path) -> None:
+    """The printed page numbers are kept beside the counted ones."""
+    writer = PdfWriter(clone_from=_draw(tmp_path / "a.pdf", _letter, _letter, _letter))
+    writer.set_page_label(0, 1, style="/r")
+    writer.set_page_label(2, 2, style="/D", start=1)
+    writer.write(tmp_path / "b.pdf")
+    assert [(p.number, p.label) for p in read_pdf(tmp_path / "b.pdf").pages] == [(1, "i"), (2, "ii"), (3, "1")]
+
+
+def _encrypted(tmp_path: Path, user: str) -> Path:
+    writer = PdfWriter(clone_from=_draw(tmp_path / "plain.pdf", _letter))
+    writer.encrypt(user, "owner", algorithm="AES-256")
+    writer.write(tmp_path / "locked.pdf")
+    return tmp_path / "locked.pdf"
+
+
+def test_encrypted_pdf_needs_its_password(tmp_path: Path) -> None:
+    """Without or with a wrong password the error says so; with the right one the text is there."""
+    path = _encrypted(tmp_path, "secret")
+    with pytest.raises(UnreadableFile, match="needs a password"):
+        read_pdf(path)
+    with pytest.raises(UnreadableFile, match="password given is wrong"):
+        read_pdf(path, "guess")
+    assert "Annual Leave" in read_pdf(path, "secret").text
+    assert render_page(path, 1, 50, "secret").startswith(b"\x89PNG")
+
+
+def test_empty_user_password_opens(tmp_path: Path) -> None:
+    """A PDF that is only protected against changes opens without a password."""
+    path = _encrypted(tmp_path, "")
+    assert inspect(path).encrypted
+    assert "Annual Leave" in read_pdf(path).text
+
+
+def test_damaged_pdf(tmp_path: Path) -> None:
+    """A file that breaks off after its signature is unreadable with a reason."""
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
+    with pytest.raises(UnreadableFile, match=r"damaged|no pages"):
+        read_pdf(tmp_path / "a.pdf")
+
+
+def test_render_gives_one_page_of_the_asked_size(tmp_path: Path) -> None:
+    """The image has the page's size at the asked resolution; a page that isn't there is an error."""
+    path = _draw(tmp_path / "a.pdf", _letter, _letter)
+    image = render_page(path, 2, 72)
+    assert image.startswith(b"\x89PNG")
+    width, height = int.from_bytes(image[16:20]), int.from_bytes(image[20:24])
+    assert abs(width - A4[0]) <= 2 and abs(height - A4[1]) <= 2
+    with pytest.raises(UnreadableFile, match="no page 3"):
+        render_page(path, 3, 72)
+
+
+@pytest.mark.skipif(not FILINGS.is_dir(), reason="the shared evaluation data is not beside the repository")
+def test_a_real_filing() -> None:
+    """The income statement of a real filing has its figures under the right period."""
+    reading = read_pdf(FILINGS / "2022 Q3 AAPL.pdf")
+    tables = [reading.text[e.start : e.end] for e in reading.elements if e.kind == "table" and e.page == 4]
+    row = next(line for line in tables[0].split("\n") if line.startswith("| Total net sales"))
+    assert row == "| Total net sales | 82,959 | 81,434 | 304,182 | 282,457 |"
+    assert "Three Months Ended June 25, 2022" in tables[0].split("\n")[0].split(" | ")[1]

@@ -1,0 +1,115 @@
+"""Plain text, Markdown and CSV files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.elements import Reading
+from ingest.errors import UnreadableFile
+from ingest.plain import read_csv, read_markdown, read_text
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _parts(reading: Reading) -> list[tuple[str, str]]:
+    return [(e.kind, reading.text[e.start : e.end]) for e in reading.elements]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+def test_text_is_the_same_in_every_encoding(tmp_path: Path, encoding: str) -> None:
+    """Encodings with and without a mark give the same characters, and line ends are unified."""
+    path = _write(tmp_path / "a.txt", "Über die Brücke.\r\n\r\nZweiter Absatz für alle.".encode(encoding))
+    assert read_text(path).text == "Über die Brücke.\n\nZweiter Absatz für alle."
+
+
+def test_guessed_encoding_is_said(tmp_path: Path) -> None:
+    """A file in a legacy encoding says that its encoding was guessed; a UTF-8 file says nothing."""
+    guessed = read_text(_write(tmp_path / "a.txt", "Gr\xfc\xdfe aus K\xf6ln".encode("latin-1")))
+    assert guessed.text == "Grüße aus Köln" and "cp1252" in guessed.problems[0]
+    assert read_text(_write(tmp_path / "b.txt", b"words")).problems == ()
+
+
+def test_statistics_tell_other_encodings(tmp_path: Path) -> None:
+    """Enough text in a Cyrillic encoding is recognised by its statistics."""
+    text = "Все люди рождаются свободными и равными в своем достоинстве и правах. " * 4
+    assert read_text(_write(tmp_path / "a.txt", text.encode("cp1251"))).text.strip() == text.strip()
+
+
+def test_white_space_is_no_text(tmp_path: Path) -> None:
+    """A file of blank lines is unreadable and says so."""
+    with pytest.raises(UnreadableFile, match="only white space"):
+        read_text(_write(tmp_path / "a.txt", b"\n \n\n"))
+
+
+MARKDOWN = """# Leave ##
+
+Intro with *marks*
+over two lines.
+
+Second
+------
+
+- one
+  goes on
+- two
+1. three
+
+| Days | Who |
+| --- | ---: |
+| 30 | all |
+
+```python
+# no heading
+
+x = 1
+```
+***
+Last.
+"""
+
+
+def test_markdown_becomes_elements_with_verbatim_text(tmp_path: Path) -> None:
+    """Headings lose their marks, everything else keeps its characters."""
+    reading = read_markdown(_write(tmp_path / "a.md", MARKDOWN.encode()))
+    assert _parts(reading) == [
+        ("heading", "Leave"),
+        ("paragraph", "Intro with *marks*\nover two lines."),
+        ("heading", "Second"),
+        ("list_item", "- one\n  goes on"),
+        ("list_item", "- two"),
+        ("list_item", "1. three"),
+        ("table", "| Days | Who |\n| --- | ---: |\n| 30 | all |"),
+        ("code", "```python\n# no heading\n\nx = 1\n```"),
+        ("paragraph", "***\nLast."),
+    ]
+    assert reading.title == "Leave"
+    assert [e.level for e in reading.elements[:3]] == [1, 0, 2]
+    assert [e.header_rows for e in reading.elements if e.kind == "table"] == [1]
+
+
+def test_unclosed_fence_keeps_the_rest(tmp_path: Path) -> None:
+    """A code block that nobody closed reaches to the end and loses nothing."""
+    reading = read_markdown(_write(tmp_path / "a.md", b"```\nx\n\ny"))
+    assert _parts(reading) == [("code", "```\nx\n\ny")]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_csv_is_one_table(tmp_path: Path, separator: str) -> None:
+    """Quoted cells, ragged rows and every usual separator give one table with a header row."""
+    rows = [["Team", "Wins", "Note"], ["Blues", "1", '"two\nlines"'], ["Reds", "2"]]
+    path = _write(tmp_path / "a.csv", "\n".join(separator.join(row) for row in rows).encode())
+    reading = read_csv(path)
+    assert reading.text == "| Team | Wins | Note |\n| --- | --- | --- |\n| Blues | 1 | two lines |\n| Reds | 2 |  |"
+    assert reading.elements[0].header_rows == 1
+
+
+def test_lone_cells_above_a_csv_table_are_captions(tmp_path: Path) -> None:
+    """A title line above the header row doesn't become the header."""
+    reading = read_csv(_write(tmp_path / "a.csv", b"Stanley Cups,,\nTeam,City,Cups\nBlues,STL,1\n"))
+    assert _parts(reading)[0] == ("caption", "Stanley Cups")
+    assert reading.text[reading.elements[1].start :].startswith("| Team | City | Cups |")

@@ -1,0 +1,221 @@
+"""The page in a real browser: real processes, real documents, nothing off loopback."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, Route, expect, sync_playwright
+
+from tests.ui.conftest import HOSTILE, HOSTILE_NAME, SAMPLES, Server, free_port, wait_for
+from ui.client import Api
+
+pytestmark = pytest.mark.e2e
+
+FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
+SWITCHES = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)
+
+
+@dataclass
+class Seen:
+    """What must not happen while a page is used."""
+
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium as the system has it."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.fail("There is no chromium on this machine. Install the package `chromium`.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(SWITCHES))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, api: Api) -> Iterator[Page]:
+    """A fresh page at the server; afterwards nothing may have gone wrong or off loopback."""
+    with watched(browser, server.ui_url) as opened:
+        yield opened
+
+
+class watched:
+    """Opens a page and, at the end, asserts that it made no foreign request, console error or alert."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self._seen = Seen()
+        self._page.route("**/*", self._route)
+        self._page.on("websocket", lambda socket: self._check(socket.url))
+        self._page.on("console", lambda said: self._seen.errors.append(said.text) if said.type == "error" else None)
+        self._page.on("pageerror", lambda error: self._seen.errors.append(str(error)))
+        self._page.on("dialog", self._alert)
+        self._page.set_default_timeout(60_000)
+        self._page.goto(url)
+
+    def __enter__(self) -> Page:
+        return self._page
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._page.close()
+        if kind is None:
+            assert self._seen == Seen()
+
+    def _check(self, url: str) -> bool:
+        parts = urlsplit(url)
+        local = parts.scheme in ("data", "blob") or parts.hostname == "127.0.0.1"
+        if not local:
+            self._seen.foreign.append(url)
+        return local
+
+    def _route(self, route: Route) -> None:
+        if self._check(route.request.url):
+            route.continue_()
+        else:
+            route.abort()
+
+    def _alert(self, dialog: Dialog) -> None:
+        self._seen.alerts.append(dialog.message)
+        dialog.dismiss()
+
+
+def ask(page: Page, question: str) -> None:
+    """Type a question, press Enter, wait for its answer."""
+    box = page.get_by_label("Question", exact=True)
+    box.fill(question)
+    box.press("Enter")
+    expect(page.locator(".rr-question").filter(has_text=question or "…")).to_be_visible(timeout=120_000)
+
+
+def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Server) -> None:
+    """Adding a folder shows progress, then what was added, and the corrupt file with reason and remedy."""
+    page.get_by_role("link", name="Documents").click()
+    page.get_by_label("Folder or file").fill(str(server.folder))
+    page.get_by_label("Into collection").first.fill("by-page")
+    page.get_by_role("button", name="Add", exact=True).click()
+    done = page.get_by_text("Done: 3 added, 0 updated, 0 unchanged, 0 removed, 1 failed.")
+    expect(done).to_be_visible(timeout=180_000)
+    failed = page.get_by_role("row").filter(has_text=str(server.folder / "pressure-chamber-offer-corrupt.pdf"))
+    for cell in range(3):
+        expect(failed.get_by_role("cell").nth(cell)).to_contain_text(re.compile(r"\w+"))
+    page.get_by_role("button", name="Close the report").click()
+    page.get_by_role("radiogroup", name="State").get_by_text("failed", exact=True).click()
+    expect(page.get_by_text("pressure-chamber-offer-corrupt.pdf", exact=True).first).to_be_visible()
+    expect(page.locator(".rr-table").get_by_text("ferry-supply-agreement.pdf")).to_have_count(0)
+
+
+def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_path: Path) -> None:
+    """The answer carries [1], and the cited page is shown as an image; arrow keys go to the next citation."""
+    ask(page, FEE)
+    expect(page.locator(".rr-answer")).to_contain_text("9,980")
+    expect(page.locator(".rr-n").first).to_have_text("[1]")
+    expect(page.get_by_text("Sentences quoted from the documents")).to_be_visible()
+    image = page.get_by_role("img", name="Page 10 of ferry-supply-agreement.pdf")
+    expect(image).to_be_visible()
+    page.wait_for_function("[...document.images].some(one => one.alt.startsWith('Page 10') && one.naturalWidth > 600)")
+    page.screenshot(path=tmp_path / "answer.png")
+    choices = page.get_by_role("radiogroup", name="Citations").get_by_role("radio")
+    expect(choices.first).to_be_checked()
+    choices.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(choices.nth(1)).to_be_checked()
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_text("Page 11 of 15")).to_be_visible()
+
+
+def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> None:
+    """The page says that nothing was found, that no model was asked, and lists passages with their pages."""
+    ask(page, "Who won the chess championship in Reykjavik?")
+    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+    expect(page.get_by_role("radiogroup", name="Nearest passages")).to_be_visible()
+    page.get_by_text(re.compile("Text of the nearest passages")).click()
+    expect(page.get_by_text("found by").first).to_be_visible()
+
+
+def test_markup_in_a_document_stays_text(page: Page) -> None:
+    """Tags, links, images and formulas of a document and its name are shown as characters and do nothing."""
+    ask(page, "Who is the lantern keeper of Ostrava and how many crowns does he earn?")
+    expect(page.locator(".rr-answer")).to_contain_text(HOSTILE)
+    expect(page.locator("mark")).to_contain_text(HOSTILE)
+    expect(page.get_by_role("radiogroup", name="Citations")).to_contain_text(HOSTILE_NAME)
+    page.get_by_text(re.compile("Passages that were read")).click()
+    expect(page.locator(".rr-block").filter(has_text=HOSTILE).last).to_be_visible()
+    assert_inert(page)
+    page.get_by_role("link", name="Documents").click()
+    expect(page.locator(".rr-table")).to_contain_text(HOSTILE_NAME)
+    assert_inert(page)
+
+
+def assert_inert(page: Page) -> None:
+    """No element of the page came out of a document."""
+    selector = "a[href*='evil'], img[src='x'], img[src*='evil'], .katex, .rr script, .rr strong, [onerror]"
+    assert page.locator(selector).count() == 0
+
+
+def test_an_empty_question_is_refused_with_what_to_do(page: Page) -> None:
+    """The API's problem is shown as text with its remedy."""
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("The question is empty.")
+    expect(page.get_by_role("alert")).to_contain_text("Write what you want to know.")
+
+
+def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api, tmp_path: Path) -> None:
+    """Two uploads are followed until done; one is removed only after its removal is confirmed."""
+    (tmp_path / "mole.txt").write_text("The mole of Kragerø is 88 metres long.", encoding="utf-8")
+    page.get_by_role("link", name="Documents").click()
+    page.get_by_role("tab", name="Upload files").click()
+    page.locator("input[type=file]").set_input_files([tmp_path / "mole.txt", SAMPLES / "workshop-handover.txt"])
+    expect(page.get_by_text("mole.txt").first).to_be_visible()
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("Done: 2 added")).to_be_visible(timeout=120_000)
+    chooser = page.get_by_role("combobox", name="Remove a document")
+    chooser.fill("mole.txt")
+    page.get_by_role("option").filter(has_text="mole.txt").click()
+    page.get_by_role("button", name="Remove…").click()
+    expect(page.get_by_role("dialog")).to_contain_text("mole.txt")
+    assert any(item.path.endswith("mole.txt") for item in api.documents())
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".rr-table").get_by_text("mole.txt")).to_have_count(0)
+    assert not any(item.path.endswith("mole.txt") for item in api.documents())
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(page: Page, tmp_path: Path) -> None:
+    """At 390 pixels the answer and its page stand below one another."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    ask(page, FEE)
+    expect(page.get_by_role("img", name="Page 10 of ferry-supply-agreement.pdf")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=tmp_path / "narrow.png")
+
+
+def test_a_server_that_is_down_is_said_plainly(browser: Browser, server: Server, tmp_path: Path) -> None:
+    """Without the API the page says so, and how to start it."""
+    port, api_port, log = free_port(), free_port(), tmp_path / "ui.log"
+    environment = {**os.environ, "READINGROOM_SERVER__PORT": str(api_port), "READINGROOM_SERVER__UI_PORT": str(port)}
+    with open(log, "wb") as out:
+        process = subprocess.Popen([sys.executable, "-m", "rag.process", "ui"], env=environment, stdout=out, stderr=out)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/", process, log)
+        with watched(browser, f"http://127.0.0.1:{port}/") as page:
+            expect(page.get_by_role("alert")).to_contain_text(f"http://127.0.0.1:{api_port} can't be reached")
+            expect(page.get_by_role("alert")).to_contain_text("readingroom serve")
+    finally:
+        process.terminate()
+        process.wait(20)

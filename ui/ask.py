@@ -1,0 +1,135 @@
+"""The page Ask: a question, the answer as it is written, the places it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+from typing import Any
+
+import streamlit as st
+
+from ui.client import Answer, Api, ApiProblem, Event, Hit, Place
+from ui.inert import answer_html, label, show, show_problem
+from ui.place import name, show_place
+
+OUTCOMES = {"answered": "Answered", "partial": "Partly answered", "not_found": "Not found in these documents"}
+
+
+def page(api: Api, collection: str | None) -> None:
+    """Draw the page."""
+    st.title("Ask your documents")
+    with st.form("question", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        question = st.text_input(
+            "Question", placeholder="For example: When does the agreement end?", autocomplete="off", key="asked"
+        )
+        asked = st.form_submit_button("Ask", type="primary")
+    answers: list[Answer] = st.session_state.setdefault("answers", [])
+    if asked:
+        place = st.empty()
+        with place.container():
+            answer = _follow(api, question, [collection] if collection else [])
+        if answer is None:
+            return
+        place.empty()
+        answers.insert(0, answer)
+        st.session_state["earlier"] = 0
+    if answers:
+        _show(api, answers[_choose(answers)])
+
+
+def _choose(answers: list[Answer]) -> int:
+    """Return which answer to show; with more than one there is a box to choose from."""
+    if len(answers) == 1:
+        return 0
+    chosen = st.selectbox(
+        "Questions of this session", range(len(answers)), key="earlier",
+        format_func=lambda at: f"{len(answers) - at}. {answers[at].question}",
+    )
+    return int(chosen)
+
+
+def _follow(api: Api, question: str, collections: list[str]) -> Answer | None:
+    """Show what is being done and the text as it comes; return the answer, or None when a problem was shown."""
+    try:
+        with closing(api.ask(question, collections)) as events:  # type: ignore[type-var]
+            with st.spinner("Searching the documents…", show_time=True):
+                first = next(events)
+            count = len(first) if isinstance(first, tuple) else 0
+            found = "1 passage" if count == 1 else f"{count} passages"
+            with st.spinner(f"{found} found, asking the model…", show_time=True):
+                second = next(events)
+            return _write(chain([second], events))
+    except ApiProblem as problem:
+        show_problem(problem)
+        return None
+
+
+def _write(events: Iterator[Event]) -> Answer:
+    draft, place = "", st.empty()
+    with st.spinner("Writing; the quotes are checked at the end…"):
+        for event in events:
+            if isinstance(event, Answer):
+                return event
+            if isinstance(event, str):
+                draft += event
+                place.html(answer_html(draft, "rr-draft"))
+    raise ApiProblem("The answer broke off before its end.", "Ask again.")
+
+
+def _show(api: Api, answer: Answer) -> None:
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        show(answer.question, "rr-question")
+        st.html(answer_html(answer.text))
+        show(f"{OUTCOMES.get(answer.outcome, answer.outcome)}. {_writer(answer)} {answer.note}", "rr-small")
+        place = _pick(answer)
+        if answer.passages:
+            title = "Text of the nearest passages" if answer.outcome == "not_found" else "Passages that were read"
+            with st.expander(f"{title} ({len(answer.passages)})"):
+                for hit in answer.passages:
+                    _show_passage(hit)
+        show(_small_print(answer), "rr-small")
+    with right:
+        if place is not None:
+            show_place(api, place)
+
+
+def _pick(answer: Answer) -> Place | None:
+    """Return the place to show beside the answer, chosen among its citations or, without any, its passages."""
+    cited = [(f"[{citation.n}]", citation.place) for citation in answer.citations]
+    near = [(f"{hit.rank}.", hit.place) for hit in answer.passages]
+    places = cited or near
+    if not places:
+        return None
+
+    def described(at: int) -> str:
+        sign, place = places[at]
+        return f"{label(sign)} {label(name(place.path))} page {place.page}"
+
+    heading = "Citations" if cited else "Nearest passages"
+    chosen: Any = st.radio(heading, range(len(places)), format_func=described, key=f"place-{answer.id}")
+    return places[int(chosen)][1]
+
+
+def _writer(answer: Answer) -> str:
+    if answer.backend != "extractive":
+        return f"Written by the language model {answer.model} ({answer.backend})."
+    if answer.outcome == "not_found":
+        return "No language model was asked."
+    return "Sentences quoted from the documents; no language model wrote this."
+
+
+def _show_passage(hit: Hit) -> None:
+    where = f"{hit.rank}. {name(hit.place.path)}, page {hit.place.page}"
+    show(where + (f" · {hit.heading}" if hit.heading else ""))
+    show(f"{hit.place.path} · collection {hit.collection} · found by {' and '.join(hit.found_by)}", "rr-small")
+    show(hit.place.quote, "rr-block")
+
+
+def _small_print(answer: Answer) -> str:
+    laps = sorted(answer.timings_ms.items(), key=lambda lap: lap[0] == "total")
+    said = [f"{lap} {milliseconds:,.0f} ms" for lap, milliseconds in laps]
+    if answer.tokens_sent:
+        said += [f"{answer.tokens_sent:,} tokens sent", f"{answer.tokens_generated:,} written"]
+    return " · ".join(said)

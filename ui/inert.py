@@ -1,0 +1,100 @@
+"""Makes text of documents harmless: what is shown of it is escaped HTML, or a code span in a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import streamlit as st
+
+from ui.client import ApiProblem
+
+STYLE = """<style>
+.stMainBlockContainer { padding: 3.25rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 88rem; }
+.stMainBlockContainer h1 { font-size: 1.6rem; padding: 0 0 .6rem; }
+.stMainBlockContainer .stImage img { border: 1px solid #c3c9d4; }
+.stRadio code { font: inherit; background: none; color: inherit; padding: 0; overflow-wrap: anywhere; }
+[data-testid="InputInstructions"] { display: none; }
+.rr { font-size: 1rem; line-height: 1.55; overflow-wrap: anywhere; white-space: pre-wrap; margin: 0; }
+.rr-question { font-size: 1.15rem; font-weight: 600; }
+.rr-answer { font-size: 1.15rem; line-height: 1.6; }
+.rr-draft { color: #4b5563; }
+.rr-small { font-size: .875rem; color: #4b5563; }
+.rr-block { border-left: 3px solid #c3c9d4; padding: .1rem 0 .1rem .8rem; }
+.rr-problem { border-left: 4px solid #b3261e; background: #fdf1f0; color: #410e0b; padding: .6rem .8rem; }
+.rr mark { background: #ffe27a; color: #1a1c20; padding: 0 .1em; }
+.rr-n { font-weight: 700; color: #0b4a8f; }
+.rr-table { width: 100%; overflow-x: auto; }
+.rr-table table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+.rr-table th { text-align: left; font-weight: 600; border-bottom: 2px solid #8a93a3; padding: .35rem .9rem .35rem 0; }
+.rr-table td { vertical-align: top; border-bottom: 1px solid #dfe3ea; padding: .4rem .9rem .4rem 0; line-height: 1.4;
+  white-space: pre-wrap; }
+.rr-table td:first-child, .rr-table td:last-child { overflow-wrap: anywhere; }
+.rr-table td:first-child { min-width: 16rem; }
+.rr-table td:last-child { min-width: 11rem; }
+.rr-table .rr-number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+</style>"""
+"""The only style sheet of ours; it holds nothing that was read from a document."""
+
+
+def style() -> None:
+    """Put the style sheet into the page."""
+    st.html(STYLE)
+
+
+def html(text: str, *classes: str) -> str:
+    """Return text as an escaped HTML block that keeps its line breaks."""
+    return f'<div class="{" ".join(["rr", *classes])}">{escape(text)}</div>'
+
+
+def answer_html(text: str, *classes: str) -> str:
+    """Return an answer as escaped HTML, its citation numbers set apart."""
+    body = re.sub(r"\[\d{1,3}\]", lambda found: f'<span class="rr-n">{found[0]}</span>', escape(text))
+    return f'<div class="{" ".join(["rr", "rr-answer", *classes])}">{body}</div>'
+
+
+def marked_html(before: str, quote: str, after: str) -> str:
+    """Return text as escaped HTML with the quote in it marked."""
+    return f'<div class="rr rr-block">{escape(before)}<mark>{escape(quote)}</mark>{escape(after)}</div>'
+
+
+Cell = str | int | tuple[str, str]
+"""Text, a number, or text with small print below it."""
+
+
+def table_html(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Return an escaped HTML table; numbers are set right."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    body = "".join(f"<tr>{''.join(_cell_html(cell) for cell in row)}</tr>" for row in rows)
+    return f'<div class="rr-table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell_html(cell: Cell) -> str:
+    if isinstance(cell, int):
+        return f'<td class="rr-number">{cell:,}</td>'
+    if isinstance(cell, tuple):
+        return f'<td>{escape(cell[0])}<div class="rr-small">{escape(cell[1])}</div></td>'
+    return f"<td>{escape(cell)}</td>"
+
+
+def label(text: str) -> str:
+    """Return text as a Markdown code span, for labels that Streamlit reads as Markdown.
+
+    A code span shows its content as it is: no links, images, emphasis, colours, formulas or emoji names. Backslashes
+    would not do: GitHub-flavoured Markdown links addresses even where they were escaped.
+    """
+    line = " ".join(text.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}" if line else ""
+
+
+def show(text: str, *classes: str) -> None:
+    """Show text as it is."""
+    st.html(html(text, *classes))
+
+
+def show_problem(problem: ApiProblem) -> None:
+    """Show what went wrong and what to do."""
+    remedy = f"<br>{escape(problem.remedy)}" if problem.remedy else ""
+    st.html(f'<div class="rr rr-problem" role="alert"><strong>{escape(problem.detail)}</strong>{remedy}</div>')

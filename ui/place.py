@@ -1,0 +1,68 @@
+"""Shows the place a statement rests on: the page with the quote marked, or the text around it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import streamlit as st
+
+from ui.client import Api, ApiProblem, Document, Place
+from ui.inert import marked_html, show, show_problem
+
+AROUND = 300
+"""Characters shown before and after a quote."""
+
+
+def name(path: str) -> str:
+    """Return the last part of a path."""
+    return PurePath(path).name or path
+
+
+def show_place(api: Api, place: Place) -> None:
+    """Show the page or the text that a quote stands in, if the document is still the one that was cited."""
+    try:
+        document = api.document(place.document_id)
+        if document.version != place.version:
+            raise ApiProblem("The document has changed since this answer.", "Ask again.")
+        if PurePath(place.path).suffix.lower() == ".pdf":
+            _show_pages(api, place, document)
+        else:
+            _show_text(api, place)
+    except ApiProblem as problem:
+        show(f"{name(place.path)}, page {place.page}", "rr-question")
+        show(place.quote, "rr-block")
+        show_problem(problem)
+
+
+def _show_pages(api: Api, place: Place, document: Document) -> None:
+    """Show the cited page, with buttons to the pages before and after."""
+    key = f"page-{place.document_id}-{place.start}"
+    page = int(st.session_state.get(key, place.page))
+    image = api.page_image(place.document_id, page, [(place.start, place.end)] if page == place.page else [])
+    show(name(place.path), "rr-question")
+    show(place.quote, "rr-block", "rr-small")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show(f"Page {page} of {document.pages}", "rr-small")
+        for text, to in (("Previous page", page - 1), ("Cited page", place.page), ("Next page", page + 1)):
+            inside = 1 <= to <= document.pages and to != page
+            st.button(text, key=f"{key}-{text}", disabled=not inside, type="tertiary", on_click=_turn, args=(key, to))
+    st.image(image, width="stretch", output_format="PNG", alt=f"Page {page} of {name(place.path)}; the quote is marked")
+    show(place.path, "rr-small")
+
+
+def _turn(key: str, page: int) -> None:
+    st.session_state[key] = page
+
+
+def _show_text(api: Api, place: Place) -> None:
+    """Show the quote marked within the text around it."""
+    version, text = api.text(place.document_id)
+    if version != place.version:
+        raise ApiProblem("The document has changed since this answer.", "Ask again.")
+    low, high = max(0, place.start - AROUND), min(len(text), place.end + AROUND)
+    before = ("… " if low else "") + text[low : place.start]
+    after = text[place.end : high] + (" …" if high < len(text) else "")
+    show(name(place.path), "rr-question")
+    show(f"Page {place.page}", "rr-small")
+    st.html(marked_html(before, text[place.start : place.end], after))
+    show(place.path, "rr-small")
