@@ -129,7 +129,13 @@ class Writer:
     ) -> Reading:
         """Return what was written, verified."""
         reading = Reading(
-            "".join(self.parts), tuple(self.elements), tuple(pages), tuple(self.runs), title, tuple(problems), metadata or {}
+            "".join(self.parts),
+            tuple(self.elements),
+            tuple(pages),
+            tuple(self.runs),
+            title,
+            tuple(problems),
+            metadata or {},
         )
         reading.verify()
         return reading

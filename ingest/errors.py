@@ -1,6 +1,6 @@
 """The one error of reading: a file that can't be read, with the reason and what to do.
 
-    UnreadableFile   reason: what is wrong with the file; remedy: what the person can do about it
+UnreadableFile   reason: what is wrong with the file; remedy: what the person can do about it
 """
 
 from __future__ import annotations

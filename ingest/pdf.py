@@ -91,10 +91,8 @@ def _parse(path: Path, password: str | None, pages: int) -> tuple[list[ParsedPag
         continue_on_page_error=True,
     )
     try:
-        if pages > _BATCH_ABOVE:
-            results = [batch.result for batch in parser.parse_batches(path, _BATCH)]
-        else:
-            results = [parser.parse(path)]
+        in_batches = pages > _BATCH_ABOVE
+        results = [b.result for b in parser.parse_batches(path, _BATCH)] if in_batches else [parser.parse(path)]
     except ParseError as error:
         raise _refusal(str(error), password) from error
     except FileNotFoundError as error:

@@ -22,7 +22,13 @@ class Unchanged:
 
 
 def prepare(
-    path: Path, document_id: str, known: Known | None, reader: FileReader, parser: str, embedder: Embedder, max_bytes: int
+    path: Path,
+    document_id: str,
+    known: Known | None,
+    reader: FileReader,
+    parser: str,
+    embedder: Embedder,
+    max_bytes: int,
 ) -> Version | Unchanged:
     """Return the file's version, or Unchanged when the catalog has it. Raise UnreadableFile with reason and remedy.
 

@@ -117,7 +117,10 @@ def _sentence_cuts(text: str, count: Count) -> list[int]:
     from llama_index.core.node_parser import SentenceSplitter
 
     splitter = SentenceSplitter(
-        chunk_size=CHUNK_TOKENS, chunk_overlap=0, tokenizer=lambda piece: [0] * count([piece])[0], include_metadata=False
+        chunk_size=CHUNK_TOKENS,
+        chunk_overlap=0,
+        tokenizer=lambda piece: [0] * count([piece])[0],
+        include_metadata=False,
     )
     cuts, cursor = [0], 0
     for piece in splitter.split_text(text):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ingest.ports import Embedder
-from rag.catalog import Catalog
-from rag.errors import ModelError, PromptTooLong
-from rag.evidence import Support, weigh
-from rag.llm import Completion, LanguageModel
+from rag.catalog import Catalog, Passage
+from rag.errors import ModelError, PromptTooLong, ReadingRoomError
+from rag.evidence import Asked, Support, chance, surroundings, weigh
+from rag.llm import Completion, LanguageModel, ModelCard
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
@@ -27,6 +28,15 @@ Event = tuple[str, list[Hit] | str | Answer]
 """("passages", hits), then ("token", text) as the answer is written, then ("answer", Answer), last."""
 
 
+def last_answer(events: Iterator[Event], on_event: Callable[[str, Any], None] = lambda name, value: None) -> Answer:
+    """Follow the events of an answer to its end and return the answer."""
+    for name, value in events:
+        if isinstance(value, Answer):
+            return value
+        on_event(name, value)
+    raise ReadingRoomError("The question got no answer.", "Please report this as a bug.")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much text goes to the model (see `answer` in config.yaml)."""
@@ -35,6 +45,7 @@ class Limits:
     passage_tokens: int
     max_tokens: int
     min_evidence: float
+    min_evidence_alone: float
 
 
 @dataclass(slots=True)
@@ -42,10 +53,10 @@ class _Draft:
     """An answer in the making."""
 
     text: str = NOTHING
-    outcome: str = "not_found"
+    outcome: Literal["answered", "not_found", "partial"] = "not_found"
     supports: list[tuple[Found, int, int]] = field(default_factory=list)
     model: ModelUsed = EXTRACTIVE
-    tokens: Tokens = Tokens()
+    tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
 
 
@@ -66,28 +77,29 @@ class Answerer:
         clock.lap("retrieve")
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")
-        sent = self._excerpts(found, supports)
-        yield "passages", sent
+        sent = self._excerpts(supports)
+        passages = [item for _, item in sent]
+        yield "passages", passages
         if not supports or supports[0].score < self.limits.min_evidence:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:
-            draft = yield from self._ask(question, found, supports, sent)
+            draft = yield from self._ask(question, supports, sent)
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
-        yield "answer", self._finish(question, draft, sent, clock)
+        yield "answer", self._finish(question, draft, passages, clock)
 
-    def _excerpts(self, found: Sequence[Found], supports: Sequence[Support]) -> list[Hit]:
-        """Return the passages to send, best support first, each cut to the sentences around its best one."""
-        best: dict[str, Support] = {}
+    def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:
+        """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
+        in several documents is sent once."""
+        chosen: dict[str, Support] = {}
         for support in supports:
-            best.setdefault(support.found.passage.chunk_id, support)
-        chosen = list(best.values())[: self.limits.passages]
-        excerpts = []
-        for rank, support in enumerate(chosen, start=1):
-            start, end = self._window(support)
-            excerpts.append(hit(self.catalog, support.found, rank, start, end))
-        return excerpts
+            chosen.setdefault(support.found.passage.text, support)
+        best = list(chosen.values())[: self.limits.passages]
+        return [
+            (support.found, hit(self.catalog, support.found, rank, *self._window(support)))
+            for rank, support in enumerate(best, start=1)
+        ]
 
     def _window(self, support: Support) -> tuple[int, int]:
         """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
@@ -106,34 +118,37 @@ class Answerer:
         return spans[low][0], spans[high][1]
 
     def _ask(
-        self, question: str, found: Sequence[Found], supports: Sequence[Support], sent: Sequence[Hit]
-    ) -> Iterator[Event]:  # type: ignore[type-arg]
+        self, question: str, supports: Sequence[Support], sent: Sequence[tuple[Found, Hit]]
+    ) -> Generator[Event, None, _Draft]:
         """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
         try:
             model = self.choose()
             if model is None:
-                return _extract(supports, "No language model is configured.")
-            reply, completion = yield from self._generate(model, question, sent)
+                return self._extract(supports, "No language model is configured; the best sentences are quoted.")
+            reply, completion = yield from self._generate(model, question, [item for _, item in sent])
         except ModelError as error:
-            return _extract(supports, f"The language model could not answer ({error}).")
-        used = ModelUsed(backend=model.card.backend, name=model.card.name, digest=model.card.digest)  # type: ignore[arg-type]
+            return self._extract(supports, f"The language model could not answer: {error}")
+        card = model.card
+        used = ModelUsed(backend=card.backend, name=card.name, digest=card.digest)
         tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
         if reply is None:
-            draft = _extract(supports, "The model's reply was cut off or malformed, so the best sentences are quoted.")
+            draft = self._extract(
+                supports, "The model's reply was cut off or malformed; the best sentences are quoted."
+            )
         elif reply.refused:
-            return _Draft(model=used, tokens=tokens, note="The model found no statement of what is asked in the passages.")
-        elif place := _supported(reply, sent):
-            number, start, end = place
-            origin = next(item for item in found if _is(item, sent[number]))
-            return _Draft(f"{reply.answer} [1]", "answered", [(origin, start, end)], used, tokens)
+            return _Draft(
+                model=used, tokens=tokens, note="The model found no statement of what is asked in the passages."
+            )
+        elif claim := self._supported(question, reply, sent):
+            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens)
         else:
-            draft = _extract(supports, "The model's draft had no support in the passages, so the best sentences are quoted.")
+            draft = self._extract(supports, "The model's draft had no support in the passages.")
         draft.tokens = tokens
         return draft
 
     def _generate(
         self, model: LanguageModel, question: str, sent: Sequence[Hit]
-    ) -> Iterator[Event]:  # type: ignore[type-arg]
+    ) -> Generator[Event, None, tuple[Reply | None, Completion]]:
         excerpts = [Excerpt(item.path, item.page, item.heading, item.text) for item in sent]
         while True:
             prompt = messages(excerpts, question)
@@ -145,11 +160,49 @@ class Answerer:
         answer = AnswerStream()
         for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA):
             if isinstance(piece, Completion):
-                _compare(piece)
+                _compare(model.card, piece)
                 return read_reply(piece.text), piece
             if fresh := answer.feed(piece):
                 yield "token", fresh
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
+
+    def _supported(
+        self, question: str, reply: Reply, sent: Sequence[tuple[Found, Hit]]
+    ) -> tuple[Found, int, int] | None:
+        """Return where the reply's claim stands, or None when it does not hold.
+
+        The quote must stand in a passage, word for word. Every number of the answer must stand in the quoted sentence, in its
+        table header or headings, or in the question. And the sentence must be about what is asked, by the same measure as
+        the evidence gate: a small model gladly quotes a true sentence about something else.
+        """
+        order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
+        for index in order:
+            found, item = sent[index]
+            place = locate(reply.quote, item.text)
+            if place is None:
+                continue
+            passage = found.passage
+            start, end = _sentences_of(passage, item.start + place[0], item.start + place[1])
+            quoted = passage.text[start - passage.start : end - passage.start]
+            known = numbers(f"{quoted} {passage.heading} {passage.context} {question}")
+            if numbers(reply.answer) <= known and self._answers(question, found, quoted):
+                return found, start, end
+        return None
+
+    def _answers(self, question: str, found: Found, quoted: str) -> bool:
+        asked = Asked.of(question, self.catalog)
+        alike = float(self.embedder.embed([quoted])[0] @ self.embedder.embed([question])[0])
+        return chance(asked.features(quoted, surroundings(found), alike)) >= self.limits.min_evidence
+
+    def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
+        """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;
+        "not found" when the best one is not good enough to stand without a model's word."""
+        best = supports[0]
+        if best.score < self.limits.min_evidence_alone:
+            return _Draft(note=f"{why} No sentence says enough about what is asked to be quoted as the answer.")
+        chosen = [best, *(s for s in supports[1:4] if s.score >= 0.95 * best.score and s.text != best.text)][:2]
+        text = "\n".join(f"“{support.text}” [{number}]" for number, support in enumerate(chosen, start=1))
+        return _Draft(text, "answered", [(support.found, support.start, support.end) for support in chosen], note=why)
 
     def _finish(self, question: str, draft: _Draft, sent: list[Hit], clock: Clock) -> Answer:
         citations = []
@@ -157,52 +210,47 @@ class Answerer:
             passage = found.passage
             citations.append(
                 Citation(
-                    n=number, document_id=passage.document_id, version=passage.version, path=passage.path, page=passage.page,
-                    quote=passage.text[start - passage.start : end - passage.start], start=start, end=end,
+                    n=number,
+                    document_id=passage.document_id,
+                    version=passage.version,
+                    path=passage.path,
+                    page=passage.page,
+                    quote=passage.text[start - passage.start : end - passage.start],
+                    start=start,
+                    end=end,
                     boxes=boxes(self.catalog, passage, start, end),
                 )
             )
         clock.lap("cite")
         return Answer(
-            id=uuid.uuid4().hex, question=question, outcome=draft.outcome, answer=draft.text,  # type: ignore[arg-type]
-            citations=citations, passages=sent, model=draft.model, tokens=draft.tokens, timings_ms=clock.laps, note=draft.note,
+            id=uuid.uuid4().hex,
+            question=question,
+            outcome=draft.outcome,
+            answer=draft.text,
+            citations=citations,
+            passages=sent,
+            model=draft.model,
+            tokens=draft.tokens,
+            timings_ms=clock.laps,
+            note=draft.note,
         )
 
 
-def _extract(supports: Sequence[Support], why: str) -> _Draft:
-    """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else."""
-    chosen = [supports[0]]
-    for support in supports[1:4]:
-        if support.score >= 0.92 * supports[0].score and support.text != supports[0].text:
-            chosen.append(support)
-            break
-    text = "\n".join(f"“{support.text}” [{number}]" for number, support in enumerate(chosen, start=1))
-    places = [(support.found, support.start, support.end) for support in chosen]
-    return _Draft(text, "answered", places, note=why)
+def _sentences_of(passage: Passage, start: int, end: int) -> tuple[int, int]:
+    """Widen a span to whole sentences or table rows, so that a quote can't leave out what follows in its sentence."""
+    touched = [
+        (passage.start + a, passage.start + b)
+        for a, b in sentences(passage.text)
+        if passage.start + a < end and passage.start + b > start
+    ]
+    return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
 
 
-def _supported(reply: Reply, sent: Sequence[Hit]) -> tuple[int, int, int] | None:
-    """Return (index of the passage, start, end) of the reply's quote, or None: the quote must stand in a passage, and every
-    number of the answer in that quote, the passage or its heading."""
-    order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-    for index in order:
-        place = locate(reply.quote, sent[index].text)
-        if place is None:
-            continue
-        said = numbers(f"{sent[index].text} {sent[index].heading}")
-        if numbers(reply.answer) <= said:
-            return index, sent[index].start + place[0], sent[index].start + place[1]
-    return None
-
-
-def _is(found: Found, item: Hit) -> bool:
-    passage = found.passage
-    return passage.document_id == item.document_id and passage.start <= item.start and item.end <= passage.end
-
-
-def _compare(completion: Completion) -> None:
-    """Raise ModelError when the server evaluated much less than was sent: it dropped part of the prompt."""
-    if completion.evaluated and completion.evaluated < 0.9 * completion.sent - 16:
+def _compare(card: ModelCard, completion: Completion) -> None:
+    """Raise ModelError when the server evaluated less than was sent: it dropped part of the prompt. Ollama has no tokenizer
+    to count with before sending; its adapter compares with a bound of its own."""
+    if card.backend == "embedded" and completion.evaluated < completion.sent:
         raise ModelError(
-            f"The model's server read {completion.evaluated} of {completion.sent} prompt tokens.", "Raise its context window."
+            f"The model's server read {completion.evaluated} of {completion.sent} prompt tokens.",
+            "Raise its context window.",
         )

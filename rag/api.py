@@ -63,7 +63,9 @@ class IngestRequest(_Body):
 class ForgetRequest(_Body):
     """Documents by id or by path."""
 
-    names: list[str] = Field(min_length=1, max_length=10_000)
+    names: list[str] = Field(
+        min_length=1, max_length=10_000, examples=[["3f2a91c07be4d865", "/home/ada/contracts/old.pdf"]]
+    )
 
 
 class JobAccepted(_Body):
@@ -135,9 +137,15 @@ def _add_questions(app: FastAPI) -> None:
         return room.search(body.question, body.collections, body.k)
 
     @app.post(
-        "/v1/ask", response_model=Answer, tags=["questions"],
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description":
-            "An Answer; with `Accept: text/event-stream` the events `passages`, `token` (repeated), `answer`, or `error`."}},
+        "/v1/ask",
+        response_model=Answer,
+        tags=["questions"],
+        responses={
+            200: {
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "An Answer; as text/event-stream: `passages`, `token` (repeated), `answer`, or `error`.",
+            }
+        },
     )
     def ask(body: AskRequest, room: Room, accept: Annotated[str, Header()] = "application/json") -> Any:
         """Answer a question from the documents, or say that they don't hold the answer."""
@@ -145,7 +153,9 @@ def _add_questions(app: FastAPI) -> None:
             return room.ask(body.question, body.collections)
         events = room.ask_stream(body.question, body.collections)
         first = next(events)  # an error before the first event is still a problem with its own status
-        return StreamingResponse(_sse(first, events), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(
+            _sse(first, events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
 
 def _sse(first: tuple[str, Any], rest: Iterator[tuple[str, Any]]) -> Iterator[str]:
@@ -189,14 +199,18 @@ def _add_documents(app: FastAPI) -> None:
         return room.text(document_id)
 
     @app.get(
-        "/v1/documents/{document_id}/pages/{page}.png", tags=["documents"], response_class=Response,
+        "/v1/documents/{document_id}/pages/{page}.png",
+        tags=["documents"],
+        response_class=Response,
         responses={200: {"content": {"image/png": {}}, "description": "The page."}},
     )
     def page_image(
         document_id: str,
         page: int,
         room: Room,
-        highlight: Annotated[list[str] | None, Query(description="`START-END`, characters of the text", examples=["120-180"])] = None,
+        highlight: Annotated[
+            list[str] | None, Query(description="`START-END`, characters of the text", examples=["120-180"])
+        ] = None,
         dpi: Annotated[int, Query(ge=36, le=300)] = 110,
     ) -> Response:
         """Return a page as PNG, with the given characters marked."""
@@ -250,7 +264,9 @@ def _add_ingest(app: FastAPI) -> None:
     def job_events(job_id: str, room: Room) -> StreamingResponse:
         """Follow a job: an event `progress` whenever something changed, then `done`; each carries the job's status."""
         room.job(job_id)
-        return StreamingResponse(_job_events(room, job_id), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(
+            _job_events(room, job_id), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
 
     @app.post("/v1/rebuild", response_model=Rebuilt, tags=["ingest"])
     def rebuild(request: Request, room: Room) -> Rebuilt:
@@ -284,7 +300,9 @@ def _add_health(app: FastAPI) -> None:
     def readyz(room: Room) -> JSONResponse:
         """Return 200 when questions can be answered, 503 with what is missing otherwise."""
         missing = room.missing()
-        return JSONResponse({"status": "not ready" if missing else "ready", "missing": missing}, 503 if missing else 200)
+        return JSONResponse(
+            {"status": "not ready" if missing else "ready", "missing": missing}, 503 if missing else 200
+        )
 
     @app.get("/v1/status", response_model=Status, tags=["health"])
     def status(room: Room) -> Status:
@@ -309,11 +327,16 @@ def serve(settings: Settings) -> int:
         app = create_app(library, token)
         # asyncio's own loop: uvloop's connections would pass the audit hook of rag/privacy.py
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=settings.server.port, loop="asyncio", log_config=None, access_log=False,
-            timeout_graceful_shutdown=3, server_header=False,
+            app,
+            host="127.0.0.1",
+            port=settings.server.port,
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            server_header=False,
         )
         logger.info("listening", port=settings.server.port)
         uvicorn.Server(config).run()
         library.home.address.unlink(missing_ok=True)
     return 0
-

@@ -58,10 +58,14 @@ def build_embedder(settings: Settings) -> Embedder:
         from rag.embed_st import SentenceTransformersEmbedder  # extra `models`: imports torch
 
         return SentenceTransformersEmbedder(name, models.path(name), models.digest(name))
-    from rag.embed import OnnxEmbedder
+    from rag.embed import OnnxEmbedder  # not needed beside another backend
 
     return OnnxEmbedder(
-        name, models.path(name, "model.onnx"), models.path(name, "tokenizer.json"), models.digest(name), settings.embedding.threads
+        name,
+        models.path(name, "model.onnx"),
+        models.path(name, "tokenizer.json"),
+        models.digest(name),
+        settings.embedding.threads,
     )
 
 
@@ -117,7 +121,10 @@ class ModelChoice:
 
             self._asked_ollama = time.monotonic()
             self._ollama = llm_ollama.find(
-                answer.ollama_model, answer.ollama_host, answer.window, timeout=1.0,
+                answer.ollama_model,
+                answer.ollama_host,
+                answer.window,
+                timeout=1.0,
                 allowed_hosts=self._settings.network.allowed_hosts,
             )
         return self._ollama
@@ -128,7 +135,10 @@ class ModelChoice:
 
             models = model_store(self._settings)
             self._embedded = EmbeddedModel(
-                models.path(name), models.path(name).stem, models.digest(name), command("model"),
+                models.path(name),
+                models.path(name).stem,
+                models.digest(name),
+                command("model"),
                 window=self._settings.answer.window,
                 threads=self._settings.answer.threads or None,
                 idle_seconds=self._settings.answer.idle_minutes * 60,

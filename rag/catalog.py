@@ -85,9 +85,7 @@ class Catalog:
             .group_by(chunks.c.document_id)
             .subquery()
         )
-        page_counts = (
-            select(pages.c.document_id, func.count().label("pages")).group_by(pages.c.document_id).subquery()
-        )
+        page_counts = select(pages.c.document_id, func.count().label("pages")).group_by(pages.c.document_id).subquery()
         query = (
             select(
                 documents,
@@ -98,7 +96,8 @@ class Catalog:
                 page_counts.c.pages,
             )
             .outerjoin(
-                versions, and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+                versions,
+                and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version),
             )
             .outerjoin(sizes, sizes.c.document_id == documents.c.document_id)
             .outerjoin(page_counts, page_counts.c.document_id == documents.c.document_id)
@@ -133,7 +132,9 @@ class Catalog:
         for name in names:
             ids = self.find(name)
             if not ids:
-                raise NotFound(f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed.")
+                raise NotFound(
+                    f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed."
+                )
             found += [identity for identity in ids if identity not in found]
         with self._store.write() as connection:
             rows = connection.execute(
@@ -195,8 +196,10 @@ class Catalog:
                     documents.c.collection
                 )
             ).all()
-            sizes = dict(
-                connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection)).tuples().all()
+            sizes: dict[str, int] = dict(
+                connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection))
+                .tuples()
+                .all()
             )
         return [
             CollectionStatus(name=row.collection, documents=row.documents, chunks=sizes.get(row.collection, 0))
@@ -215,20 +218,24 @@ class Catalog:
 
     # passages
 
-    def keyword_search(self, words: Sequence[str], collections: Sequence[str], limit: int) -> list[tuple[Passage, float]]:
+    def keyword_search(
+        self, words: Sequence[str], collections: Sequence[str], limit: int
+    ) -> list[tuple[Passage, float]]:
         """Return live passages that contain any of the words, best first, with their BM25 score (higher is better)."""
         if not words or not collections:
             return []
         match = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
         names = {f"c{number}": name for number, name in enumerate(collections)}
         query = text(
-            f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "  # noqa: S608 - constants only
+            f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
             "JOIN chunks c ON c.id = chunk_words.rowid "
             f"WHERE chunk_words MATCH :match AND c.collection IN ({', '.join(':' + key for key in names)}) "
             "ORDER BY score DESC, c.chunk_id LIMIT :limit"
         )
         with self._store.read() as connection:
-            scores = dict(connection.execute(query, {"match": match, "limit": limit, **names}).tuples().all())
+            scores: dict[int, float] = dict(
+                connection.execute(query, {"match": match, "limit": limit, **names}).tuples().all()
+            )
             rows = connection.execute(_passages().where(chunks.c.id.in_(list(scores)))).all()
         found = [(_passage(row), float(scores[row.id])) for row in rows]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))
@@ -267,7 +274,11 @@ class Catalog:
         with self._store.write() as connection:
             connection.execute(
                 insert(jobs).values(
-                    job_id=job_id, collection=collection, paths=json.dumps(list(paths)), stage="queued", created=time.time()
+                    job_id=job_id,
+                    collection=collection,
+                    paths=json.dumps(list(paths)),
+                    stage="queued",
+                    created=time.time(),
                 )
             )
 
@@ -311,16 +322,25 @@ class Catalog:
         files = {row.outcome: row.files for row in tally}
         report = IngestReport(
             job_id=job_id,
-            added=files.get("added", 0), updated=files.get("updated", 0), unchanged=files.get("unchanged", 0),
+            added=files.get("added", 0),
+            updated=files.get("updated", 0),
+            unchanged=files.get("unchanged", 0),
             removed=job.removed,
             failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
-            pages=sum(row.pages for row in tally), chunks=sum(row.chunks for row in tally),
+            pages=sum(row.pages for row in tally),
+            chunks=sum(row.chunks for row in tally),
             seconds=round((job.finished or time.time()) - (job.started or job.created), 2),
         )
         total = sum(files.values())
         return JobStatus(
-            job_id=job_id, collection=job.collection, stage=job.stage, reason=job.reason, files=total,
-            files_done=total - files.get("pending", 0), chunks_embedded=embedded or 0, report=report,
+            job_id=job_id,
+            collection=job.collection,
+            stage=job.stage,
+            reason=job.reason,
+            files=total,
+            files_done=total - files.get("pending", 0),
+            chunks_embedded=embedded or 0,
+            report=report,
         )
 
     def numbers(self) -> dict[str, Any]:
@@ -355,17 +375,34 @@ class Catalog:
 
 def _passages() -> Any:
     return select(
-        chunks.c.id, chunks.c.chunk_id, chunks.c.collection, chunks.c.document_id, chunks.c.version, documents.c.path,
-        chunks.c.page, chunks.c.heading, chunks.c.context, chunks.c.text, chunks.c.start, chunks.c.end,
-    ).join(
-        documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version)
-    )
+        chunks.c.id,
+        chunks.c.chunk_id,
+        chunks.c.collection,
+        chunks.c.document_id,
+        chunks.c.version,
+        documents.c.path,
+        chunks.c.page,
+        chunks.c.heading,
+        chunks.c.context,
+        chunks.c.text,
+        chunks.c.start,
+        chunks.c.end,
+    ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
 
 
 def _passage(row: Row[Any]) -> Passage:
     return Passage(
-        row.chunk_id, row.collection, row.document_id, row.version, row.path, row.page, row.heading, row.context, row.text,
-        row.start, row.end,
+        row.chunk_id,
+        row.collection,
+        row.document_id,
+        row.version,
+        row.path,
+        row.page,
+        row.heading,
+        row.context,
+        row.text,
+        row.start,
+        row.end,
     )
 
 
@@ -375,8 +412,14 @@ def _document(row: Row[Any]) -> DocumentStatus:
         stale = "The file changed and can't be read any more; its last good version is shown. " if row.version else ""
         problems.insert(0, f"{stale}{row.reason} {row.remedy}".strip())
     return DocumentStatus(
-        document_id=row.document_id, path=row.path, collection=row.collection,
+        document_id=row.document_id,
+        path=row.path,
+        collection=row.collection,
         state="searchable" if row.state == "embedded" else row.state,
-        version=row.version, pages=row.pages or 0, chunks=row.chunks or 0,
-        characters_extracted=row.characters or 0, characters_indexed=row.indexed or 0, problems=problems,
+        version=row.version,
+        pages=row.pages or 0,
+        chunks=row.chunks or 0,
+        characters_extracted=row.characters or 0,
+        characters_indexed=row.indexed or 0,
+        problems=problems,
     )

@@ -17,7 +17,8 @@ import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
 from rag import log, show  # noqa: E402
-from rag.errors import NotFound, ReadingRoomError, SettingsError, UsageError  # noqa: E402
+from rag.answer import last_answer  # noqa: E402
+from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Answers from your own documents, with the exact place each statement rests on. Nothing leaves this machine.",
 )
 models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify models.")
@@ -39,7 +43,7 @@ Collections = Annotated[list[str] | None, typer.Option("--collection", help="Onl
 
 
 def main() -> None:
-    """Run the command line; translate errors into messages and exit codes 0 done, 1 failed, 2 wrong usage, 3 some files failed."""
+    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed."""
     log.configure("cli", verbose=False)
     try:
         app()
@@ -122,17 +126,12 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question with citations, or say that the documents don't hold the answer."""
-    from rag.shapes import Answer
-
-    with _room("ask") as room:
-        for name, value in room.ask_stream(question, collection or []):
-            if isinstance(value, Answer):
-                if as_json:
-                    _print(value)
-                else:
-                    show.answer_end(value)
-            elif not as_json:
-                show.answer_event(name, value)
+    with _room("ask") as room, show.drafting() as event:
+        answer = last_answer(room.ask_stream(question, collection or []), event)
+    if as_json:
+        _print(answer)
+    else:
+        show.answer(answer)
 
 
 @app.command()
@@ -259,14 +258,18 @@ def models_pull(name: Annotated[str, typer.Argument(help="Name or alias.")], as_
 
 
 @models.command("verify")
-def models_verify(name: Annotated[str | None, typer.Argument(help="Name or alias; all when absent.")] = None, as_json: Json = False) -> None:
+def models_verify(
+    name: Annotated[str | None, typer.Argument(help="Name or alias; all when absent.")] = None, as_json: Json = False
+) -> None:
     """Compute the SHA-256 of installed models again."""
     found = _models().verify(name)
     if as_json:
         _print_rows(found)
     else:
         for finding in found:
-            show.note(f"{'ok ' if finding.ok else 'BAD'} {finding.model}/{finding.file} {finding.message} {finding.remedy}".strip())
+            show.note(
+                f"{'ok ' if finding.ok else 'BAD'} {finding.model}/{finding.file} {finding.message} {finding.remedy}".strip()
+            )
     if not all(finding.ok for finding in found):
         raise typer.Exit(FAILED)
 

@@ -7,11 +7,11 @@ import time
 import yaml
 
 from rag import show
+from rag.answer import last_answer
 from rag.build import check_models
 from rag.errors import ModelError
 from rag.library import Library
 from rag.settings import PROJECT, Settings
-from rag.shapes import Answer
 
 COLLECTION = "samples"
 
@@ -26,17 +26,17 @@ def run(settings: Settings) -> int:
         with show.ingest_progress(quiet=False) as progress:
             report = room.ingest([PROJECT / "samples" / "documents"], COLLECTION, progress)
         if not report.added + report.updated:
-            show.note(f"The samples are there already ({report.unchanged} files unchanged, {time.monotonic() - began:.1f} s).")
+            show.note(
+                f"The samples are there already ({report.unchanged} files unchanged, {time.monotonic() - began:.1f} s)."
+            )
             return 0
         show.note("Samples:")
         show.ingest_report(report)
         for entry in questions:
             if entry.get("show"):
                 show.note(f"\n? {entry['question']}")
-                for name, value in room.ask_stream(entry["question"], [COLLECTION]):
-                    if isinstance(value, Answer):
-                        show.answer_end(value)
-                    else:
-                        show.answer_event(name, value)
+                with show.drafting() as event:
+                    answer = last_answer(room.ask_stream(entry["question"], [COLLECTION]), event)
+                show.answer(answer)
     show.note("")
     return 0

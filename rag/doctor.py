@@ -29,18 +29,21 @@ def _privacy(settings: Settings) -> Iterator[Finding]:
         off = all(os.environ.get(name) == value for name, value in switches.items())
         said = ", ".join(f"{name}={value}" for name, value in switches.items())
         yield Finding(
-            severity="ok" if off else "error", subject=f"privacy: {library}",
+            severity="ok" if off else "error",
+            subject=f"privacy: {library}",
             message=f"telemetry and downloads are {'off' if off else 'NOT off'} ({said})",
             remedy="" if off else "Start Reading Room by its own command.",
         )
     yield Finding(
-        severity="ok" if privacy.sealed() else "error", subject="privacy: connections",
+        severity="ok" if privacy.sealed() else "error",
+        subject="privacy: connections",
         message="connections that leave this machine are refused" if privacy.sealed() else "the process is not sealed",
         remedy="" if privacy.sealed() else "Start Reading Room by its own command.",
     )
     if settings.network.allowed_hosts:
         yield Finding(
-            severity="warning", subject="privacy: allowed hosts",
+            severity="warning",
+            subject="privacy: allowed hosts",
             message=f"the settings allow connections to {', '.join(settings.network.allowed_hosts)}",
             remedy="Empty `network.allowed_hosts` in config.yaml unless these are yours.",
         )
@@ -73,7 +76,11 @@ def _ollama(settings: Settings) -> Iterator[Finding]:
         yield Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
         return
     if found is None:
-        yield Finding(severity="ok", subject=subject, message=f"not there or without {answer.ollama_model}; the embedded model answers")
+        yield Finding(
+            severity="ok",
+            subject=subject,
+            message=f"not there or without {answer.ollama_model}; the embedded model answers",
+        )
     else:
         yield Finding(severity="ok", subject=subject, message=f"answers with {answer.ollama_model}")
 
@@ -86,7 +93,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
             taken = probe.connect_ex(("127.0.0.1", port)) == 0
         ours = taken and holder is not None and "serve" in str(holder.get("role"))
         yield Finding(
-            severity="warning" if taken and not ours else "ok", subject=f"port: {name}",
+            severity="warning" if taken and not ours else "ok",
+            subject=f"port: {name}",
             message=f"{port} is {'served by Reading Room' if ours else 'taken by another program' if taken else 'free'}",
             remedy=f"Choose another port for the {name} in config.yaml (`server`)." if taken and not ours else "",
         )
@@ -99,7 +107,9 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     low = free < LOW_DISK_BYTES
     yield Finding(
-        severity="warning" if low else "ok", subject="disk", message=f"{free / 1e9:.1f} GB free for {settings.home}",
+        severity="warning" if low else "ok",
+        subject="disk",
+        message=f"{free / 1e9:.1f} GB free for {settings.home}",
         remedy="Free some space: ingestion stops when the disk is full." if low else "",
     )
 
@@ -121,12 +131,15 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         said = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
     sound = said == "ok"
     yield Finding(
-        severity="ok" if sound else "error", subject="catalog", message="sound" if sound else f"damaged: {said}",
+        severity="ok" if sound else "error",
+        subject="catalog",
+        message="sound" if sound else f"damaged: {said}",
         remedy="" if sound else "Restore it from a backup, or ingest into a new home folder.",
     )
     failed = [item for item in Catalog(store).documents() if item.state == "failed"]
     yield Finding(
-        severity="warning" if failed else "ok", subject="documents",
+        severity="warning" if failed else "ok",
+        subject="documents",
         message=f"{len(failed)} could not be read" if failed else "all could be read",
         remedy="See `readingroom documents` for the reason and the remedy of each." if failed else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,14 @@ class OnnxEmbedder:
         self._session: Any = None
         self._tokenizer: Any = None
         self._counter: Any = None
+        self._turn = threading.Lock()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/mean/unit/{WINDOW}"
         self.dimension = 384
         self.max_tokens = WINDOW - 2
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
-        self._load_tokenizer()
+        self._load()
         encodings = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(encoding.ids) for encoding in encodings]
 
@@ -44,8 +46,7 @@ class OnnxEmbedder:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
-        self._load_tokenizer()
-        self._load_session()
+        self._load(session=True)
         encodings = self._tokenizer.encode_batch(list(texts))
         order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
         for at in range(0, len(order), BATCH):
@@ -67,6 +68,12 @@ class OnnxEmbedder:
         weights = mask[:, :, None].astype(np.float32)
         pooled = (states * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         return np.asarray(pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+    def _load(self, session: bool = False) -> None:
+        with self._turn:
+            self._load_tokenizer()
+            if session:
+                self._load_session()
 
     def _load_tokenizer(self) -> None:
         if self._tokenizer is None:

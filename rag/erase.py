@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, and_, delete, insert, literal_column, select, text
+from sqlalchemy import Connection, delete, exists, insert, select, text
 
 from rag.schema import answer_documents, answers, chunks, documents, embeddings, retired, versions
 
@@ -22,9 +22,9 @@ def drop_versions(connection: Connection, document_id: str) -> None:
     connection.execute(_DROP_WORDS, {"document_id": document_id})
     mine = chunks.c.document_id == document_id
     connection.execute(
-        insert(retired).prefix_with("OR IGNORE").from_select(
-            ["chunk_id", "collection"], select(chunks.c.chunk_id, chunks.c.collection).where(mine)
-        )
+        insert(retired)
+        .prefix_with("OR IGNORE")
+        .from_select(["chunk_id", "collection"], select(chunks.c.chunk_id, chunks.c.collection).where(mine))
     )
     connection.execute(delete(versions).where(versions.c.document_id == document_id))
 
@@ -43,5 +43,5 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> None
 
 def sweep(connection: Connection) -> None:
     """Remove vectors whose text no chunk has any more."""
-    used = select(literal_column("1")).where(and_(chunks.c.text_hash == embeddings.c.text_hash))
-    connection.execute(delete(embeddings).where(~used.exists()))
+    used = exists().where(chunks.c.text_hash == embeddings.c.text_hash)
+    connection.execute(delete(embeddings).where(~used))

@@ -1,16 +1,16 @@
 """The errors a person sees: what happened, to what, and what to do.
 
-    ReadingRoomError
-    ├── UsageError          the request itself is wrong                     (exit 2, HTTP 400 or 422)
-    │   ├── NotFound        no such document, collection, job or page       (exit 1, HTTP 404)
-    │   └── Forbidden       outside what the settings allow                 (exit 1, HTTP 403)
-    ├── SettingsError       config.yaml or the environment is wrong         (exit 2)
-    ├── HomeLocked          another process holds the home folder           (exit 1, HTTP 409)
-    ├── HomeMismatch        the home was made by another embedder           (exit 1)
-    ├── HomeUnusable        the disk is full or can't be written            (exit 1, HTTP 507)
-    ├── DocumentChanged     the file is not the one that was ingested       (exit 1, HTTP 409)
-    └── ModelError          a model is missing, broken or unreachable       (exit 1, HTTP 503)
-        └── PromptTooLong   the prompt does not fit the model's window      (handled by re-packing)
+ReadingRoomError
+├── UsageError          the request itself is wrong                     (exit 2, HTTP 400 or 422)
+│   ├── NotFound        no such document, collection, job or page       (exit 1, HTTP 404)
+│   └── Forbidden       outside what the settings allow                 (exit 1, HTTP 403)
+├── SettingsError       config.yaml or the environment is wrong         (exit 2)
+├── HomeLocked          another process holds the home folder           (exit 1, HTTP 409)
+├── HomeMismatch        the home was made by another embedder           (exit 1)
+├── HomeUnusable        the disk is full or can't be written            (exit 1, HTTP 507)
+├── DocumentChanged     the file is not the one that was ingested       (exit 1, HTTP 409)
+└── ModelError          a model is missing, broken or unreachable       (exit 1, HTTP 503)
+    └── PromptTooLong   the prompt does not fit the model's window      (handled by re-packing)
 """
 
 from __future__ import annotations

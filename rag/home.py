@@ -62,7 +62,7 @@ class Home:
         """Return (URL, token) of the API that holds this home, or None when no process holds it."""
         try:
             told = json.loads(self.address.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
             return None
         holder = lock_holder(self)
         return (told["url"], told["token"]) if holder and holder.get("pid") == told["pid"] else None
@@ -108,7 +108,7 @@ def lock_holder(home: Home) -> dict[str, str | int] | None:
                 text = file.read()
                 return json.loads(text) if text else {"role": "another program"}
             return None
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
 
 

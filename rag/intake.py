@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, text, update
 
-from ingest.ports import Job, Known, Version, Vectors
+from ingest.ports import Job, Known, Vectors, Version
 from rag.erase import drop_versions, erase_documents
 from rag.schema import chunks, documents, embeddings, job_files, jobs, pages, versions
 from rag.store import Store
@@ -64,14 +64,19 @@ class Intake:
                     insert(documents).prefix_with("OR IGNORE"),
                     [
                         {
-                            "document_id": row["document_id"], "collection": job.collection, "path": row["path"],
-                            "state": "queued", "updated": time.time(),
+                            "document_id": row["document_id"],
+                            "collection": job.collection,
+                            "path": row["path"],
+                            "state": "queued",
+                            "updated": time.time(),
                         }
                         for row in batch
                     ],
                 )
             connection.execute(
-                update(jobs).where(jobs.c.job_id == job.job_id).values(stage="reading", started=func.coalesce(jobs.c.started, time.time()))
+                update(jobs)
+                .where(jobs.c.job_id == job.job_id)
+                .values(stage="reading", started=func.coalesce(jobs.c.started, time.time()))
             )
 
     def pending_files(self, job: Job, limit: int) -> list[str]:
@@ -106,22 +111,30 @@ class Intake:
 
     def make_visible(self, job: Job, path: str, version: Version) -> None:
         with self._store.write() as connection:
-            old = connection.scalar(
-                select(documents.c.version).where(documents.c.document_id == version.document_id)
-            )
+            old = connection.scalar(select(documents.c.version).where(documents.c.document_id == version.document_id))
             drop_versions(connection, version.document_id)
             self._insert_version(connection, job, path, version)
             connection.execute(
                 update(documents)
                 .where(documents.c.document_id == version.document_id)
                 .values(
-                    state="searchable", reason="", remedy="", version=version.version, size=version.size,
-                    modified_ns=version.modified_ns, reader=version.reader, updated=time.time(),
+                    state="searchable",
+                    reason="",
+                    remedy="",
+                    version=version.version,
+                    size=version.size,
+                    modified_ns=version.modified_ns,
+                    reader=version.reader,
+                    updated=time.time(),
                 )
             )
             self._note(
-                connection, job, path, outcome="updated" if old else "added",
-                pages=len(version.reading.pages), chunks=len(version.chunks),
+                connection,
+                job,
+                path,
+                outcome="updated" if old else "added",
+                pages=len(version.reading.pages),
+                chunks=len(version.chunks),
             )
 
     def _insert_version(self, connection: Connection, job: Job, path: str, version: Version) -> None:
@@ -129,8 +142,14 @@ class Intake:
         key = {"document_id": version.document_id, "version": version.version}
         connection.execute(
             insert(versions).values(
-                **key, source_sha256=version.source_sha256, format=version.format, title=reading.title, text=reading.text,
-                problems=json.dumps(reading.problems), details=json.dumps(reading.metadata), created=time.time(),
+                **key,
+                source_sha256=version.source_sha256,
+                format=version.format,
+                title=reading.title,
+                text=reading.text,
+                problems=json.dumps(reading.problems),
+                details=json.dumps(reading.metadata),
+                created=time.time(),
             )
         )
         runs: dict[int, list[list[float]]] = defaultdict(list)
@@ -140,7 +159,11 @@ class Intake:
             runs[box.page].append([run.start, run.end, *places])
         rows: list[dict[str, Any]] = [
             {
-                **key, "number": page.number, "label": page.label, "width": page.width, "height": page.height,
+                **key,
+                "number": page.number,
+                "label": page.label,
+                "width": page.width,
+                "height": page.height,
                 "runs": zlib.compress(json.dumps(runs[page.number], separators=(",", ":")).encode(), 1),
             }
             for page in reading.pages
@@ -153,9 +176,17 @@ class Intake:
             body = reading.text[chunk.start : chunk.end]
             rows.append(
                 {
-                    **key, "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
-                    "collection": job.collection, "ordinal": chunk.ordinal, "start": chunk.start, "end": chunk.end,
-                    "page": chunk.page, "title": title, "heading": chunk.heading, "context": chunk.context, "text": body,
+                    **key,
+                    "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
+                    "collection": job.collection,
+                    "ordinal": chunk.ordinal,
+                    "start": chunk.start,
+                    "end": chunk.end,
+                    "page": chunk.page,
+                    "title": title,
+                    "heading": chunk.heading,
+                    "context": chunk.context,
+                    "text": body,
                     "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
                 }
             )
@@ -186,13 +217,17 @@ class Intake:
                 listed = exists().where(
                     and_(job_files.c.job_id == job.job_id, job_files.c.document_id == documents.c.document_id)
                 )
-                gone = connection.execute(
-                    select(documents.c.document_id).where(
-                        documents.c.collection == job.collection,
-                        func.substr(documents.c.path, 1, len(folder)) == folder,
-                        ~listed,
+                gone = (
+                    connection.execute(
+                        select(documents.c.document_id).where(
+                            documents.c.collection == job.collection,
+                            func.substr(documents.c.path, 1, len(folder)) == folder,
+                            ~listed,
+                        )
                     )
-                ).scalars().all()
+                    .scalars()
+                    .all()
+                )
                 if gone:
                     erase_documents(connection, gone)
                     connection.execute(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ingest.walk import walk
-from rag.answer import Answerer, Event, Limits
+from rag.answer import Answerer, Event, Limits, last_answer
 from rag.build import ModelChoice, build_embedder, build_reader, check_models, command, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, HomeUnusable, NotFound, ReadingRoomError, UsageError
@@ -63,7 +63,9 @@ class Library:
         self._images = PageImages(self.catalog, build_reader(settings))
         search, answer = settings.search, settings.answer
         self._retriever = Retriever(self.catalog, self._index, embedder, search.candidates, search.fusion_k)
-        limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence)
+        limits = Limits(
+            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
+        )
         self._answerer = Answerer(self._retriever, self.catalog, embedder, self.models, limits)
 
     def __enter__(self) -> Library:
@@ -101,10 +103,7 @@ class Library:
 
     def ask(self, question: str, collections: Sequence[str] = ()) -> Answer:
         """Return the answer to a question."""
-        for _, value in self.ask_stream(question, collections):
-            if isinstance(value, Answer):
-                return value
-        raise ReadingRoomError("The question got no answer.", "Please report this as a bug.")
+        return last_answer(self.ask_stream(question, collections))
 
     # documents
 
@@ -161,7 +160,9 @@ class Library:
                 raise NotFound(f"There is no file or folder {path}.", "Check the path.")
         if next(walk(absolute), None) is None:
             folders = ", ".join(str(path) for path in absolute)
-            raise UsageError(f"There is no file to read in {folders}.", "Hidden files are left out; nothing was changed.")
+            raise UsageError(
+                f"There is no file to read in {folders}.", "Hidden files are left out; nothing was changed."
+            )
         job_id = uuid.uuid4().hex
         self.catalog.add_job(job_id, collection, [str(path) for path in absolute])
         return job_id
@@ -223,7 +224,11 @@ class Library:
         return status.report
 
     def _start_worker(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "READINGROOM_HOME": str(self.settings.home), "READINGROOM_CONFIG": str(self.settings.config)}
+        environment = {
+            **os.environ,
+            "READINGROOM_HOME": str(self.settings.home),
+            "READINGROOM_CONFIG": str(self.settings.config),
+        }
         if not self.settings.config.exists():
             del environment["READINGROOM_CONFIG"]
         return subprocess.Popen([*command("worker"), "--until-idle"], env=environment, stdin=subprocess.DEVNULL)
@@ -260,7 +265,10 @@ def home_status(settings: Settings, catalog: Catalog) -> Status:
     holder = lock_holder(home)
     served_by = f"{holder.get('role')} (process {holder.get('pid')})" if holder else "nobody"
     return Status(
-        home=str(home.folder), served_by=served_by, embedder=build_embedder(settings).fingerprint, bytes_on_disk=size,
+        home=str(home.folder),
+        served_by=served_by,
+        embedder=build_embedder(settings).fingerprint,
+        bytes_on_disk=size,
         **catalog.numbers(),
     )
 

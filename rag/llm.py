@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +17,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Which model answers: `backend` is ollama, embedded or extractive; `digest` is sha256:… of its weights or empty;
+    """Which model answers: `digest` is sha256:… of its weights or empty;
     `window` is the number of tokens that prompt and answer share."""
 
-    backend: str
+    backend: Literal["ollama", "embedded"]
     name: str
     digest: str
     window: int

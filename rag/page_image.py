@@ -43,7 +43,9 @@ class PageImages:
             with open(path, "rb") as file:
                 same = hashlib.file_digest(file, "sha256").hexdigest() == digest
         except OSError as error:
-            raise DocumentChanged(f"The file {path} can't be opened: {error.strerror}.", "Ingest its folder again.") from error
+            raise DocumentChanged(
+                f"The file {path} can't be opened: {error.strerror}.", "Ingest its folder again."
+            ) from error
         if not same:
             raise DocumentChanged(f"The file {path} changed since it was ingested.", "Ingest it again.")
         try:
@@ -73,7 +75,9 @@ def _mark(image: bytes, marks: Sequence[Box], dpi: float) -> bytes:
     scale = dpi / 72
     for box in marks:
         draw.rectangle(
-            (box.x0 * scale - 2, box.y0 * scale - 2, box.x1 * scale + 2, box.y1 * scale + 2), fill=MARK, outline=(214, 158, 0, 255)
+            (box.x0 * scale - 2, box.y0 * scale - 2, box.x1 * scale + 2, box.y1 * scale + 2),
+            fill=MARK,
+            outline=(214, 158, 0, 255),
         )
     out = io.BytesIO()
     Image.alpha_composite(page, layer).convert("RGB").save(out, "PNG")

@@ -24,7 +24,10 @@ from typing import Any
 SWITCHES: dict[str, dict[str, str]] = {
     "chromadb": {"ANONYMIZED_TELEMETRY": "False"},
     "unstructured": {"SCARF_NO_ANALYTICS": "true", "DO_NOT_TRACK": "true"},
-    "streamlit": {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "STREAMLIT_GLOBAL_SHOW_WARNING_ON_DIRECT_EXECUTION": "false"},
+    "streamlit": {
+        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+        "STREAMLIT_GLOBAL_SHOW_WARNING_ON_DIRECT_EXECUTION": "false",
+    },
     "huggingface-hub": {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"},
     "transformers": {"TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
     "opentelemetry": {"OTEL_SDK_DISABLED": "true"},
@@ -32,6 +35,9 @@ SWITCHES: dict[str, dict[str, str]] = {
     "pip": {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
 }
 """Library → the environment variables that stop it from calling home or downloading."""
+
+PROXIES: dict[str, str] = {}
+"""The proxy variables that `seal` took away from this process; pip gets them back when models are fetched at set-up."""
 
 _ALLOWED: set[str] = {"localhost"}
 _sealed = False
@@ -49,9 +55,8 @@ def seal(allowed_hosts: Iterable[str] = ()) -> None:
     global _sealed  # noqa: PLW0603 - an audit hook can't be removed, so this is a fact about the whole process
     for switches in SWITCHES.values():
         os.environ.update(switches)
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        os.environ.pop(name, None)
-        os.environ.pop(name.upper(), None)
+    for name in [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]:
+        PROXIES[name] = os.environ.pop(name)
     _ALLOWED.update(allowed_hosts)
     if not _sealed:
         sys.addaudithook(_audit)
@@ -68,7 +73,7 @@ def is_local(host: str) -> bool:
     if host in _ALLOWED:
         return True
     try:
-        address = ipaddress.ip_address(host.split("%")[0])
+        address = ipaddress.ip_address(host.split("%", maxsplit=1)[0])
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
@@ -97,11 +102,23 @@ def _caller() -> str:
     """Return the module that asked, past the standard library and the HTTP libraries in between."""
     frame = sys._getframe(2)
     name = "unknown code"
-    passing = {"httpx", "httpcore", "urllib3", "requests", "anyio", "asyncio", "socket", "http", "ssl", "urllib", "rag.privacy"}
+    passing = {
+        "httpx",
+        "httpcore",
+        "urllib3",
+        "requests",
+        "anyio",
+        "asyncio",
+        "socket",
+        "http",
+        "ssl",
+        "urllib",
+        "rag.privacy",
+    }
     while frame:
         module = str(frame.f_globals.get("__name__", ""))
         name = module or name
-        if module not in passing and module.split(".")[0] not in passing:
+        if module not in passing and module.split(".", maxsplit=1)[0] not in passing:
             return module
         if frame.f_back is None:
             break

@@ -85,12 +85,16 @@ def install(app: FastAPI, upload_bytes: int) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        said = "; ".join(f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg']}" for item in error.errors())
+        said = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg']}" for item in error.errors()
+        )
         return _response(_problem("UsageError", 422, "Wrong request", said, "See /openapi.json for what is expected."))
 
     @app.exception_handler(HTTPException)
     def _http(_: Request, error: HTTPException) -> JSONResponse:
-        return _response(_problem("http", error.status_code, str(error.detail), f"{error.detail}.", "See /openapi.json."))
+        return _response(
+            _problem("http", error.status_code, str(error.detail), f"{error.detail}.", "See /openapi.json.")
+        )
 
     @app.exception_handler(Exception)
     def _last_resort(_: Request, error: Exception) -> JSONResponse:
@@ -119,13 +123,25 @@ class Guard:
         host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
         origin = urlsplit(headers["origin"]).hostname or "" if "origin" in headers else "localhost"
         if not is_local(host) or not is_local(origin):
-            return _problem("Forbidden", 403, "Not allowed", "The request names a foreign host or comes from a foreign page.",
-                            "Use http://127.0.0.1 with the API's port.")
+            return _problem(
+                "Forbidden",
+                403,
+                "Not allowed",
+                "The request names a foreign host or comes from a foreign page.",
+                "Use http://127.0.0.1 with the API's port.",
+            )
         length = headers.get("content-length", "0")
         limit = self._upload_bytes if headers.get("content-type", "").startswith("multipart/") else JSON_BYTES
         if not length.isdecimal() or int(length) > limit:
-            return _problem("UsageError", 413, "Too large", f"The request has {length} bytes, the limit is {limit}.",
-                            "Ingest large files from a folder on this machine instead.")
+            return _problem(
+                "UsageError",
+                413,
+                "Too large",
+                f"The request has {length} bytes, the limit is {limit}.",
+                "Ingest large files from a folder on this machine instead.",
+            )
         if scope["method"] in ("POST", "PUT") and "content-length" not in headers and "transfer-encoding" in headers:
-            return _problem("UsageError", 411, "Length required", "The request does not say its length.", "Send Content-Length.")
+            return _problem(
+                "UsageError", 411, "Length required", "The request does not say its length.", "Send Content-Length."
+            )
         return None

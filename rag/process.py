@@ -79,9 +79,15 @@ def _ui(port: int, api_port: int) -> int:
 
     os.environ["READINGROOM_API"] = f"http://127.0.0.1:{api_port}"
     options = {
-        "server_address": "127.0.0.1", "server_port": port, "server_headless": True, "server_fileWatcherType": "none",
-        "browser_gatherUsageStats": False, "browser_serverAddress": "127.0.0.1", "global_developmentMode": False,
-        "client_toolbarMode": "minimal", "client_showErrorDetails": False,
+        "server_address": "127.0.0.1",
+        "server_port": port,
+        "server_headless": True,
+        "server_fileWatcherType": "none",
+        "browser_gatherUsageStats": False,
+        "browser_serverAddress": "127.0.0.1",
+        "global_developmentMode": False,
+        "client_toolbarMode": "minimal",
+        "client_showErrorDetails": False,
     }
     bootstrap.load_config_options(options)
     bootstrap.run(str(Path(__file__).resolve().parents[1] / "ui" / "app.py"), False, [], options)

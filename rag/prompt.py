@@ -58,7 +58,12 @@ class Reply:
 _EXAMPLES = (
     (
         (
-            Excerpt("lease.pdf", 3, "Rent", "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May."),
+            Excerpt(
+                "lease.pdf",
+                3,
+                "Rent",
+                "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May.",
+            ),
             Excerpt("lease.pdf", 5, "Notice", "The tenant may end the lease with notice of three months."),
         ),
         "What notice must the tenant give?",
@@ -66,7 +71,12 @@ _EXAMPLES = (
     ),
     (
         (
-            Excerpt("lease.pdf", 3, "Rent", "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May."),
+            Excerpt(
+                "lease.pdf",
+                3,
+                "Rent",
+                "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May.",
+            ),
             Excerpt("lease.pdf", 5, "Notice", "The tenant may end the lease with notice of three months."),
         ),
         "What notice must the landlord give?",
@@ -74,14 +84,24 @@ _EXAMPLES = (
     ),
     (
         (
-            Excerpt("accounts.xlsx", 1, "Sales, EUR thousand", "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |"),
+            Excerpt(
+                "accounts.xlsx",
+                1,
+                "Sales, EUR thousand",
+                "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |",
+            ),
         ),
         "How much were sales in the North in 2024?",
         Reply("| North | 412 | 455 |", 1, "EUR 455 thousand."),
     ),
     (
         (
-            Excerpt("accounts.xlsx", 1, "Sales, EUR thousand", "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |"),
+            Excerpt(
+                "accounts.xlsx",
+                1,
+                "Sales, EUR thousand",
+                "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |",
+            ),
         ),
         "How much were sales in the North in 2022?",
         Reply("", 0, NOT_FOUND),
@@ -97,7 +117,10 @@ def messages(excerpts: Sequence[Excerpt], question: str) -> list[Message]:
         prompt.append(Message("user", _ask(shown, asked)))
         prompt.append(
             Message(
-                "assistant", json.dumps({"quote": reply.quote, "passage": reply.passage, "answer": reply.answer}, ensure_ascii=False)
+                "assistant",
+                json.dumps(
+                    {"quote": reply.quote, "passage": reply.passage, "answer": reply.answer}, ensure_ascii=False
+                ),
             )
         )
     prompt.append(Message("user", _ask(excerpts, question)))

@@ -74,7 +74,10 @@ class Publisher:
             ).all()
             rows = connection.execute(
                 select(chunks.c.collection, chunks.c.chunk_id, embeddings.c.vector)
-                .join(embeddings, and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == self._embedder))
+                .join(
+                    embeddings,
+                    and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == self._embedder),
+                )
                 .where(chunks.c.document_id.in_([row.document_id for row in finished]))
             ).all()
         by_collection: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
@@ -85,12 +88,14 @@ class Publisher:
             self._index.add(collection, [key for key, _ in pairs], vectors)
         if finished:
             with self._store.write() as connection:
-                for row in finished:  # only the version that was published: the document may have changed meanwhile
+                for (
+                    document
+                ) in finished:  # only the version that was published: the document may have changed meanwhile
                     connection.execute(
                         update(documents)
                         .where(
-                            documents.c.document_id == row.document_id,
-                            documents.c.version == row.version,
+                            documents.c.document_id == document.document_id,
+                            documents.c.version == document.version,
                             documents.c.state == "embedded",
                         )
                         .values(state="ready")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 _FOLD = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "‑": "-", "−": "-"})
@@ -11,10 +10,10 @@ _FOLD = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-
 def locate(quote: str, text: str) -> tuple[int, int] | None:
     """Return (start, end) of `quote` in `text`, or None where it does not stand there.
 
-    White space, table bars, typographic quotes and dashes, case and an ellipsis at either end may differ; every letter,
+    White space, table bars, typographic quotes and dashes, case and the stops at either end may differ; every letter,
     digit and other sign must be there, in order and without gaps. `text[start:end]` is what may be shown as the quote.
     """
-    wanted = _letters(quote.strip().strip("….").strip())[0]
+    wanted = _letters(quote.strip().strip("….,;: ").strip())[0]
     if len(wanted) < 2:
         return None
     letters, places = _letters(text)
@@ -43,8 +42,15 @@ def _letters(text: str) -> tuple[str, list[int]]:
 
 def _whole(text: str, start: int, end: int) -> bool:
     """Return whether no word or number is cut at either end: "5" is not a quote of "25", nor "1.5" of "1.50"."""
-    before = re.search(r"[\w][.,]?$", text[max(0, start - 2) : start])
-    after = re.match(r"[.,]?\w", text[end : end + 2])
-    cut_before = bool(before) and text[start].isalnum() and (before.group()[-1].isalnum() or text[start].isdigit() and before.group()[0].isdigit())
-    cut_after = bool(after) and text[end - 1].isalnum() and (after.group()[0].isalnum() or text[end - 1].isdigit() and after.group()[-1].isdigit())
-    return not cut_before and not cut_after
+    return not _joined(text[max(0, start - 2) : start][::-1], text[start]) and not _joined(
+        text[end : end + 2], text[end - 1]
+    )
+
+
+def _joined(outside: str, inside: str) -> bool:
+    """Return whether the sign at the end of a span and those outside it (nearest first) belong to one word or number."""
+    if not inside.isalnum() or not outside:
+        return False
+    if outside[0].isalnum():
+        return True
+    return inside.isdigit() and outside[0] in ".," and outside[1:2].isdigit()

@@ -94,7 +94,9 @@ class Remote:
         try:
             response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise errors.ReadingRoomError(f"The running server did not answer: {error}.", "Try again or restart it.") from error
+            raise errors.ReadingRoomError(
+                f"The running server did not answer: {error}.", "Try again or restart it."
+            ) from error
         if response.is_error:
             _raise(response.json())
         return response.json()

@@ -58,7 +58,8 @@ class Retriever:
     def hits(self, found: Sequence[Found]) -> list[Hit]:
         """Return what was found in the shape of the API, boxes included."""
         return [
-            hit(self.catalog, item, rank, item.passage.start, item.passage.end) for rank, item in enumerate(found, start=1)
+            hit(self.catalog, item, rank, item.passage.start, item.passage.end)
+            for rank, item in enumerate(found, start=1)
         ]
 
 
@@ -69,9 +70,18 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
     start += len(body) - len(body.lstrip())
     body = body.strip()
     return Hit(
-        rank=rank, score=round(item.score, 6), collection=passage.collection, document_id=passage.document_id,
-        version=passage.version, path=passage.path, page=passage.page, heading=passage.heading, text=body,
-        start=start, end=start + len(body), boxes=boxes(catalog, passage, start, start + len(body)),
+        rank=rank,
+        score=round(item.score, 6),
+        collection=passage.collection,
+        document_id=passage.document_id,
+        version=passage.version,
+        path=passage.path,
+        page=passage.page,
+        heading=passage.heading,
+        text=body,
+        start=start,
+        end=start + len(body),
+        boxes=boxes(catalog, passage, start, start + len(body)),
         found_by=list(item.found_by),
     )
 

@@ -71,9 +71,7 @@ pages = Table(
     Column("width", Float, nullable=False),
     Column("height", Float, nullable=False),
     Column("runs", LargeBinary, nullable=False, comment="zlib JSON: [[start, end, x0, y0, x1, y1], ...]"),
-    ForeignKeyConstraint(
-        ["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"
-    ),
+    ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
 )
 
 chunks = Table(
@@ -90,12 +88,12 @@ chunks = Table(
     Column("page", Integer, nullable=False),
     Column("title", Text, nullable=False, comment="document title and file name, for the keyword index"),
     Column("heading", Text, nullable=False, comment="heading path, joined with ' > '"),
-    Column("context", Text, nullable=False, comment="what is embedded in front of the text: heading path, table header"),
+    Column(
+        "context", Text, nullable=False, comment="what is embedded in front of the text: heading path, table header"
+    ),
     Column("text", Text, nullable=False),
     Column("text_hash", String, nullable=False, comment="SHA-256 of what is embedded"),
-    ForeignKeyConstraint(
-        ["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"
-    ),
+    ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
     Index("chunks_document", "document_id", "version", "ordinal"),
     Index("chunks_hash", "text_hash"),
 )

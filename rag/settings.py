@@ -74,6 +74,7 @@ class Answer(_Section):
     idle_minutes: float = Field(10, gt=0)
     threads: int = Field(0, ge=0)
     min_evidence: float = Field(0.5, ge=0, le=1)
+    min_evidence_alone: float = Field(0.6, ge=0, le=1)
 
 
 class Network(_Section):
@@ -145,7 +146,8 @@ def _set_from_environment(values: dict[str, Any], name: str, value: str) -> None
     model = Settings.model_fields.get(section)
     if model is None or not key or section in ("home", "config"):
         raise SettingsError(
-            f"The environment variable {name} is not a setting.", "Use READINGROOM_SECTION__KEY with names from config.yaml."
+            f"The environment variable {name} is not a setting.",
+            "Use READINGROOM_SECTION__KEY with names from config.yaml.",
         )
     field = model.annotation.model_fields.get(key) if model.annotation else None
     many = field is not None and str(field.annotation).startswith("tuple")
@@ -162,7 +164,9 @@ def _explain(error: ValidationError, config: Path) -> str:
         name = ".".join(path)
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(path[-1], _known(path[:-1]), n=1, cutoff=0.5)
-            lines.append(f"unknown setting `{name}`" + (f", did you mean `{'.'.join([*path[:-1], near[0]])}`?" if near else "."))
+            lines.append(
+                f"unknown setting `{name}`" + (f", did you mean `{'.'.join([*path[:-1], near[0]])}`?" if near else ".")
+            )
         else:
             lines.append(f"`{name}` is {problem['input']!r}: {problem['msg']}.")
     return f"The settings are wrong ({config.name}): " + " ".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from rag.shapes import Answer, DocumentStatus, Finding, IngestReport, JobStatus,
 if TYPE_CHECKING:
     from rag.model_store import ModelStatus
 
-out = Console(highlight=False, markup=False, emoji=False)
+out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
@@ -37,7 +38,12 @@ def error(found: ReadingRoomError) -> None:
 @contextmanager
 def ingest_progress(quiet: bool) -> Iterator[Callable[[JobStatus], None]]:
     """Give a function that shows how far a job is, on stderr."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, disable=quiet, transient=True) as bars:
         files = bars.add_task("files read", total=1)
         chunks = bars.add_task("chunks embedded", total=1)
@@ -66,29 +72,43 @@ def search_result(result: SearchResult) -> None:
     if not result.hits:
         note("Nothing found.")
     for hit in result.hits:
-        out.print(Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"), Text(f"  {hit.heading}", style="dim"))
+        out.print(
+            Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
+            Text(f"  {hit.heading}", style="dim"),
+        )
         note(f"   {' '.join(hit.text.split())[:400]}")
     note(f"{result.timings_ms.get('total', 0):.0f} ms")
 
 
-def answer_event(name: str, value: Any) -> None:
-    """Print what arrives while an answer is made: the passages go to stderr, the words to stdout."""
-    if name == "passages":
-        err.print(Text(f"{len(value)} passages found", style="dim"))
-    elif name == "token":
-        out.print(value, end="", soft_wrap=True)
+@contextmanager
+def drafting() -> Iterator[Callable[[str, Any], None]]:
+    """Give a function that shows on a terminal what happens while an answer is made; what is printed in the end is checked."""
+    with err.status("searching", spinner="line") as line:
+        draft = ""
+
+        def update(name: str, value: Any) -> None:
+            nonlocal draft
+            draft += value if name == "token" else ""
+            line.update(Text(f"{len(value)} passages found, reading them" if name == "passages" else f"draft: {draft}"))
+
+        yield update
 
 
-def answer_end(answer: Answer) -> None:
-    """Print citations, and who answered."""
-    note("")
+def answer(answer: Answer) -> None:
+    """Print an answer with its citations, and who answered."""
+    note(answer.answer)
     for citation in answer.citations:
         note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}: “{' '.join(citation.quote.split())}”")
     if answer.outcome == "not_found":
         for hit in answer.passages[:3]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
     who = f"{answer.model.backend} ({answer.model.name})"
-    out.print(Text(f"  {answer.outcome}; answered by {who} in {answer.timings_ms.get('total', 0) / 1000:.1f} s. {answer.note}", style="dim"))
+    out.print(
+        Text(
+            f"  {answer.outcome}; answered by {who} in {answer.timings_ms.get('total', 0) / 1000:.1f} s. {answer.note}",
+            style="dim",
+        )
+    )
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:
@@ -96,7 +116,12 @@ def documents(found: Sequence[DocumentStatus]) -> None:
     table = Table("id", "collection", "document", "state", "pages", "chunks", "problems", box=None)
     for item in found:
         table.add_row(
-            item.document_id, item.collection, Text(Path(item.path).name), item.state, str(item.pages), str(item.chunks),
+            item.document_id,
+            item.collection,
+            Text(Path(item.path).name),
+            item.state,
+            str(item.pages),
+            str(item.chunks),
             Text("\n".join(item.problems)),
         )
     out.print(table)
@@ -124,7 +149,13 @@ def models(found: Sequence[ModelStatus]) -> None:
     table = Table("model", "alias", "kind", "installed", "MB", "licence", "for", box=None)
     for item in found:
         table.add_row(
-            item.name, item.alias, item.kind, "yes" if item.installed else "no", f"{item.bytes / 1e6:.0f}", item.licence, item.purpose
+            item.name,
+            item.alias,
+            item.kind,
+            "yes" if item.installed else "no",
+            f"{item.bytes / 1e6:.0f}",
+            item.licence,
+            item.purpose,
         )
     out.print(table)
 
@@ -132,7 +163,9 @@ def models(found: Sequence[ModelStatus]) -> None:
 @contextmanager
 def pull_progress(name: str, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Give a function that shows how far a download is, on stderr."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, disable=quiet, transient=True) as bars:
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, disable=quiet, transient=True
+    ) as bars:
         task = bars.add_task(name, total=None)
 
         def update(stage: str, done: int, total: int) -> None:

@@ -40,7 +40,8 @@ class Store:
                 connection.execute(facts.insert().values(name=name, value=value))
             elif found != value:
                 raise HomeMismatch(
-                    f"The home folder {self.home.folder} was made with {name} `{found}`, the settings say `{value}`.", remedy
+                    f"The home folder {self.home.folder} was made with {name} `{found}`, the settings say `{value}`.",
+                    remedy,
                 )
 
     @contextmanager
@@ -100,6 +101,7 @@ def _translated(home: Home, error: DatabaseError) -> ReadingRoomError:
         return HomeUnusable(f"The catalog in {home.folder} stayed locked for a minute.", "See `readingroom status`.")
     if "malformed" in words or "not a database" in words:
         return HomeUnusable(
-            f"The catalog {home.catalog} is damaged: {words}.", "Restore it from a backup, or ingest into a new home folder."
+            f"The catalog {home.catalog} is damaged: {words}.",
+            "Restore it from a backup, or ingest into a new home folder.",
         )
     return ReadingRoomError(f"The catalog refused a statement: {words}.", "Please report this as a bug.")

@@ -49,7 +49,9 @@ class VectorIndex:
         if limit == 0:
             return []
         found = target.query(query_embeddings=[vector], n_results=limit, include=["distances"])
-        return [(key, 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        return [
+            (key, 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
 
     def count(self, collection: str) -> int:
         """Return the number of vectors of a collection."""
@@ -92,7 +94,7 @@ class VectorIndex:
                 self._client = chromadb.PersistentClient(
                     str(self._folder), Settings(anonymized_telemetry=False, allow_reset=False)
                 )
-            except Exception as error:  # noqa: BLE001 - chromadb raises bare ones, its Rust core's PanicException included
+            except Exception as error:
                 raise ReadingRoomError(
                     f"The vector index {self._folder} can't be opened: {error}", "Run `readingroom rebuild`."
                 ) from error

@@ -12,12 +12,14 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|\n+")
 
 STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being below between both but by can "
-    "could did do does doing down during each few for from further get give had has have having he her here hers him his how "
-    "i if in into is it its itself just let many may me might more most much must my no nor not of off on once only or other "
-    "our out over own per please same shall she should show so some such tell than that the their them then there these they "
-    "this those through to too under until up us very was we were what when where which while who whom whose why will with "
-    "would you your s t".split()
+    """
+    a about above after again all also am an and any are as at be because been before being below between both but
+    by can could did do does doing down during each few for from further get give had has have having he her here
+    hers him his how i if in into is it its itself just let many may me might more most much must my no nor not of
+    off on once only or other our out over own per please same shall she should show so some such tell than that the
+    their them then there these they this those through to too under until up us very was we were what when where
+    which while who whom whose why will with would you your s t
+    """.split()
 )
 """Words of a question that say nothing of what it is about (English function words and polite phrases)."""
 
@@ -55,7 +57,7 @@ def stems(text: str) -> set[str]:
 
 def content_words(question: str) -> list[str]:
     """Return the distinct words of a question that say what it is about, in order; all words when nothing else is left."""
-    words = [word for word in dict.fromkeys(tokens(question))]
+    words = list(dict.fromkeys(tokens(question)))
     content = [word for word in words if word.lower() not in STOP_WORDS]
     return content or words
 

@@ -45,9 +45,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**plain, **ours, "COLUMNS": "200", **more}
 
 
-def run_command(home: Path, *arguments: str | Path, cwd: Path = PROJECT, **more: str) -> Result:
-    """Run `readingroom` with arguments and further environment variables; return what it did."""
-    command = [COMMAND, *(str(argument) for argument in arguments)]
+def run_command(
+    home: Path, *arguments: str | Path, cwd: Path = PROJECT, prefix: tuple[str, ...] = (), **more: str
+) -> Result:
+    """Run `readingroom` with arguments and further environment variables, below `prefix`; return what it did."""
+    command = [*prefix, COMMAND, *(str(argument) for argument in arguments)]
     done = subprocess.run(
         command, env=environment(home, **more), cwd=cwd, capture_output=True, stdin=subprocess.DEVNULL, timeout=300
     )

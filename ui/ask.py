@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from ui.client import Answer, Api, ApiProblem, Event, Hit, Place
-from ui.inert import answer_html, label, show, show_problem
+from ui.inert import answer_html, html, label, show, show_problem
 from ui.place import name, show_place
 
 OUTCOMES = {"answered": "Answered", "partial": "Partly answered", "not_found": "Not found in these documents"}
@@ -55,10 +55,14 @@ def _follow(api: Api, question: str, collections: list[str]) -> Answer | None:
         with closing(api.ask(question, collections)) as events:  # type: ignore[type-var]
             with st.spinner("Searching the documents…", show_time=True):
                 first = next(events)
-            count = len(first) if isinstance(first, tuple) else 0
-            found = "1 passage" if count == 1 else f"{count} passages"
+            hits = first if isinstance(first, tuple) else ()
+            found = "1 passage" if len(hits) == 1 else f"{len(hits)} passages"
+            reading = st.empty()
             with st.spinner(f"{found} found, asking the model…", show_time=True):
+                lines = [f"{hit.rank}. {name(hit.place.path)}, page {hit.place.page}" for hit in hits]
+                reading.html(html("\n".join(lines), "rr-small"))
                 second = next(events)
+            reading.empty()
             return _write(chain([second], events))
     except ApiProblem as problem:
         show_problem(problem)

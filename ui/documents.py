@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui import adding
 from ui.client import Answer, Api, ApiProblem, Document
-from ui.inert import label, show, show_problem, table_html
+from ui.inert import show, show_problem, table_html
 from ui.place import name
 
 STATES = {
@@ -93,7 +93,7 @@ def _remove(api: Api, collection: str | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Remove a document", list(documents), index=None, format_func=described, placeholder="Choose a document",
-            key="to-remove",
+            key="to-remove", filter_mode="contains",
         )
         asked = st.button("Remove…", disabled=chosen not in documents)
     if asked and chosen in documents:
@@ -101,7 +101,7 @@ def _remove(api: Api, collection: str | None) -> None:
 
 
 def _confirm(api: Api, document: Document) -> None:
-    st.markdown(label(name(document.path)))
+    show(name(document.path), "rr-question")
     show(
         f"From the collection {document.collection}: its text, index entries and vectors go, and so do the answers "
         "that cite it. Your own file stays where it is; a copy that was uploaded is deleted."

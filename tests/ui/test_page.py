@@ -116,8 +116,8 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
         expect(failed.get_by_role("cell").nth(cell)).to_contain_text(re.compile(r"\w+"))
     page.get_by_role("button", name="Close the report").click()
     page.get_by_role("radiogroup", name="State").get_by_text("failed", exact=True).click()
-    expect(page.get_by_text("pressure-chamber-offer-corrupt.pdf", exact=True).first).to_be_visible()
-    expect(page.locator(".rr-table").get_by_text("ferry-supply-agreement.pdf")).to_have_count(0)
+    expect(page.locator(".rr-table")).not_to_contain_text("ferry-supply-agreement.pdf")
+    expect(page.locator(".rr-table")).to_contain_text("pressure-chamber-offer-corrupt.pdf")
 
 
 def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_path: Path) -> None:
@@ -135,6 +135,7 @@ def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_pa
     choices.first.focus()
     page.keyboard.press("ArrowDown")
     expect(choices.nth(1)).to_be_checked()
+    expect(page.locator(".rr-block").filter(has_text="97,250").last).to_be_visible()
     page.get_by_role("button", name="Next page").click()
     expect(page.get_by_text("Page 11 of 15")).to_be_visible()
 
@@ -185,14 +186,15 @@ def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api,
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_text("Done: 2 added")).to_be_visible(timeout=120_000)
     chooser = page.get_by_role("combobox", name="Remove a document")
-    chooser.fill("mole.txt")
+    chooser.click()
+    chooser.press_sequentially("mole.txt")
     page.get_by_role("option").filter(has_text="mole.txt").click()
     page.get_by_role("button", name="Remove…").click()
     expect(page.get_by_role("dialog")).to_contain_text("mole.txt")
     assert any(item.path.endswith("mole.txt") for item in api.documents())
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.locator(".rr-table").get_by_text("mole.txt")).to_have_count(0)
+    expect(page.locator(".rr-table")).not_to_contain_text("mole.txt")
     assert not any(item.path.endswith("mole.txt") for item in api.documents())
 
 

@@ -1,0 +1,50 @@
+"""Embeds text with sentence-transformers: any local model, with torch (extra `models`)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ingest.ports import Vectors
+from rag.errors import ModelError
+
+SPECIAL_TOKENS = 2
+
+
+class SentenceTransformersEmbedder:
+    """A sentence-transformers model folder on this machine; vectors of length 1. Nothing is fetched by name."""
+
+    def __init__(self, name: str, folder: Path, digest: str) -> None:
+        try:
+            # torch takes seconds to import and is only there with the extra `models`
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise ModelError(
+                "The embedding backend sentence-transformers is not installed.", "Run `make models`."
+            ) from error
+        self._model: Any = SentenceTransformer(str(folder), local_files_only=True)
+        self._turn = threading.Lock()
+        self._tokenizer = self._model.tokenizer
+        window = int(self._model.max_seq_length)
+        self.max_tokens = window - SPECIAL_TOKENS
+        self.dimension = int(self._model.get_embedding_dimension())
+        self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, special tokens not counted."""
+        encoded = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of shape (texts, dimension), float32, in order."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        with self._turn:
+            vectors = self._model.encode(
+                list(texts), batch_size=8, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+            )
+        return np.asarray(vectors, dtype=np.float32)
