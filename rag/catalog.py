@@ -198,7 +198,7 @@ class Catalog:
             ).all()
             sizes: dict[str, int] = dict(
                 connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection))
-                .tuples()
+                
                 .all()
             )
         return [
@@ -234,7 +234,7 @@ class Catalog:
         )
         with self._store.read() as connection:
             scores: dict[int, float] = dict(
-                connection.execute(query, {"match": match, "limit": limit, **names}).tuples().all()
+                connection.execute(query, {"match": match, "limit": limit, **names}).all()
             )
             rows = connection.execute(_passages().where(chunks.c.id.in_(list(scores)))).all()
         found = [(_passage(row), float(scores[row.id])) for row in rows]
@@ -347,7 +347,7 @@ class Catalog:
         """Return counts for `status`."""
         with self._store.read() as connection:
             exposed = case((documents.c.state == "embedded", "searchable"), else_=documents.c.state)
-            states = connection.execute(select(exposed, func.count()).group_by(exposed)).tuples().all()
+            states = connection.execute(select(exposed, func.count()).group_by(exposed)).all()
             return {
                 "documents": dict(states),
                 "chunks": connection.scalar(select(func.count()).select_from(chunks)) or 0,

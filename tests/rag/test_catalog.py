@@ -191,13 +191,13 @@ def test_forgetting_leaves_no_trace_of_the_name(room: Library, folder: Path, hom
     assert traces(home, MARKER) == []
 
 
-def test_replacing_leaves_no_trace(room: Library, folder: Path, home: Path) -> None:
-    """When a file changed and was ingested again, the words that are not in it any more are gone from the home folder."""
+def test_forgetting_leaves_no_trace_of_earlier_versions(room: Library, folder: Path, home: Path) -> None:
+    """After forgetting, the words of versions that were replaced before are gone from the home folder too."""
     (folder / "tower.txt").write_text(f"The {MARKER} rings at noon.\n")
     room.ingest([folder], "documents")
     (folder / "tower.txt").write_text("Nothing rings at noon.\n")
     room.ingest([folder], "documents")
-    room.close()
+    room.forget([str(folder / "tower.txt")])
     assert traces(home, MARKER) == []
 
 
@@ -226,11 +226,11 @@ def test_moved_folder_embeds_nothing_again(room: Library, folder: Path, tmp_path
     """The same files under another path reuse the vectors that the catalog has."""
     room.ingest([folder], "documents")
     with room.store.read() as connection:
-        before = set(connection.execute(select(embeddings.c.text_hash, embeddings.c.vector)).tuples().all())
+        before = set(connection.execute(select(embeddings.c.text_hash, embeddings.c.vector)).all())
     folder.rename(tmp_path / "moved")
     room.ingest([tmp_path / "moved"], "documents")
     with room.store.read() as connection:
-        assert set(connection.execute(select(embeddings.c.text_hash, embeddings.c.vector)).tuples().all()) == before
+        assert set(connection.execute(select(embeddings.c.text_hash, embeddings.c.vector)).all()) == before
 
 
 def test_a_file_that_becomes_unreadable_keeps_its_last_version(room: Library, folder: Path) -> None:
