@@ -197,9 +197,7 @@ class Catalog:
                 )
             ).all()
             sizes: dict[str, int] = dict(
-                connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection))
-                
-                .all()
+                connection.execute(select(chunks.c.collection, func.count()).group_by(chunks.c.collection)).all()
             )
         return [
             CollectionStatus(name=row.collection, documents=row.documents, chunks=sizes.get(row.collection, 0))
@@ -233,9 +231,7 @@ class Catalog:
             "ORDER BY score DESC, c.chunk_id LIMIT :limit"
         )
         with self._store.read() as connection:
-            scores: dict[int, float] = dict(
-                connection.execute(query, {"match": match, "limit": limit, **names}).all()
-            )
+            scores: dict[int, float] = dict(connection.execute(query, {"match": match, "limit": limit, **names}).all())
             rows = connection.execute(_passages().where(chunks.c.id.in_(list(scores)))).all()
         found = [(_passage(row), float(scores[row.id])) for row in rows]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))

@@ -11,6 +11,10 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+from typing import TYPE_CHECKING  # noqa: E402
+
+if TYPE_CHECKING:
+    from rag.settings import Settings
 
 
 def die_with_parent(seconds: float = 1.0) -> None:
@@ -48,17 +52,15 @@ def main(role: str, arguments: list[str]) -> int:
 
         return serve(settings)
     if role == "ui":
-        return _ui(settings.server.ui_port, settings.server.port)
+        return _ui(settings)
     raise SystemExit(f"there is no role {role}")
 
 
-def _worker(settings: object, until_idle: bool) -> int:
+def _worker(settings: Settings, until_idle: bool) -> int:
     from rag import log
     from rag.build import build_worker
     from rag.errors import HomeUnusable
-    from rag.settings import Settings
 
-    assert isinstance(settings, Settings)
     log.configure("worker", verbose=not until_idle)
     os.nice(10)
     stop = threading.Event()
@@ -72,22 +74,33 @@ def _worker(settings: object, until_idle: bool) -> int:
     return 0
 
 
-def _ui(port: int, api_port: int) -> int:
+def _ui(settings: Settings) -> int:
     from pathlib import Path
 
+    # Streamlit takes uvloop where it is installed; its connections would pass the audit hook of rag/privacy.py
+    sys.modules["uvloop"] = None  # type: ignore[assignment]
     from streamlit.web import bootstrap
 
-    os.environ["READINGROOM_API"] = f"http://127.0.0.1:{api_port}"
+    port = settings.server.ui_port
+    os.environ["READINGROOM_API"] = f"http://127.0.0.1:{settings.server.port}"
     options = {
         "server_address": "127.0.0.1",
         "server_port": port,
         "server_headless": True,
         "server_fileWatcherType": "none",
+        "server_maxUploadSize": settings.ingest.max_upload_mb,
+        "server_allowedHosts": ["127.0.0.1", "localhost"],  # else any Host may open the page's socket (DNS rebinding)
+        "server_enableAgentApi": False,
         "browser_gatherUsageStats": False,
         "browser_serverAddress": "127.0.0.1",
-        "global_developmentMode": False,
+        "client_allowedOrigins": [f"http://127.0.0.1:{port}"],  # else its vendor's origins may control the page
+        "client_disableDataExport": True,
         "client_toolbarMode": "minimal",
         "client_showErrorDetails": False,
+        "global_developmentMode": False,
+        "runner_magicEnabled": False,
+        "theme_base": "light",
+        "theme_primaryColor": "#0b4a8f",
     }
     bootstrap.load_config_options(options)
     bootstrap.run(str(Path(__file__).resolve().parents[1] / "ui" / "app.py"), False, [], options)

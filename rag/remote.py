@@ -53,7 +53,7 @@ class Remote:
                 response.read()
                 _raise(response.json())
             name = ""
-            for line in response.iter_lines():
+            for line in _lines(response.iter_text()):
                 if line.startswith("event: "):
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
@@ -100,6 +100,14 @@ class Remote:
         if response.is_error:
             _raise(response.json())
         return response.json()
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """Yield lines that end with a line feed; JSON may hold other line ends raw, where httpx's `iter_lines` would cut."""
+    rest = ""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split("\n")
+        yield from whole
 
 
 def _raise(problem: dict[str, Any]) -> None:
