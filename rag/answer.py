@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ingest.ports import Embedder
 from rag.catalog import Catalog, Passage
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, chance, surroundings, weigh
+from rag.evidence import Asked, Support, chance, weigh
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
@@ -192,7 +192,7 @@ class Answerer:
     def _answers(self, question: str, found: Found, quoted: str) -> bool:
         asked = Asked.of(question, self.catalog)
         alike = float(self.embedder.embed([quoted])[0] @ self.embedder.embed([question])[0])
-        return chance(asked.features(quoted, surroundings(found), alike)) >= self.limits.min_evidence
+        return chance(asked.features(quoted, found, alike)) >= self.limits.min_evidence
 
     def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
         """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;

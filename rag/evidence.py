@@ -27,28 +27,38 @@ _NUMBER_WORDS = stems(
     "july august september october november december monday tuesday wednesday thursday friday saturday sunday century"
 )
 
+_FOCUS = re.compile(
+    r"\b(?:what|which)\s+(?:is|was|are|were|will be)?\s*((?:[\w'’&/-]+\s+){1,5}?)"
+    r"(?=(?:of|in|for|on|at|by|to|does|do|did|must|may|can|is|are|was|were|will|has|have|had|applies|apply)\b)",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"(?:[^\s|:]+\s+){0,9}[^\s|:]*[^\s.!?;:|”\")]")
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
     """What speaks for a sentence, each from 0 to 1. Shares of words are weighted by rarity in the catalog.
 
-    `own`: words of the question in the sentence; `near`: in the sentence, or (for less) in the headings, the file name or
-    the rest of the passage; `passage`: anywhere there; `likeness`: cosine of the two vectors; `names` and `figures`: shares
-    of the question's capitalised names and of its numbers that stand in the passage; `kind`: 0 when the question asks for a
-    number or a date and the sentence adds none.
+    `own`: words of the question in the sentence; `passage`: in the sentence, its passage, headings or file name; `likeness`:
+    cosine of the two vectors; `names` and `figures`: shares of the question's capitalised names and of its numbers in the
+    passage; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence, its headings or
+    its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for a line that
+    looks like a heading or is a table's header row, which state nothing.
     """
 
     own: float
-    near: float
     passage: float
     likeness: float
     names: float
     figures: float
+    focus: float
     kind: float
+    states: float
 
 
-WEIGHTS = Features(own=2.0, near=3.0, passage=2.0, likeness=3.0, names=1.0, figures=1.0, kind=1.5)
-BIAS = -8.5
+WEIGHTS = Features(own=3.5, passage=3.5, likeness=3.0, names=1.0, figures=1.0, focus=1.0, kind=1.5, states=2.0)
+BIAS = -11.25
+"""Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class Asked:
     names: frozenset[str]
     numbers: frozenset[str]
     wants_number: bool
+    focus: str | None
 
     @classmethod
     def of(cls, question: str, catalog: Catalog) -> Asked:
@@ -87,20 +98,40 @@ class Asked:
             for word in words
             if word[0].isupper() and word.lower() not in STOP_WORDS and not (word == first and word.istitle())
         }
-        return cls(weights, frozenset(names), frozenset(numbers(question)), bool(_ASKS_NUMBER.search(question)))
+        return cls(
+            weights,
+            frozenset(names),
+            frozenset(numbers(question)),
+            bool(_ASKS_NUMBER.search(question)),
+            _focus(question),
+        )
 
-    def features(self, sentence: str, around: str, likeness: float) -> Features:
-        """Compare with a sentence; `around` is its passage with headings, table header and file name."""
-        own, passage = stems(sentence), stems(around)
+    def features(self, sentence: str, found: Found, likeness: float) -> Features:
+        """Compare with a sentence of a passage; `likeness` is the cosine of its vector with the question's."""
+        passage = found.passage
+        above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
+        own, over = stems(sentence), stems(above)
+        around = own | over | stems(passage.text)
         total = sum(self.weights.values()) or 1.0
-        held = sum(weight for word, weight in self.weights.items() if word in own) / total
-        there = sum(weight for word, weight in self.weights.items() if word in own | passage) / total
-        named = len(self.names & (own | passage)) / len(self.names) if self.names else 1.0
-        said = numbers(f"{sentence} {around}")
-        counted = len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0
+        said = numbers(f"{sentence} {above} {passage.text}")
         adds = bool(numbers(sentence) - self.numbers) or bool(own & _NUMBER_WORDS - set(self.weights))
-        kind = 1.0 if adds or not self.wants_number else 0.0
-        return Features(held, (held + there) / 2, there, max(0.0, min(1.0, likeness)), named, counted, kind)
+        return Features(
+            own=sum(weight for word, weight in self.weights.items() if word in own) / total,
+            passage=sum(weight for word, weight in self.weights.items() if word in around) / total,
+            likeness=max(0.0, min(1.0, likeness)),
+            names=len(self.names & around) / len(self.names) if self.names else 1.0,
+            figures=len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0,
+            focus=1.0 if self.focus is None or self.focus in own | over else 0.0,
+            kind=1.0 if adds or not self.wants_number else 0.0,
+            states=0.0 if _HEADING.fullmatch(sentence) or f"{sentence}\n| ---" in passage.text else 1.0,
+        )
+
+
+def _focus(question: str) -> str | None:
+    """Return the stem of the noun that a question asks for, or None where its form doesn't tell."""
+    match = _FOCUS.search(question)
+    words = content_words(match.group(1)) if match else []
+    return stem(words[-1]) if words else None
 
 
 def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Embedder) -> list[Support]:
@@ -117,16 +148,9 @@ def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Emb
     likeness = embedder.embed(texts) @ embedder.embed([question])[0]
     supports = []
     for (item, start, end), text, alike in zip(spans, texts, likeness, strict=True):
-        features = asked.features(text, surroundings(item), float(alike))
+        features = asked.features(text, item, float(alike))
         supports.append(Support(item, start, end, features, chance(features)))
     return sorted(supports, key=lambda support: -support.score)
-
-
-def surroundings(item: Found) -> str:
-    """Return a passage with its headings, table header and file name."""
-    passage = item.passage
-    name = Path(passage.path).stem.replace("_", " ")
-    return f"{passage.heading}\n{passage.context}\n{name}\n{passage.text}"
 
 
 def chance(features: Features) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[-&/][^\W\d_]+)*|\w+")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*(?![^\W_])|[^\W_]+(?:[-&/][^\W_]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|\n+")
 
@@ -34,7 +34,7 @@ def _stemmer() -> Any:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Return the Porter stem of a word, as the keyword index has it; numbers stay as they are, without separators."""
-    if word[0].isdigit():
+    if word[0].isdigit() and not word.isalnum():
         return word.replace(",", "")
     return str(_stemmer().stemWord(word.lower()))
 
@@ -45,7 +45,7 @@ def tokens(text: str) -> list[str]:
     for match in _WORD.finditer(text):
         word = match.group()
         found.append(word)
-        if not word[0].isdigit() and re.search(r"[-&/]", word):
+        if re.search(r"[-&/]", word):
             found.extend(re.split(r"[-&/]", word))
     return found
 

@@ -14,6 +14,8 @@ import psutil
 import pytest
 from chromadb.config import Settings as ChromaSettings
 
+from rag.library import Library
+from rag.settings import load_settings
 from tests.processes import (
     COMMAND,
     PROJECT,
@@ -54,11 +56,9 @@ class Contents:
 
 def contents(home: Path) -> Contents:
     """Return what a home folder holds; nobody may have it open."""
-    hits = []
-    for question in QUESTIONS:
-        done = run_command(home, "search", question, "--json")
-        assert done.code == 0, done.stderr
-        hits.append([(hit["document_id"], hit["start"], hit["end"], hit["score"]) for hit in done.json["hits"]])
+    with Library(load_settings(environment(home)), "tests") as room:
+        found = [room.search(question).hits for question in QUESTIONS]
+    hits = [[(hit.document_id, hit.start, hit.end, hit.score) for hit in best] for best in found]
     catalog = {name: rows(home, query) for name, query in CATALOG.items()}
     assert rows(home, "PRAGMA integrity_check") == [("ok",)]
     assert rows(home, "PRAGMA foreign_key_check") == []
