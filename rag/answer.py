@@ -24,6 +24,9 @@ EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
 
+CLAIM_SHARE = 0.8
+"""A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
+
 Event = tuple[str, list[Hit] | str | Answer]
 """("passages", hits), then ("token", text) as the answer is written, then ("answer", Answer), last."""
 
@@ -139,7 +142,7 @@ class Answerer:
             return _Draft(
                 model=used, tokens=tokens, note="The model found no statement of what is asked in the passages."
             )
-        elif claim := self._supported(question, reply, sent):
+        elif claim := self._supported(question, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens)
         else:
             draft = self._extract(supports, "The model's draft had no support in the passages.")
@@ -167,13 +170,13 @@ class Answerer:
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
 
     def _supported(
-        self, question: str, reply: Reply, sent: Sequence[tuple[Found, Hit]]
+        self, question: str, reply: Reply, sent: Sequence[tuple[Found, Hit]], best: float
     ) -> tuple[Found, int, int] | None:
         """Return where the reply's claim stands, or None when it does not hold.
 
         The quote must stand in a passage, word for word. Every number of the answer must stand in the quoted sentence, in its
-        table header or headings, or in the question. And the sentence must be about what is asked, by the same measure as
-        the evidence gate: a small model gladly quotes a true sentence about something else.
+        table header or headings, or in the question. And the sentence must say nearly as much about what is asked as the
+        best sentence does (`best`): a small model gladly quotes a true sentence about something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
         for index in order:
@@ -185,14 +188,14 @@ class Answerer:
             start, end = _sentences_of(passage, item.start + place[0], item.start + place[1])
             quoted = passage.text[start - passage.start : end - passage.start]
             known = numbers(f"{quoted} {passage.heading} {passage.context} {question}")
-            if numbers(reply.answer) <= known and self._answers(question, found, quoted):
+            if numbers(reply.answer) <= known and self._chance(question, found, quoted) >= CLAIM_SHARE * best:
                 return found, start, end
         return None
 
-    def _answers(self, question: str, found: Found, quoted: str) -> bool:
+    def _chance(self, question: str, found: Found, quoted: str) -> float:
         asked = Asked.of(question, self.catalog)
         alike = float(self.embedder.embed([quoted])[0] @ self.embedder.embed([question])[0])
-        return chance(asked.features(quoted, found, alike)) >= self.limits.min_evidence
+        return chance(asked.features(quoted, found, alike))
 
     def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
         """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;

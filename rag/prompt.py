@@ -55,59 +55,35 @@ class Reply:
         return not self.quote.strip() or self.answer.strip().strip(".").lower() in ("", NOT_FOUND)
 
 
+_LEASE = (
+    Excerpt(
+        "lease.pdf",
+        3,
+        "Rent",
+        "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May.",
+    ),
+    Excerpt("lease.pdf", 5, "Notice", "The tenant may end the lease with notice of three months."),
+)
+_SALES = (
+    Excerpt(
+        "accounts.xlsx",
+        1,
+        "Sales, EUR thousand",
+        "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |",
+    ),
+)
 _EXAMPLES = (
     (
-        (
-            Excerpt(
-                "lease.pdf",
-                3,
-                "Rent",
-                "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May.",
-            ),
-            Excerpt("lease.pdf", 5, "Notice", "The tenant may end the lease with notice of three months."),
-        ),
+        _LEASE,
         "What notice must the tenant give?",
         Reply("The tenant may end the lease with notice of three months.", 2, "Three months."),
     ),
-    (
-        (
-            Excerpt(
-                "lease.pdf",
-                3,
-                "Rent",
-                "The monthly rent is EUR 1,850, payable by the third working day. It rises by 2 % each May.",
-            ),
-            Excerpt("lease.pdf", 5, "Notice", "The tenant may end the lease with notice of three months."),
-        ),
-        "What notice must the landlord give?",
-        Reply("", 0, NOT_FOUND),
-    ),
-    (
-        (
-            Excerpt(
-                "accounts.xlsx",
-                1,
-                "Sales, EUR thousand",
-                "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |",
-            ),
-        ),
-        "How much were sales in the North in 2024?",
-        Reply("| North | 412 | 455 |", 1, "EUR 455 thousand."),
-    ),
-    (
-        (
-            Excerpt(
-                "accounts.xlsx",
-                1,
-                "Sales, EUR thousand",
-                "| Region | 2023 | 2024 |\n| North | 412 | 455 |\n| South | 380 | 391 |",
-            ),
-        ),
-        "How much were sales in the North in 2022?",
-        Reply("", 0, NOT_FOUND),
-    ),
+    ((), "What notice must the landlord give?", Reply("", 0, NOT_FOUND)),
+    (_SALES, "How much were sales in the North in 2024?", Reply("| North | 412 | 455 |", 1, "EUR 455 thousand.")),
+    ((), "How much were sales in the North in 2022?", Reply("", 0, NOT_FOUND)),
 )
-"""Half of the examples refuse: measured, a small model refuses only where it has seen how."""
+"""Half of the examples refuse: measured, a small model refuses only where it has seen how. A refusal follows an answer from
+the same passages, so that they are read once."""
 
 
 def messages(excerpts: Sequence[Excerpt], question: str) -> list[Message]:

@@ -68,7 +68,7 @@ class Answer(_Section):
     ollama_host: str = "http://127.0.0.1:11434"
     ollama_model: str = "qwen2.5:1.5b-instruct"
     window: int = Field(4096, ge=512)
-    passages: int = Field(4, ge=1, le=20)
+    passages: int = Field(3, ge=1, le=20)
     passage_tokens: int = Field(120, ge=40, le=2000)
     max_tokens: int = Field(200, ge=16, le=4000)
     idle_minutes: float = Field(10, gt=0)

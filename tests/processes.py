@@ -153,7 +153,11 @@ def serving(home: Path, log: Path, *options: str, **more: str) -> Iterator[Serve
     ports = {"READINGROOM_SERVER__PORT": str(free_port()), "READINGROOM_SERVER__UI_PORT": str(free_port())}
     with open(log, "ab") as file:
         process = subprocess.Popen(
-            command, env=environment(home, **ports, **more), cwd=PROJECT, stdout=subprocess.PIPE, stderr=file,
+            command,
+            env=environment(home, **ports, **more),
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=file,
             stdin=subprocess.DEVNULL,
         )
     assert process.stdout is not None

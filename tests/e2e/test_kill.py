@@ -33,7 +33,12 @@ from tests.processes import (
 
 pytestmark = pytest.mark.e2e
 
-QUESTIONS = ("annual maintenance fee type B", "who voted against the purchase", "interest on late invoices", "Lyngen delivery")
+QUESTIONS = (
+    "annual maintenance fee type B",
+    "who voted against the purchase",
+    "interest on late invoices",
+    "Lyngen delivery",
+)
 CATALOG = {
     "documents": "SELECT document_id, collection, path, state, version, reason FROM documents ORDER BY 1",
     "versions": "SELECT document_id, version, source_sha256, text FROM versions ORDER BY 1, 2",
@@ -160,7 +165,9 @@ def test_killed_reader_costs_at_most_its_file(home: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["embedding", "publishing"])
-def test_killed_api_goes_on_after_a_start(stage: str, home: Path, folder: Path, tmp_path: Path, uninterrupted: Contents) -> None:
+def test_killed_api_goes_on_after_a_start(
+    stage: str, home: Path, folder: Path, tmp_path: Path, uninterrupted: Contents
+) -> None:
     """When the API that owns the index is killed at a stage, the next start finishes the job without being asked."""
     roots = {"READINGROOM_INGEST__ROOTS": str(folder.parent)}
     with api_and_worker(home, tmp_path / "log", **roots) as server:
@@ -173,7 +180,9 @@ def test_killed_api_goes_on_after_a_start(stage: str, home: Path, folder: Path, 
     assert contents(home) == uninterrupted
 
 
-def test_supervised_processes_are_killed_in_turn(home: Path, folder: Path, tmp_path: Path, uninterrupted: Contents) -> None:
+def test_supervised_processes_are_killed_in_turn(
+    home: Path, folder: Path, tmp_path: Path, uninterrupted: Contents
+) -> None:
     """Under `serve`, worker and API are killed while a job runs; both come back, and the job is finished."""
     with serving(home, tmp_path / "log", READINGROOM_INGEST__ROOTS=str(folder.parent)) as server:
         job = server.post("/v1/ingest", json={"paths": [str(folder)]}).json()["job_id"]

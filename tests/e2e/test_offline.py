@@ -60,7 +60,9 @@ def session(namespace: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
     """A folder with what each command printed where there is no route; the small language model answers."""
     folder = tmp_path_factory.mktemp("offline")
     env = environment(folder / "home", OUT=str(folder), READINGROOM_ANSWER__MODEL="small")
-    done = subprocess.run([*namespace, LOOPBACK + SESSION], env=env, cwd=PROJECT, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(
+        [*namespace, LOOPBACK + SESSION], env=env, cwd=PROJECT, capture_output=True, text=True, timeout=400
+    )
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -65,7 +65,8 @@ def test_every_citation_is_a_slice_of_the_text(server: Server) -> None:
         text = server.get(f"/v1/documents/{citation['document_id']}/text").json()["text"]
         assert text[citation["start"] : citation["end"]] == citation["quote"]
         assert any(
-            hit["document_id"] == citation["document_id"] and hit["start"] <= citation["start"] < citation["end"] <= hit["end"]
+            hit["document_id"] == citation["document_id"]
+            and hit["start"] <= citation["start"] < citation["end"] <= hit["end"]
             for hit in answer["passages"]
         )
 
@@ -167,7 +168,9 @@ def test_upload_replace_and_delete(server: Server) -> None:
 def test_forget_many_is_all_or_nothing(server: Server) -> None:
     """One unknown name leaves all documents in place."""
     before = server.get("/v1/documents").json()
-    problem(server.post("/v1/forget", json={"names": [before[0]["document_id"], "unknown"]}), 404, "NotFound", "unknown")
+    problem(
+        server.post("/v1/forget", json={"names": [before[0]["document_id"], "unknown"]}), 404, "NotFound", "unknown"
+    )
     assert server.get("/v1/documents").json() == before
 
 
@@ -198,7 +201,12 @@ def test_problem_details(server: Server, method: str, path: str, body: Any, stat
 
 @pytest.mark.parametrize(
     ("header", "value"),
-    [("Host", "evil.example"), ("Host", "127.0.0.1.evil.example"), ("Origin", "https://evil.example"), ("Origin", "null")],
+    [
+        ("Host", "evil.example"),
+        ("Host", "127.0.0.1.evil.example"),
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+    ],
 )
 def test_foreign_pages_are_refused(server: Server, header: str, value: str) -> None:
     """A request that names a foreign host, or comes from a page of another origin, is refused before any route."""

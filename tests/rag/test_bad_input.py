@@ -175,7 +175,9 @@ def test_home_locked_by_another_process(kept: Path, corpus: Path) -> None:
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (["ingest", corpus], ["search", "fee"], ["serve"]):
-            refused(run_command(kept, *command, "--json"), 1, "another reading room", str(os.getpid()), "READINGROOM_HOME")
+            refused(
+                run_command(kept, *command, "--json"), 1, "another reading room", str(os.getpid()), "READINGROOM_HOME"
+            )
 
 
 def test_home_of_another_embedder(filled_home: Path, corpus: Path, run: Run) -> None:
@@ -232,7 +234,9 @@ def test_missing_model(kept: Path) -> None:
     refused(done, 1, "no-such-model")
 
 
-@pytest.mark.parametrize("arguments", [["ingest"], ["search"], ["search", "fee", "-k", "0"], ["nonsense"], ["ask", "a", "--no"]])
+@pytest.mark.parametrize(
+    "arguments", [["ingest"], ["search"], ["search", "fee", "-k", "0"], ["nonsense"], ["ask", "a", "--no"]]
+)
 def test_wrong_usage(kept: Path, arguments: list[str]) -> None:
     """Missing arguments, unknown options and commands, and values out of range exit with code 2."""
     assert run_command(kept, *arguments).code == 2

@@ -180,7 +180,10 @@ def test_forgetting_leaves_no_trace(room: Library, folder: Path, home: Path) -> 
     assert traces(home, MARKER) == []
     room.close()
     assert traces(home, MARKER) == []
-    assert {Path(item.path).name for item in Catalog(open_store(room.settings)).documents()} == {"harbour.md", "tower.txt"}
+    assert {Path(item.path).name for item in Catalog(open_store(room.settings)).documents()} == {
+        "harbour.md",
+        "tower.txt",
+    }
 
 
 def test_forgetting_leaves_no_trace_of_the_name(room: Library, folder: Path, home: Path) -> None:

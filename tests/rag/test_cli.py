@@ -13,7 +13,8 @@ from tests.conftest import SMALL, Run
 from tests.processes import PROJECT, run_command
 
 HIT = {
-    "rank", "score", "collection", "document_id", "version", "path", "page", "heading", "text", "start", "end", "boxes", "found_by",
+    "rank", "score", "collection", "document_id", "version", "path", "page", "heading", "text", "start", "end", "boxes",
+    "found_by",
 }  # fmt: skip
 ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",

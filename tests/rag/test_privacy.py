@@ -27,9 +27,7 @@ def python(code: str, *arguments: str, **more: str) -> subprocess.CompletedProce
     )
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.8.9.10", "localhost", "::1", "::ffff:127.0.0.1", "::1%lo"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "::1", "::ffff:127.0.0.1", "::1%lo"])
 def test_loopback_is_local(host: str) -> None:
     """Loopback in all its spellings is this machine."""
     assert is_local(host)
@@ -117,7 +115,9 @@ def test_switches_are_set_and_proxies_removed() -> None:
 
 
 FORBID = SEALED + "import sys\nif not privacy.forbid_sockets(): sys.exit(77)\n"
-NATIVE = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint(libc.socket({family}, 1, 0), ctypes.get_errno())\n"
+NATIVE = (
+    "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint(libc.socket({family}, 1, 0), ctypes.get_errno())\n"
+)
 
 
 @pytest.mark.parametrize("family", [2, 10], ids=["IPv4", "IPv6"])

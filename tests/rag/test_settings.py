@@ -117,7 +117,14 @@ def test_missing_named_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["READINGROOM_PORT", "READINGROOM_SERVER", "READINGROOM_SERVR__PORT", "READINGROOM_SERVER__PROT", "READINGROOM_HOME__X"]
+    "name",
+    [
+        "READINGROOM_PORT",
+        "READINGROOM_SERVER",
+        "READINGROOM_SERVR__PORT",
+        "READINGROOM_SERVER__PROT",
+        "READINGROOM_HOME__X",
+    ],
 )
 def test_unknown_variables_are_refused(config: Path, name: str) -> None:
     """A variable that begins like ours and is no setting is named."""
