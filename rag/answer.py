@@ -16,8 +16,9 @@ from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
 from rag.retrieve import Clock, Found, Retriever, hit
+from rag.rows import caption, header_row
 from rag.shapes import Answer, Citation, Hit, ModelUsed, Tokens
-from rag.words import numbers, sentences
+from rag.words import numbers, sentences, units
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
@@ -128,7 +129,7 @@ class Answerer:
             model = self.choose()
             if model is None:
                 return self._extract(supports, "No language model is configured; the best sentences are quoted.")
-            reply, completion = yield from self._generate(model, question, [item for _, item in sent])
+            reply, completion = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
         except ModelError as error:
             return self._extract(supports, f"The language model could not answer: {error}")
         card = model.card
@@ -150,9 +151,8 @@ class Answerer:
         return draft
 
     def _generate(
-        self, model: LanguageModel, question: str, sent: Sequence[Hit]
+        self, model: LanguageModel, question: str, excerpts: list[Excerpt]
     ) -> Generator[Event, None, tuple[Reply | None, Completion]]:
-        excerpts = [Excerpt(item.path, item.page, item.heading, item.text) for item in sent]
         while True:
             prompt = messages(excerpts, question)
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
@@ -174,28 +174,27 @@ class Answerer:
     ) -> tuple[Found, int, int] | None:
         """Return where the reply's claim stands, or None when it does not hold.
 
-        The quote must stand in a passage, word for word. Every number of the answer must stand in the quoted sentence, in its
-        table header or headings, or in the question. And the sentence must say nearly as much about what is asked as the
+        The quote must stand in a passage, word for word; a quote of a table row that the model put together from its cells
+        stands for the row that has all of the answer's numbers. Every number and unit of the answer must stand there, in the
+        table's caption or header, or in the question. And the sentence must say nearly as much about what is asked as the
         best sentence does (`best`): a small model gladly quotes a true sentence about something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-        for index in order:
-            found, item = sent[index]
-            place = locate(reply.quote, item.text)
-            if place is None:
-                continue
-            passage = found.passage
-            start, end = _sentences_of(passage, item.start + place[0], item.start + place[1])
-            quoted = passage.text[start - passage.start : end - passage.start]
-            known = numbers(f"{quoted} {passage.heading} {passage.context} {question}")
-            if numbers(reply.answer) <= known and self._chance(question, found, quoted) >= CLAIM_SHARE * best:
-                return found, start, end
-        return None
+        places = [(found, place) for index in order for found, place in _places(reply, *sent[index])]
+        held = [(self._chance(question, found, *place), found, place) for found, place in places]
+        held = [
+            claim for claim in held if claim[0] >= CLAIM_SHARE * best and _states(reply.answer, question, *claim[1:])
+        ]
+        if not held:
+            return None
+        _, found, place = max(held, key=lambda claim: claim[0])
+        return found, *place
 
-    def _chance(self, question: str, found: Found, quoted: str) -> float:
-        asked = Asked.of(question, self.catalog)
+    def _chance(self, question: str, found: Found, start: int, end: int) -> float:
+        passage = found.passage
+        quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
         alike = float(self.embedder.embed([quoted])[0] @ self.embedder.embed([question])[0])
-        return chance(asked.features(quoted, found, alike))
+        return chance(Asked.of(question, self.catalog).features(found, start, end, alike))
 
     def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
         """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;
@@ -237,6 +236,35 @@ class Answerer:
             timings_ms=clock.laps,
             note=draft.note,
         )
+
+
+def _places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
+    """Yield the sentences or rows of a sent passage that a reply's quote may stand for."""
+    passage = found.passage
+    if place := locate(reply.quote, item.text):
+        yield found, _sentences_of(passage, item.start + place[0], item.start + place[1])
+        return
+    wanted = numbers(reply.answer) & numbers(reply.quote)
+    for start, end in sentences(item.text):
+        row = item.text[start:end]
+        if wanted and row.startswith("|") and wanted <= numbers(row):
+            yield found, (item.start + start, item.start + end)
+
+
+def _states(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
+    """Return whether the numbers of an answer stand at a place, or above it or in the question, and its units around it."""
+    passage = found.passage
+    quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
+    above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
+    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(
+        f"{quoted} {above} {passage.context} {question}"
+    )
+
+
+def _excerpt(found: Found, item: Hit) -> Excerpt:
+    """Return a passage for the prompt; one that begins inside a table gets the table's caption and header row in front."""
+    above = (caption(found.passage, item.start), header_row(found.passage, item.start))
+    return Excerpt(item.path, item.page, item.heading, "\n".join([*filter(None, above), item.text]))
 
 
 def _sentences_of(passage: Passage, start: int, end: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -336,6 +337,11 @@ def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=3,
             server_header=False,
         )
+        for name in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # uvicorn raises them again when it has stopped: we still have to close
+            signal.signal(name, lambda *_: None)
         logger.info("listening", port=settings.server.port)
         uvicorn.Server(config).run()
         library.home.address.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -29,6 +30,11 @@ OLLAMA_SECONDS = 30.0
 def command(role: str) -> list[str]:
     """Return the command line of one of our processes; it seals itself before anything else is imported."""
     return [sys.executable, "-m", "rag.process", role]
+
+
+def child_command(role: str, *arguments: str) -> list[str]:
+    """Return the command line of a process that ends when this one is gone."""
+    return [*command(role), str(os.getpid()), *arguments]
 
 
 def open_store(settings: Settings) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import zlib
 from collections.abc import Sequence
@@ -116,7 +117,7 @@ class Catalog:
 
     def find(self, name: str) -> list[str]:
         """Return the ids of the documents that `name` (an id, or a path in any collection) means."""
-        paths = {name, str(Path(name).expanduser().absolute())}
+        paths = {name, os.path.abspath(Path(name).expanduser())}
         with self._store.read() as connection:
             return list(
                 connection.scalars(

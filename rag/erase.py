@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, insert, select, text
+from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
-from rag.schema import answer_documents, answers, chunks, documents, embeddings, retired, versions
+from rag.schema import answer_documents, answers, chunks, documents, embeddings, job_files, jobs, retired, versions
 
 _DROP_WORDS = text(
     "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text) "
@@ -36,8 +37,25 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> None
         citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == document_id)
         connection.execute(delete(answers).where(answers.c.answer_id.in_(citing)))
         connection.execute(delete(documents).where(documents.c.document_id == document_id))
+    _forget_paths(connection, document_ids)
     sweep(connection)
-    # FTS5 keeps deleted words in its segments until they are merged
+    merge_words(connection)
+
+
+def _forget_paths(connection: Connection, document_ids: Sequence[str]) -> None:
+    """Remove the documents' paths from the records of jobs, and from what finished jobs were asked to do."""
+    paths = connection.scalars(select(job_files.c.path).where(job_files.c.document_id.in_(document_ids))).all()
+    connection.execute(delete(job_files).where(job_files.c.document_id.in_(document_ids)))
+    finished = select(jobs.c.job_id, jobs.c.paths).where(jobs.c.stage.in_(["done", "failed"]))
+    for job in connection.execute(finished).all():
+        asked = json.loads(job.paths)
+        kept = [path for path in asked if path not in paths]
+        if kept != asked:
+            connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(paths=json.dumps(kept)))
+
+
+def merge_words(connection: Connection) -> None:
+    """Merge the keyword index: FTS5 keeps deleted words in its segments until then."""
     connection.execute(text("INSERT INTO chunk_words(chunk_words) VALUES('optimize')"))
 
 

@@ -11,16 +11,30 @@ from pathlib import Path
 from ingest.ports import Embedder
 from rag.catalog import Catalog
 from rag.retrieve import Found
+from rag.rows import caption, header_row, is_header
 from rag.words import STOP_WORDS, content_words, numbers, sentences, stem, stems, tokens
 
 SENTENCES_AT_MOST = 80
 """Sentences that are compared by vector for one question; on two cores about half a second."""
 
 _ASKS_NUMBER = re.compile(
-    r"\b(how (much|many|long|old|far|often|high|large|big|tall|deep|fast|wide|soon)|when|what (year|date|day|time|percentage|"
-    r"percent|share|amount|number|price|rate|sum|size)|which year|in what year|until when|by when)\b",
+    r"\b(how (much|many|long|old|far|often|high|large|big|tall|deep|fast|wide|soon)|when|(what|which) (year|date|day|time)|"
+    r"until when|by when)\b",
     re.IGNORECASE,
 )
+_ASKS_QUANTITY = re.compile(r"\bhow (much|many|high|large|big)\b", re.IGNORECASE)
+_QUANTITIES = stems(
+    "sales revenue revenues turnover income profit profits loss losses cost costs expense expenses expenditure price prices fee "
+    "fees charge rent salary wage budget amount total sum number share percentage percent rate ratio margin tax debt assets "
+    "liabilities equity cash dividend dividends earnings value balance size"
+)
+_MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+_NOT_QUANTITY = re.compile(
+    rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
+    r"\b(?:note|item|section|page|part|annex|table|article|form)\s+\d+\w*|^\d+(?:\.\d+)*\s",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Dates, years, section numbers and references: numbers, but not how much of something."""
 _NUMBER_WORDS = stems(
     "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty hundred thousand million "
     "billion half once twice daily weekly monthly yearly annually first second third january february march april may june "
@@ -40,10 +54,11 @@ class Features:
     """What speaks for a sentence, each from 0 to 1. Shares of words are weighted by rarity in the catalog.
 
     `own`: words of the question in the sentence; `passage`: in the sentence, its passage, headings or file name; `likeness`:
-    cosine of the two vectors; `names` and `figures`: shares of the question's capitalised names and of its numbers in the
-    passage; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence, its headings or
-    its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for a line that
-    looks like a heading or is a table's header row, which state nothing.
+    cosine of the two vectors; `names` and `figures`: shares of the question's capitalised names, and of its numbers and codes
+    (E200), in the passage, the latter for a table row in the row, its header, caption and headings; `focus`: 1 when the noun
+    that is asked for ("what rent", "the rent of") stands in the sentence, its headings or its table header; `kind`: 0 when a
+    number or a date is asked for and the sentence adds none; `states`: 0 for a line that looks like a heading or is a table's
+    header row, which state nothing.
     """
 
     own: float
@@ -56,8 +71,8 @@ class Features:
     states: float
 
 
-WEIGHTS = Features(own=3.5, passage=3.5, likeness=3.0, names=1.0, figures=1.0, focus=1.0, kind=1.5, states=2.0)
-BIAS = -11.25
+WEIGHTS = Features(own=3.5, passage=3.5, likeness=3.0, names=1.0, figures=2.5, focus=1.0, kind=1.5, states=2.0)
+BIAS = -12.75
 """Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
@@ -85,6 +100,7 @@ class Asked:
     names: frozenset[str]
     numbers: frozenset[str]
     wants_number: bool
+    wants_quantity: bool
     focus: str | None
 
     @classmethod
@@ -98,23 +114,28 @@ class Asked:
             for word in words
             if word[0].isupper() and word.lower() not in STOP_WORDS and not (word == first and word.istitle())
         }
-        return cls(
-            weights,
-            frozenset(names),
-            frozenset(numbers(question)),
-            bool(_ASKS_NUMBER.search(question)),
-            _focus(question),
-        )
+        focus = _focus(question)
+        quantity = focus in _QUANTITIES or bool(_ASKS_QUANTITY.search(question))
+        wants_number = quantity or bool(_ASKS_NUMBER.search(question))
+        codes = {word for word in weights if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
+        figures = frozenset(numbers(question) | codes)
+        return cls(weights, frozenset(names), figures, wants_number, quantity, focus)
 
-    def features(self, sentence: str, found: Found, likeness: float) -> Features:
-        """Compare with a sentence of a passage; `likeness` is the cosine of its vector with the question's."""
+    def features(self, found: Found, start: int, end: int, likeness: float) -> Features:
+        """Compare with the sentence or table row at [start, end); `likeness` is the cosine of its vector with the question's.
+
+        A row counts with its header row: its cells mean nothing without.
+        """
         passage = found.passage
+        sentence = passage.text[start - passage.start : end - passage.start]
         above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
-        own, over = stems(sentence), stems(above)
+        own, over = stems(f"{header_row(passage, start)} {sentence}"), stems(above)
         around = own | over | stems(passage.text)
         total = sum(self.weights.values()) or 1.0
-        said = numbers(f"{sentence} {above} {passage.text}")
-        adds = bool(numbers(sentence) - self.numbers) or bool(own & _NUMBER_WORDS - set(self.weights))
+        header = header_row(passage, start)
+        place = f"{header} {caption(passage, start)} {sentence}" if header else passage.text
+        said = numbers(f"{above} {place}") | (stems(place) | over if header else around)
+        heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence))
         return Features(
             own=sum(weight for word, weight in self.weights.items() if word in own) / total,
             passage=sum(weight for word, weight in self.weights.items() if word in around) / total,
@@ -122,9 +143,14 @@ class Asked:
             names=len(self.names & around) / len(self.names) if self.names else 1.0,
             figures=len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0,
             focus=1.0 if self.focus is None or self.focus in own | over else 0.0,
-            kind=1.0 if adds or not self.wants_number else 0.0,
-            states=0.0 if _HEADING.fullmatch(sentence) or f"{sentence}\n| ---" in passage.text else 1.0,
+            kind=1.0 if not self.wants_number or self._adds_number(sentence) else 0.0,
+            states=0.0 if heading else 1.0,
         )
+
+    def _adds_number(self, sentence: str) -> bool:
+        words = stems(sentence) & _NUMBER_WORDS - set(self.weights)
+        plain = _NOT_QUANTITY.sub(" ", sentence) if self.wants_quantity else sentence
+        return bool(numbers(plain) - self.numbers or words)
 
 
 def _focus(question: str) -> str | None:
@@ -144,11 +170,15 @@ def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Emb
     ][:SENTENCES_AT_MOST]
     if not spans:
         return []
-    texts = [item.passage.text[start - item.passage.start : end - item.passage.start] for item, start, end in spans]
+    # a row is embedded with its header row, like a chunk that begins inside a table
+    texts = [
+        f"{header_row(item.passage, start)} {item.passage.text[start - item.passage.start : end - item.passage.start]}"
+        for item, start, end in spans
+    ]
     likeness = embedder.embed(texts) @ embedder.embed([question])[0]
     supports = []
-    for (item, start, end), text, alike in zip(spans, texts, likeness, strict=True):
-        features = asked.features(text, item, float(alike))
+    for (item, start, end), alike in zip(spans, likeness, strict=True):
+        features = asked.features(item, start, end, float(alike))
         supports.append(Support(item, start, end, features, chance(features)))
     return sorted(supports, key=lambda support: -support.score)
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, text, update
 
 from ingest.ports import Job, Known, Vectors, Version
-from rag.erase import drop_versions, erase_documents
+from rag.erase import drop_versions, erase_documents, merge_words, sweep
 from rag.schema import chunks, documents, embeddings, job_files, jobs, pages, versions
 from rag.store import Store
 
@@ -111,7 +111,12 @@ class Intake:
 
     def make_visible(self, job: Job, path: str, version: Version) -> None:
         with self._store.write() as connection:
-            old = connection.scalar(select(documents.c.version).where(documents.c.document_id == version.document_id))
+            row = connection.execute(
+                select(documents.c.version).where(documents.c.document_id == version.document_id)
+            ).first()
+            if row is None:  # forgotten while it was read: it stays forgotten
+                return
+            old = row.version
             drop_versions(connection, version.document_id)
             self._insert_version(connection, job, path, version)
             connection.execute(
@@ -281,6 +286,8 @@ class Intake:
             values["finished"] = time.time()
         with self._store.write() as connection:
             connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(**values))
+            if stage == "publishing":
+                self._sweep_replaced(connection, job)
             if stage == "failed":  # nothing may stay queued for a job that will not come back to it
                 pending = select(job_files.c.document_id).where(
                     job_files.c.job_id == job.job_id, job_files.c.outcome == "pending"
@@ -288,6 +295,15 @@ class Intake:
                 connection.execute(
                     delete(documents).where(documents.c.state == "queued", documents.c.document_id.in_(pending))
                 )
+
+    def _sweep_replaced(self, connection: Connection, job: Job) -> None:
+        """Remove what replaced versions left: vectors of text that is gone, and words in segments that are not merged yet."""
+        replaced = connection.scalar(
+            select(func.count()).where(job_files.c.job_id == job.job_id, job_files.c.outcome == "updated")
+        )
+        if replaced:
+            sweep(connection)
+            merge_words(connection)
 
     def _note(self, connection: Connection, job: Job, path: str, **values: Any) -> None:
         connection.execute(

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ingest.walk import walk
 from rag.answer import Answerer, Event, Limits, last_answer
-from rag.build import ModelChoice, build_embedder, build_reader, check_models, command, open_store
+from rag.build import ModelChoice, build_embedder, build_reader, check_models, child_command, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, HomeUnusable, NotFound, ReadingRoomError, UsageError
 from rag.home import Home, HomeLock, lock_holder, unusable
@@ -231,7 +231,7 @@ class Library:
         }
         if not self.settings.config.exists():
             del environment["READINGROOM_CONFIG"]
-        return subprocess.Popen([*command("worker"), "--until-idle"], env=environment, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(child_command("worker", "--until-idle"), env=environment, stdin=subprocess.DEVNULL)
 
     def _worker_failed(self, code: int) -> ReadingRoomError:
         if code == os.EX_IOERR:

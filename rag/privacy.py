@@ -129,25 +129,30 @@ def _caller() -> str:
 def forbid_sockets() -> bool:
     """Have the kernel refuse internet sockets in this process and its children, native code included.
 
-    A seccomp filter: socket(AF_INET) and socket(AF_INET6) fail with EACCES. Linux on x86-64 or arm64; returns False
-    elsewhere, where only the audit hook stands guard. Source: seccomp(2), linux/filter.h, linux/audit.h.
+    A seccomp filter: socket(AF_INET), socket(AF_INET6), io_uring_setup and calls of another architecture fail with EACCES.
+    Linux on x86-64 or arm64; returns False elsewhere, where only the audit hook stands guard. Source: seccomp(2),
+    linux/filter.h, linux/audit.h.
     """
     numbers = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}  # (AUDIT_ARCH, number of socket(2))
     if sys.platform != "linux" or platform.machine() not in numbers:
         return False
     arch, socket_call = numbers[platform.machine()]
-    load, equal, give = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_JMP|JGE|K, BPF_RET|K
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    io_uring_setup = 425  # the same number on both
     allow, deny = 0x7FFF0000, 0x00050000 | 13  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EACCES
     program = [
         (load, 0, 0, 4),  # the architecture
-        (equal, 0, 6, arch),  # another architecture's call: allow nothing special, skip to allow
+        (equal, 0, 8, arch),  # calls of another one (i386 on x86-64) have other numbers: all refused
         (load, 0, 0, 0),  # the call's number
-        (equal, 0, 4, socket_call),
+        (at_least, 6, 0, 0x40000000),  # the x32 calls of x86-64: likewise
+        (equal, 5, 0, io_uring_setup),  # it can make sockets too
+        (equal, 0, 3, socket_call),
         (load, 0, 0, 16),  # its first argument, the address family
-        (equal, 1, 0, 2),  # AF_INET
-        (equal, 0, 1, 10),  # AF_INET6
-        (give, 0, 0, deny),
+        (equal, 2, 0, 2),  # AF_INET
+        (equal, 1, 0, 10),  # AF_INET6
         (give, 0, 0, allow),
+        (give, 0, 0, deny),
     ]
     code = b"".join(struct.pack("HBBI", *step) for step in program)
     buffer = ctypes.create_string_buffer(code, len(code))

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 
-def die_with_parent(seconds: float = 1.0) -> None:
-    """End this process when the one that started it is gone, killed or not."""
-    parent = os.getppid()
+def die_with_parent(parent: int, seconds: float = 1.0) -> None:
+    """End this process when the one that started it (its process id) is gone, killed or not."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -40,7 +39,7 @@ def main(role: str, arguments: list[str]) -> int:
         from rag import llm_embedded
 
         return llm_embedded.main()
-    die_with_parent()
+    die_with_parent(int(arguments[0]) if arguments and arguments[0].isdecimal() else os.getppid())
     from rag.settings import load_settings
 
     settings = load_settings()

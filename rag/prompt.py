@@ -79,8 +79,8 @@ _EXAMPLES = (
         Reply("The tenant may end the lease with notice of three months.", 2, "Three months."),
     ),
     ((), "What notice must the landlord give?", Reply("", 0, NOT_FOUND)),
-    (_SALES, "How much were sales in the North in 2024?", Reply("| North | 412 | 455 |", 1, "EUR 455 thousand.")),
-    ((), "How much were sales in the North in 2022?", Reply("", 0, NOT_FOUND)),
+    (_SALES, "How many bicycles were sold in the North in 2024?", Reply("| North | 412 | 455 |", 1, "455 bicycles.")),
+    ((), "How many bicycles were sold in the North in 2022?", Reply("", 0, NOT_FOUND)),
 )
 """Half of the examples refuse: measured, a small model refuses only where it has seen how. A refusal follows an answer from
 the same passages, so that they are read once."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +29,8 @@ from rag.shapes import (
     Status,
 )
 
+ID = re.compile("[0-9a-f]{16}")
+"""A document's id; any other name is a path, taken from where the command runs."""
 SECONDS = httpx.Timeout(30, read=600)
 
 
@@ -67,7 +71,7 @@ class Remote:
         return DocumentText.model_validate(self._call("GET", f"/v1/documents/{document_id}/text"))
 
     def forget(self, names: Sequence[str]) -> list[Forgotten]:
-        body = {"names": [name if "/" not in name else str(Path(name).absolute()) for name in names]}
+        body = {"names": [name if ID.fullmatch(name) else os.path.abspath(Path(name).expanduser()) for name in names]}
         return TypeAdapter(list[Forgotten]).validate_python(self._call("POST", "/v1/forget", json=body))
 
     def rebuild(self) -> Rebuilt:

@@ -16,7 +16,7 @@ import httpx
 import structlog
 
 from rag import log
-from rag.build import check_models, command
+from rag.build import check_models, child_command
 from rag.errors import HomeLocked, ModelError, ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.settings import Settings
@@ -35,7 +35,7 @@ class _Child:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            command(self.role), env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+            child_command(self.role), env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
 
     def ended(self) -> int | None:

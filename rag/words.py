@@ -7,9 +7,26 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*(?![^\W_])|[^\W_]+(?:[-&/][^\W_]+)*")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"[^\W_]+(?:[-&/][^\W_]+)+|\d+(?:[.,]\d+)*(?![^\W_])|[^\W_]+")
+_NUMBER = re.compile(r"(?<![^\W\d_])\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|\n+")
+
+_UNITS = {
+    spelling: unit
+    for unit, spellings in {
+        "USD": "$ usd us$ dollar dollars", "EUR": "€ eur euro euros", "GBP": "£ gbp pound pounds", "NOK": "nok krone kroner",
+        "CHF": "chf franc francs", "JPY": "¥ jpy yen", "thousand": "thousand thousands", "million": "million millions mn",
+        "billion": "billion billions bn", "%": "% percent",
+    }.items()
+    for spelling in spellings.split(" ")
+}  # fmt: skip
+_UNIT = re.compile(
+    "|".join(
+        rf"(?<!\w){re.escape(word)}(?!\w)" if word.isalpha() else re.escape(word)
+        for word in sorted(_UNITS, key=len)[::-1]
+    ),
+    re.IGNORECASE,
+)
 
 STOP_WORDS = frozenset(
     """
@@ -65,6 +82,11 @@ def content_words(question: str) -> list[str]:
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text without thousands separators, trailing zeros of decimals kept."""
     return {match.group().replace(",", "") for match in _NUMBER.finditer(text)}
+
+
+def units(text: str) -> set[str]:
+    """Return the currencies and scales that a text names, each in one spelling."""
+    return {_UNITS[match.group().lower()] for match in _UNIT.finditer(text.replace("per cent", "percent"))}
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:

@@ -98,8 +98,8 @@ def test_a_second_server_is_refused(served: Server, run: Run) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 def test_told_to_stop_all_end(served: Server, number: signal.Signals) -> None:
     """Told to stop, the server ends with code 0 and leaves no process, no address and no lock behind."""
+    wait_for(lambda: set(processes(served)) == {"api", "worker", "ui"}, "the three processes")
     started = below(served.process.pid)
-    assert {"api", "worker", "ui"} <= {role_of(process) for process in started}
     served.process.send_signal(number)
     assert served.process.wait(20) == 0
     assert alive(started) == []
@@ -127,8 +127,11 @@ def test_stops_while_a_job_runs(served: Server, tmp_path: Path) -> None:
     assert done.code == 0 and done.json["added"] + done.json["unchanged"] == 40
 
 
-def test_killed_supervisor_leaves_no_process(served: Server) -> None:
-    """When the supervisor is killed, its processes notice and end, and the home folder is free again."""
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_killed_supervisor_leaves_no_process(served: Server, when: str) -> None:
+    """When the supervisor is killed, even while they start, its processes notice and end, and the home folder is free."""
+    if when == "later":
+        wait_for(lambda: _page(served), "the page to be served")
     started = below(served.process.pid)
     served.process.kill()
     served.process.wait()

@@ -183,14 +183,6 @@ def settings_keys() -> list[str]:
     ]
 
 
-def test_every_setting_is_documented() -> None:
-    """Every section and key of the settings is named in README.md or docs/operations.md."""
-    text = documentation()
-    keys = settings_keys()
-    assert len(keys) > 20
-    assert [key for key in keys if key not in text] == []
-
-
 def test_every_setting_that_is_documented_exists() -> None:
     """A setting that the documentation names, as `section.key`, exists."""
     known = set(settings_keys())

@@ -1,0 +1,45 @@
+"""Finds what belongs to a row of a Markdown table: its header row, and the line above the table."""
+
+from __future__ import annotations
+
+from rag.catalog import Passage
+
+RULE = "| ---"
+CAPTION = 160
+"""Longest line, in characters, that counts as a table's caption."""
+
+
+def header_row(passage: Passage, start: int) -> str:
+    """Return the header row of the table whose row begins at `start` (in the version's text), or "" for other text.
+
+    It is the nearest row above that a rule row follows, in the passage or, where the passage begins inside the table, in
+    its context. A header row is its own: it gets "".
+    """
+    at = start - passage.start
+    if not passage.text.startswith("|", at):
+        return ""
+    lines = passage.text[:at].split("\n")[:-1]
+    for number in range(len(lines) - 1, -1, -1):
+        if not lines[number].startswith("|"):
+            return ""  # another text stands between: no header of this table above
+        if lines[number].startswith(RULE) and number > 0:
+            return lines[number - 1]
+    above = passage.context.rpartition("\n")[2]
+    return above if above.startswith("|") and not is_header(passage, start) else ""
+
+
+def is_header(passage: Passage, start: int) -> bool:
+    """Return whether a rule row follows the row that begins at `start`."""
+    rest = passage.text[start - passage.start :]
+    return rest.partition("\n")[2].startswith(RULE)
+
+
+def caption(passage: Passage, start: int) -> str:
+    """Return the short line above the table whose row begins at `start`, such as its units, or ""."""
+    header = header_row(passage, start)
+    if not header:
+        return ""
+    above, found, _ = passage.text[: start - passage.start].rpartition(f"{header}\n{RULE}")
+    lines = above.rstrip().split("\n") if found else passage.context.split("\n")[:-1]
+    line = lines[-1].strip() if lines else ""
+    return line if len(line) <= CAPTION and not line.startswith("|") and line != passage.heading else ""

@@ -1,0 +1,189 @@
+"""Answers: citations true to the text, invented quotes and numbers refused, "not found" when nothing is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from rag.answer import NOTHING, Answerer, Limits, last_answer
+from rag.errors import ModelError
+from rag.library import Library
+from rag.llm import Completion, LanguageModel, Message, ModelCard
+from rag.prompt import SCHEMA, AnswerStream, Excerpt, messages, read_reply
+from rag.shapes import Answer
+
+FEE = "What is the price of annual maintenance for a vessel of type B?"
+LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.35, min_evidence_alone=0.6)
+
+
+@dataclass
+class Scripted:
+    """A language model that says what it is told; a real implementation of the port without weights."""
+
+    says: str | ModelError
+    window: int = 4096
+    evaluated: int | None = None
+    prompts: list[Sequence[Message]] = field(default_factory=list)
+
+    @property
+    def card(self) -> ModelCard:
+        return ModelCard("embedded", "scripted", "sha256:0", self.window)
+
+    def count(self, messages: Sequence[Message]) -> int:
+        return sum(len(message.content.split()) for message in messages)
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
+    ) -> Iterator[str | Completion]:
+        self.prompts.append(messages)
+        if isinstance(self.says, ModelError):
+            raise self.says
+        for at in range(0, len(self.says), 7):
+            yield self.says[at : at + 7]
+        sent = self.count(messages)
+        yield Completion(self.says, sent, sent if self.evaluated is None else self.evaluated, 9, "stop")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def reply(quote: str, passage: int, answer: str) -> str:
+    return json.dumps({"quote": quote, "passage": passage, "answer": answer})
+
+
+def ask(
+    library: Library, model: LanguageModel | None, question: str = FEE, limits: Limits = LIMITS
+) -> tuple[Answer, str]:
+    """Return the answer and the streamed draft, after checking what holds for every answer."""
+    answerer = Answerer(library._retriever, library.catalog, library._embedder, lambda: model, limits)
+    draft: list[str] = []
+    answer = last_answer(
+        answerer.stream(question, []), lambda name, value: draft.append(value) if name == "token" else None
+    )
+    for citation in answer.citations:
+        text = library.text(citation.document_id).text
+        assert text[citation.start : citation.end] == citation.quote
+        assert citation.version == library.document(citation.document_id).version
+    for hit in answer.passages:
+        assert library.text(hit.document_id).text[hit.start : hit.end] == hit.text
+    return answer, "".join(draft)
+
+
+def test_a_true_quote_becomes_a_citation(library: Library) -> None:
+    """The model's answer is kept, its quote widened to the whole row and cut from the document, with page and boxes."""
+    answer, draft = ask(
+        library, Scripted(reply("Annual maintenance, type B | Vessel and year | 9,980", 2, "EUR 9,980."))
+    )
+    assert (answer.outcome, answer.answer, answer.model.backend) == ("answered", "EUR 9,980. [1]", "embedded")
+    assert draft == "EUR 9,980."
+    (citation,) = answer.citations
+    assert citation.quote.startswith("| Annual maintenance, type B") and "9,980" in citation.quote
+    assert citation.page == 10 and citation.boxes and all(box.page == 10 for box in citation.boxes)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        reply("Annual maintenance, type B, costs EUR 7,000", 1, "EUR 7,000."),  # an invented quote
+        reply("Annual maintenance, type B", 1, "EUR 12,345."),  # a true quote, an invented number
+        "I think it costs EUR 7,000.",  # not the reply's form
+        reply("Annual maintenance", 1, "EUR 9,980")[:-12],  # cut off
+    ],
+)
+def test_a_draft_without_support_is_not_shown(library: Library, says: str) -> None:
+    """Where the draft does not hold, the best sentences are quoted instead, and the answer says so."""
+    answer, _ = ask(library, Scripted(says))
+    assert answer.model.backend == "extractive" and answer.outcome == "answered"
+    assert "7,000" not in answer.answer and "12,345" not in answer.answer
+    assert any("9,980" in citation.quote for citation in answer.citations)
+    assert answer.note and answer.tokens.sent > 0
+
+
+def test_a_true_quote_about_something_else_is_not_believed(library: Library) -> None:
+    """A quote that stands in a passage but says little of what is asked does not carry an answer."""
+    first, _ = ask(library, None)
+    other = next(hit.text.split("\n")[-1] for hit in first.passages[1:] if "9,980" not in hit.text.split("\n")[-1])
+    answer, _ = ask(library, Scripted(reply(other.strip("| "), 2, "It is included.")))
+    assert answer.model.backend == "extractive"
+
+
+def test_a_refusal_is_not_found(library: Library) -> None:
+    """When the model finds nothing, the answer is "not found", with the passages it read."""
+    answer, _ = ask(library, Scripted(reply("", 0, "not found")))
+    assert (answer.outcome, answer.answer, answer.citations) == ("not_found", NOTHING, [])
+    assert len(answer.passages) == 3
+
+
+def test_off_topic_questions_do_not_reach_the_model(library: Library) -> None:
+    """Where no passage has to do with the question, the model is not asked to guess."""
+    model = Scripted(reply("x", 1, "x"))
+    answer, _ = ask(library, model, "Who composed the opera about the barber of Seville?")
+    assert answer.outcome == "not_found" and model.prompts == []
+
+
+def test_a_missing_model_is_said(library: Library) -> None:
+    """A model that can't answer leaves the quoted sentences, and the note says why."""
+    answer, _ = ask(library, Scripted(ModelError("The model is on fire.", "Put it out.")))
+    assert answer.model.backend == "extractive" and "on fire" in answer.note and "9,980" in answer.answer
+
+
+def test_a_dropped_prompt_is_an_error(library: Library) -> None:
+    """A server that read fewer tokens than were sent gets no word in the answer."""
+    answer, _ = ask(library, Scripted(reply("Annual maintenance, type B", 1, "EUR 9,980"), evaluated=50))
+    assert answer.model.backend == "extractive" and "read 50 of" in answer.note
+
+
+def test_the_prompt_fits_the_window(library: Library) -> None:
+    """Passages are left out until prompt and answer fit; a window too small for one passage is said."""
+    full = Scripted(reply("", 0, "not found"))
+    ask(library, full)
+    needed = full.count(full.prompts[0])
+    tight = Scripted(reply("", 0, "not found"), window=needed + LIMITS.max_tokens - 1)
+    ask(library, tight)
+    assert tight.count(tight.prompts[0]) < needed
+    answer, _ = ask(library, Scripted("", window=150))
+    assert "does not fit" in answer.note
+
+
+def test_the_prompt_begins_the_same() -> None:
+    """Everything before the passages is the same for each question, so that a server keeps it; the question comes last."""
+    one = messages([Excerpt("a.pdf", 1, "", "A.")], "What is A?")
+    two = messages([Excerpt("b.pdf", 2, "H", "B.")], "What is B?")
+    assert one[:-1] == two[:-1] and one[-1].content.endswith("Question: What is A?")
+
+
+def test_the_answer_is_picked_out_of_the_stream() -> None:
+    """However the reply is cut into pieces, the streamed characters are the answer's, escapes included."""
+    text = json.dumps({"quote": 'a "b" \\ c', "passage": 1, "answer": 'He said "no" – é\n\\end'})
+    for size in (1, 2, 3, 5, len(text)):
+        stream = AnswerStream()
+        assert (
+            "".join(stream.feed(text[at : at + size]) for at in range(0, len(text), size)) == 'He said "no" – é\n\\end'
+        )
+    parsed = read_reply(text)
+    assert parsed is not None and parsed.quote == 'a "b" \\ c'
+    assert set(SCHEMA["required"]) == {"quote", "passage", "answer"}
+
+
+@pytest.mark.big_model
+def test_the_default_model_answers_and_refuses(library: Library) -> None:
+    """The 1.5B model, for real: a fee is answered with its quote, and what isn't there is not found."""
+    from rag.build import ModelChoice
+
+    choice = ModelChoice(
+        library.settings.model_copy(update={"answer": library.settings.answer.model_copy(update={"model": "default"})})
+    )
+    try:
+        model = choice()
+        answer, _ = ask(library, model, FEE)
+        assert answer.outcome == "answered" and "9,980" in answer.answer
+        if answer.model.backend == "embedded":
+            assert answer.tokens.sent == answer.tokens.evaluated > 300
+        missing, _ = ask(library, model, "What is the name of the supplier's dog?")
+        assert missing.outcome == "not_found"
+    finally:
+        choice.close()

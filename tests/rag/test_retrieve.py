@@ -1,0 +1,65 @@
+"""Fusion and words: what retrieval rests on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.catalog import Passage
+from rag.retrieve import fuse
+from rag.words import content_words, numbers, sentences, stems
+
+
+def passage(name: str) -> Passage:
+    """A passage that is only a name."""
+    return Passage(name, "c", "d", "v", "p", 1, "", "", name, 0, len(name))
+
+
+RANKING = st.lists(st.sampled_from("abcdefgh"), unique=True)
+
+
+@given(RANKING, RANKING)
+def test_fusion_does_not_depend_on_order(keyword: list[str], vector: list[str]) -> None:
+    """The same rankings fuse to the same list whichever comes first, each passage once, named with who found it."""
+    one = fuse([("keyword", [passage(n) for n in keyword]), ("vector", [passage(n) for n in vector])], 10)
+    two = fuse([("vector", [passage(n) for n in vector]), ("keyword", [passage(n) for n in keyword])], 10)
+    assert [item.passage.chunk_id for item in one] == [item.passage.chunk_id for item in two]
+    assert sorted(item.passage.chunk_id for item in one) == sorted(set(keyword) | set(vector))
+    for item in one:
+        name = item.passage.chunk_id
+        assert set(item.found_by) == {s for s, r in (("keyword", keyword), ("vector", vector)) if name in r}
+
+
+def test_a_passage_that_both_find_comes_first() -> None:
+    """Found second by both searches beats found first by one."""
+    found = fuse([("keyword", [passage("x"), passage("y")]), ("vector", [passage("z"), passage("y")])], 10)
+    assert found[0].passage.chunk_id == "y"
+
+
+def test_words_of_a_question() -> None:
+    """Function words go, codes and numbers stay whole, possessives lose their s."""
+    assert content_words("What was Apple's E200 price of 1,250.50 in the 10-K?") == [
+        "Apple",
+        "E200",
+        "price",
+        "1,250.50",
+        "10-K",
+        "10",
+        "K",
+    ]
+    assert content_words("What is it?") == ["What", "is", "it"]
+    assert stems("Notices were given") >= {"notic", "given"}
+    assert numbers("EUR 1,250.50 in 30 days") == {"1250.50", "30"}
+
+
+@given(st.text(alphabet="ab. \n|A1!?", max_size=120))
+def test_sentences_are_in_order_and_lose_no_word(text: str) -> None:
+    """Sentences don't overlap, are in order, start and end with a visible sign, and hold every letter."""
+    spans = list(sentences(text))
+    assert all(a < b for a, b in spans)
+    assert all(one[1] <= two[0] for one, two in pairwise(spans))
+    assert all(text[a].strip() and text[b - 1].strip() for a, b in spans)
+    held = "".join(text[a:b] for a, b in spans)
+    assert [letter for letter in text if letter.isalnum()] == [letter for letter in held if letter.isalnum()]
