@@ -16,8 +16,12 @@ run: setup
 	@$(BIN)/readingroom demo
 	@exec $(BIN)/readingroom serve
 
-setup: $(VENV)/.installed
-	@$(BIN)/python -m rag.setup_models $(MODEL)
+setup: $(VENV)/.installed .models/.$(MODEL)-fetched
+
+# a stamp in the models' folder, so that a second start doesn't look again
+.models/.%-fetched: | $(VENV)/.installed
+	@$(BIN)/python -m rag.setup_models $*
+	@mkdir -p .models && touch $@
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	$(SAY) "installing packages into $(VENV) (about two minutes)"
@@ -41,15 +45,14 @@ $(VENV)/.test-installed: $(VENV)/.installed requirements-test.txt
 	@$(PIP) install -q --no-compile --no-deps -r requirements-test.txt
 	@touch $@
 
-test: setup $(VENV)/.test-installed $(VENV)/.models-installed
+test: setup $(VENV)/.test-installed $(VENV)/.models-installed .models/.small-fetched .models/.default-fetched
 	@tests/install-system-packages
-	@$(BIN)/python -m rag.setup_models small
-	@$(BIN)/python -m rag.setup_models default
 	@$(MAKE) --no-print-directory lint
-	@READINGROOM_ANSWER__MODEL= ; unset READINGROOM_ANSWER__MODEL; exec $(BIN)/python -m pytest
+	@unset READINGROOM_ANSWER__MODEL; exec $(BIN)/python -m pytest
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check rag ingest ui tests
 	$(BIN)/mypy
 
 bench: $(VENV)/.test-installed

@@ -43,7 +43,9 @@ def _choose(answers: list[Answer]) -> int:
     if len(answers) == 1:
         return 0
     chosen = st.selectbox(
-        "Questions of this session", range(len(answers)), key="earlier",
+        "Questions of this session",
+        range(len(answers)),
+        key="earlier",
         format_func=lambda at: f"{len(answers) - at}. {answers[at].question}",
     )
     return int(chosen)

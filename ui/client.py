@@ -171,7 +171,10 @@ class Api:
         with (
             self._translated(),
             self._http.stream(
-                "POST", "/v1/ask", json=body, headers={"Accept": "text/event-stream"},
+                "POST",
+                "/v1/ask",
+                json=body,
+                headers={"Accept": "text/event-stream"},
                 timeout=httpx.Timeout(ANSWER_SECONDS, connect=5.0),
             ) as response,
         ):
@@ -318,11 +321,17 @@ def _hit(found: dict[str, Any]) -> Hit:
 
 def _answer(found: dict[str, Any]) -> Answer:
     return Answer(
-        id=found["id"], question=found["question"], outcome=found["outcome"], text=found["answer"], note=found["note"],
-        backend=found["model"]["backend"], model=found["model"]["name"],
+        id=found["id"],
+        question=found["question"],
+        outcome=found["outcome"],
+        text=found["answer"],
+        note=found["note"],
+        backend=found["model"]["backend"],
+        model=found["model"]["name"],
         citations=tuple(Citation(item["n"], _place(item, item["quote"])) for item in found["citations"]),
         passages=tuple(_hit(item) for item in found["passages"]),
-        tokens_sent=found["tokens"]["sent"], tokens_generated=found["tokens"]["generated"],
+        tokens_sent=found["tokens"]["sent"],
+        tokens_generated=found["tokens"]["generated"],
         timings_ms=found["timings_ms"],
     )
 

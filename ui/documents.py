@@ -45,12 +45,16 @@ def _table(api: Api, collection: str | None) -> None:
     counts = Counter(document.state for document in documents)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         state = st.radio(
-            "State", ["", *STATES], format_func=lambda state: STATES.get(state, "all"), horizontal=True,
+            "State",
+            ["", *STATES],
+            format_func=lambda state: STATES.get(state, "all"),
+            horizontal=True,
             key="state-filter",  # no counts in the labels: a label that changes loses the choice
         )
         wanted = st.text_input("Name contains", key="name-filter", autocomplete="off", width=260)
     shown = [
-        document for document in documents
+        document
+        for document in documents
         if state in ("", document.state) and wanted.strip().lower() in document.path.lower()
     ]
     summary = [f"{counts[state]:,} {meaning}" for state, meaning in STATES.items() if counts[state]]
@@ -67,8 +71,12 @@ def _rows(documents: list[Document]) -> None:
         )
     rows = [
         (
-            (name(document.path), document.path.removesuffix(name(document.path))), document.collection,
-            STATES.get(document.state, document.state), document.pages, document.chunks, "\n".join(document.problems),
+            (name(document.path), document.path.removesuffix(name(document.path))),
+            document.collection,
+            STATES.get(document.state, document.state),
+            document.pages,
+            document.chunks,
+            "\n".join(document.problems),
         )
         for document in documents[first : first + ROWS]
     ]
@@ -92,8 +100,13 @@ def _remove(api: Api, collection: str | None) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "Remove a document", list(documents), index=None, format_func=described, placeholder="Choose a document",
-            key="to-remove", filter_mode="contains",
+            "Remove a document",
+            list(documents),
+            index=None,
+            format_func=described,
+            placeholder="Choose a document",
+            key="to-remove",
+            filter_mode="contains",
         )
         asked = st.button("Remove…", disabled=chosen not in documents)
     if asked and chosen in documents:
@@ -123,6 +136,5 @@ def _drop_answers(document_id: str) -> None:
     """Forget the answers of this session that quote a removed document."""
     answers: list[Answer] = st.session_state.get("answers", [])
     st.session_state["answers"] = [
-        answer for answer in answers
-        if all(place.document_id != document_id for place in answer.places)
+        answer for answer in answers if all(place.document_id != document_id for place in answer.places)
     ]
