@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from rag.quote import locate
 
-TEXT = "The fee is EUR 1,250.50 (“net”), payable in 30 days.\n| Total net sales | 82,959 | 81,434 |\nIt rises by 2.5 % – each year."
+TEXT = """The fee is EUR 1,250.50 (“net”), payable in 30 days.
+| Total net sales | 82,959 | 81,434 |
+It rises by 2.5 % – each year."""
 
 
 @pytest.mark.parametrize(
