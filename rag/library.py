@@ -59,6 +59,7 @@ class Library:
         self._embedder = embedder
         self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
         self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
+        self.publisher.run()  # what a killed process left unpublished
         self.models = ModelChoice(settings)
         self._images = PageImages(self.catalog, build_reader(settings))
         search, answer = settings.search, settings.answer
@@ -87,7 +88,6 @@ class Library:
     def search(self, question: str, collections: Sequence[str] = (), limit: int | None = None) -> SearchResult:
         """Return the best passages for a question."""
         question = check_question(question)
-        self.publisher.run()
         found, laps = self._retriever.find(question, collections, limit or self.settings.search.results)
         return SearchResult(question=question, hits=self._retriever.hits(found), timings_ms=laps)
 
@@ -95,7 +95,6 @@ class Library:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
         question = check_question(question)
         self.catalog.require_collections(collections)
-        self.publisher.run()
         for event in self._answerer.stream(question, collections):
             if isinstance(event[1], Answer):
                 self.catalog.keep_answer(event[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,9 @@ from sqlalchemy.exc import DatabaseError
 from rag.errors import HomeMismatch, HomeUnusable, ReadingRoomError
 from rag.home import Home, unusable
 from rag.schema import KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
+
+CHECKPOINT_TRIES = 100
+"""A tenth of a second apart."""
 
 
 class Store:
@@ -70,9 +74,20 @@ class Store:
             raise _translated(self.home, error) from error
 
     def forget_traces(self) -> None:
-        """Move the write-ahead log into the database and empty it, so that deleted text is gone from both."""
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Move the write-ahead log into the database and empty it, so that deleted text is gone from both.
+
+        Waits for readers of older states; raises ReadingRoomError when one does not end.
+        """
+        for _ in range(CHECKPOINT_TRIES):
+            with self.engine.connect() as connection:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            if not busy:
+                return
+            time.sleep(0.1)
+        raise ReadingRoomError(
+            "What was removed is gone from the catalog, but its log is still in use and could not be emptied.",
+            "It is emptied when Reading Room stops, or with the next `readingroom forget`.",
+        )
 
     def close(self) -> None:
         self.engine.dispose()

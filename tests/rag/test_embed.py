@@ -55,7 +55,12 @@ def test_agrees_with_sentence_transformers(embedder: OnnxEmbedder) -> None:
 
     store = model_store(load_settings({}))
     folder: Path = store.pull("all-minilm-l6-v2")
-    reference = SentenceTransformersEmbedder("all-minilm-l6-v2", folder, store.digest("all-minilm-l6-v2"))
+    named = {
+        "READINGROOM_EMBEDDING__BACKEND": "sentence-transformers",
+        "READINGROOM_EMBEDDING__MODEL": "all-minilm-l6-v2",
+    }
+    reference = build_embedder(load_settings(named))
+    assert isinstance(reference, SentenceTransformersEmbedder) and folder.is_dir()
     assert reference.dimension == embedder.dimension
     assert reference.fingerprint != embedder.fingerprint
     assert reference.count(TEXTS[:4]) == embedder.count(TEXTS[:4])
