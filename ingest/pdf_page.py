@@ -11,7 +11,7 @@ from typing import Any
 from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, in_reading_order, lines
 from ingest.regrid import regrid, titles_columns
-from ingest.tables import Cell, Spot, add_table, clean, tidy
+from ingest.tables import Cell, Spot, add_table, clean, is_amount, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
 _MARKUP = re.compile(r"\\([*_])|\*+")
@@ -86,7 +86,7 @@ class _PageWriter:
                 placed.spots = self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
         for placed in [one for one in self.placed if one.block.kind == "table"]:
             among = self.words.inside(Area.of(placed.area))
-            if not self._regrid(placed, among):
+            if _sound(placed.block) or not self._regrid(placed, among):
                 self._vendor_rows(placed, among)
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
@@ -180,6 +180,13 @@ class _PageWriter:
             spots.append((at, at + len(word.text), word.box))
             at += len(word.text) + 1
         writer.add("paragraph", " ".join(word.text for word in words), self.page.page_num, runs=spots)
+
+
+def _sound(block: Any) -> bool:
+    """Say whether liteparse's own cells can be trusted: it saw a header row (the table has rules), and no cell holds two figures,
+    as cells of rows that it has merged do."""
+    cells = [cell.text.split() for row in block.rows or [] for cell in row]
+    return bool(block.header) and not any(sum(is_amount(word) for word in words) > 1 for words in cells)
 
 
 def _says_something(line: Sequence[Word]) -> bool:
