@@ -16,7 +16,7 @@ def test_net_sales_of_a_quarter(data: Path, tmp_path: Path) -> None:
     folder = data / "kgrag_sec10q" / "docs"
     with Library(load_settings(environment(tmp_path / "home")), "tests") as library:
         report = library.ingest([folder / "2022 Q3 AAPL.pdf", folder / "2023 Q1 AAPL.pdf"], "filings")
-        assert report.added == 2 and report.pages == 56
+        assert report.added == 2 and report.pages == 74
         places = [(Path(hit.path).name, hit.page) for hit in library.search(QUESTION, ["filings"], 5).hits]
         assert ("2022 Q3 AAPL.pdf", 4) in places
         answer = library.ask(QUESTION, ["filings"])
