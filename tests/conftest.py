@@ -96,3 +96,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, filled: Path, roots: Path) 
     shutil.copytree(filled, folder / "home")
     with api_and_worker(folder / "home", folder / "log", READINGROOM_INGEST__ROOTS=str(roots)) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of real browsers and processes a second try, which the report names: they share two cores with all else."""
+    for item in items:
+        if "e2e" in item.keywords:
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,15 +113,19 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     """Adding a folder shows progress, then what was added, and the corrupt file with reason and remedy."""
     page.get_by_role("link", name="Documents").click()
     page.get_by_label("Folder or file").fill(str(server.folder))
-    page.get_by_label("Into collection").first.fill("by-page")
+    page.get_by_label("Into collection").first.fill(f"by-page-{uuid.uuid4().hex[:8]}")
     page.get_by_role("button", name="Add", exact=True).click()
     done = page.get_by_text("Done: 3 added, 0 updated, 0 unchanged, 0 removed, 1 failed.")
     expect(done).to_be_visible(timeout=180_000)
     failed = page.get_by_role("row").filter(has_text=str(server.folder / "pressure-chamber-offer-corrupt.pdf"))
     for cell in range(3):
         expect(failed.get_by_role("cell").nth(cell)).to_contain_text(re.compile(r"\w+"))
-    page.get_by_role("button", name="Close the report").click()
-    page.get_by_role("radiogroup", name="State").get_by_text("failed", exact=True).click()
+    close = page.get_by_role("button", name="Close the report")
+    close.click()
+    expect(close).to_have_count(0)  # the page is drawn anew without the report; a click before that would be lost
+    state = page.get_by_role("radiogroup", name="State")
+    state.get_by_text("failed", exact=True).click()
+    expect(state.get_by_role("radio", name="failed")).to_be_checked()
     expect(page.locator(".rr-table")).not_to_contain_text("ferry-supply-agreement.pdf")
     expect(page.locator(".rr-table")).to_contain_text("pressure-chamber-offer-corrupt.pdf")
 
