@@ -175,8 +175,8 @@ class Answerer:
         """Return where the reply's claim stands, or None when it does not hold.
 
         The quote must stand in a passage, word for word; a quote of a table row that the model put together from its cells
-        stands for the row that has all of the answer's numbers. Every number and unit of the answer must stand there, in the
-        table's caption or header, or in the question. And the sentence must say nearly as much about what is asked as the
+        stands for the row that has all of the answer's numbers. Every number of the answer must stand there, in the table's
+        caption or header, or in the question, and every unit in the passage. And the sentence must say nearly as much about what is asked as the
         best sentence does (`best`): a small model gladly quotes a true sentence about something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
@@ -256,9 +256,9 @@ def _states(answer: str, question: str, found: Found, place: tuple[int, int]) ->
     passage = found.passage
     quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
     above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
-    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(
-        f"{quoted} {above} {passage.context} {question}"
-    )
+    # a unit may stand in another row: accounts write the currency in the first row only
+    around = f"{above} {passage.context} {passage.text}"
+    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
 
 
 def _excerpt(found: Found, item: Hit) -> Excerpt:
