@@ -174,10 +174,11 @@ class Answerer:
     ) -> tuple[Found, int, int] | None:
         """Return where the reply's claim stands, or None when it does not hold.
 
-        The quote must stand in a passage, word for word; a quote of a table row that the model put together from its cells
-        stands for the row that has all of the answer's numbers. Every number of the answer must stand there, in the table's
-        caption or header, or in the question, and every unit in the passage. And the sentence must say nearly as much about what is asked as the
-        best sentence does (`best`): a small model gladly quotes a true sentence about something else.
+        The quote must stand in a passage, word for word; or, since models put the quote of a table together from its cells,
+        the answer rests on a row that has all of its numbers. Every number of the answer must stand in that sentence or row,
+        in the table's caption or header, or in the question, and every unit in the passage. And the sentence must say nearly
+        as much about what is asked as the best sentence does (`best`): a small model gladly quotes a true sentence about
+        something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
         places = [(found, place) for index in order for found, place in _places(reply, *sent[index])]
@@ -239,12 +240,12 @@ class Answerer:
 
 
 def _places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
-    """Yield the sentences or rows of a sent passage that a reply's quote may stand for."""
+    """Yield the sentences or rows of a sent passage that a reply may rest on: where its quote stands, and the table rows that
+    have all of the answer's numbers."""
     passage = found.passage
     if place := locate(reply.quote, item.text):
         yield found, _sentences_of(passage, item.start + place[0], item.start + place[1])
-        return
-    wanted = numbers(reply.answer) & numbers(reply.quote)
+    wanted = numbers(reply.answer)
     for start, end in sentences(item.text):
         row = item.text[start:end]
         if wanted and row.startswith("|") and wanted <= numbers(row):
