@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, text, update
+from sqlalchemy import Row, and_, case, func, insert, or_, select, text
 
 from rag.erase import erase_documents
 from rag.errors import NotFound, UsageError
@@ -277,15 +277,6 @@ class Catalog:
                     stage="queued",
                     created=time.time(),
                 )
-            )
-
-    def fail_job(self, job_id: str, reason: str) -> None:
-        """Close an unfinished job."""
-        with self._store.write() as connection:
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.job_id == job_id, jobs.c.stage != "done")
-                .values(stage="failed", reason=reason, finished=time.time())
             )
 
     def job(self, job_id: str) -> JobStatus:

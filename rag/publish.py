@@ -33,11 +33,6 @@ class Publisher:
                 worked = True
             return self._close_jobs() or worked
 
-    def run_until(self, stop: threading.Event, seconds: float = 0.3) -> None:
-        """Run again and again until told to stop."""
-        while not stop.wait(seconds):
-            self.run()
-
     def rebuild(self) -> int:
         """Fill an emptied index from the catalog's vectors; return the number of vectors."""
         with self._turn:
