@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ingest.ports import Embedder
+from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog, Passage
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
@@ -182,7 +182,10 @@ class Answerer:
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
         places = [(found, place) for index in order for found, place in _places(reply, *sent[index])]
-        held = [(self._chance(question, found, *place), found, place) for found, place in places]
+        if not places:
+            return None
+        asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
+        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in places]
         held = [
             claim for claim in held if claim[0] >= CLAIM_SHARE * best and _states(reply.answer, question, *claim[1:])
         ]
@@ -191,11 +194,10 @@ class Answerer:
         _, found, place = max(held, key=lambda claim: claim[0])
         return found, *place
 
-    def _chance(self, question: str, found: Found, start: int, end: int) -> float:
+    def _chance(self, asked: Asked, vector: Vectors, found: Found, start: int, end: int) -> float:
         passage = found.passage
         quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
-        alike = float(self.embedder.embed([quoted])[0] @ self.embedder.embed([question])[0])
-        return chance(Asked.of(question, self.catalog).features(found, start, end, alike))
+        return chance(asked.features(found, start, end, float(self.embedder.embed([quoted])[0] @ vector)))
 
     def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
         """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;
