@@ -1,7 +1,7 @@
 """The isolated parser process: reads one file after the other under its own limits, asked through a pipe.
 
 One JSON object a line on standard input:
-{"task": "read" | "render", "path", "password", "page", "dpi", "seconds", "memory_bytes", "output_bytes"}.
+{"task": "read" | "render", "path", "inside", "password", "page", "dpi", "seconds", "memory_bytes", "output_bytes"}.
 One message an answer on standard output: one byte that says what it is, eight bytes of length, the content.
 """
 

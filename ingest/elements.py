@@ -51,12 +51,34 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its number from 1, its printed label where the file has one, its size in points (0 when unknown)."""
+    """One page: its number from 1, its printed label where the file has one, its size in points (0 when unknown).
+
+    `ocr` says that its text was read from an image; `confidence`, from 0 to 1, is then the mean over its words.
+    """
 
     number: int
     label: str | None = None
     width: float = 0.0
     height: float = 0.0
+    ocr: bool = False
+    confidence: float | None = None
+
+
+INSIDE = " » "
+"""What stands between a container's path and a member's name in the path of a document: `mail.eml » report.pdf`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file inside a container (an e-mail, an archive, a PDF portfolio, an Office file with embedded files).
+
+    `name` is unique in its container and can be asked for by `FileReader.read(path, inside=(name,))`; it has no control
+    characters. `sha256` is that of the member's bytes, empty when they can't be had (encrypted): reading it says why.
+    """
+
+    name: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,8 @@ class Reading:
     """All that a reader found in one file.
 
     Invariants, checked by `verify`: elements are in order and don't overlap; between two of them there is only white
-    space; runs lie within the text. `problems` are sentences for a person: what is missing from the text and why.
+    space; runs lie within the text. `problems` are sentences for a person: what is missing from the text and why, and
+    what to do. `members` are files inside this one; each becomes a document of its own.
     """
 
     text: str
@@ -74,6 +97,7 @@ class Reading:
     title: str | None = None
     problems: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
 
     def verify(self) -> None:
         """Raise ValueError when an invariant does not hold: a reader with a bug must not reach the catalog."""
@@ -126,6 +150,7 @@ class Writer:
         title: str | None = None,
         problems: Sequence[str] = (),
         metadata: dict[str, str] | None = None,
+        members: Sequence[Member] = (),
     ) -> Reading:
         """Return what was written, verified."""
         reading = Reading(
@@ -136,6 +161,7 @@ class Writer:
             title,
             tuple(problems),
             metadata or {},
+            tuple(members),
         )
         reading.verify()
         return reading

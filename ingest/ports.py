@@ -42,11 +42,15 @@ class Embedder(Protocol):
 
 
 class FileReader(Protocol):
-    """Reads one file in isolation; raises `ingest.errors.UnreadableFile`."""
+    """Reads one file in isolation; raises `ingest.errors.UnreadableFile`.
 
-    def read(self, path: Path) -> Reading: ...
+    `inside` leads from the file to a member of it: () is the file itself, ("inner.zip", "report.pdf") a file in an
+    archive in it.
+    """
 
-    def render(self, path: Path, page: int, dpi: float) -> bytes:
+    def read(self, path: Path, inside: Sequence[str] = ()) -> Reading: ...
+
+    def render(self, path: Path, page: int, dpi: float, inside: Sequence[str] = ()) -> bytes:
         """Return one page as PNG."""
         ...
 

@@ -62,10 +62,11 @@ class Reader:
         # Linux kills the child when the thread that started it ends, so one thread starts them all and stays.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
-    def read(self, path: Path, password: str | None = None) -> Reading:
-        """Return what a file says. UnreadableFile: why it can't be read, and what to do."""
+    def read(self, path: Path, inside: Sequence[str] = (), password: str | None = None) -> Reading:
+        """Return what a file, or a member inside it, says. UnreadableFile: why it can't be read, and what to do."""
         check_name(path)
-        kind, content = self._ask({"task": "read", "path": str(path.absolute()), "password": password})
+        request = {"task": "read", "path": str(path.absolute()), "inside": list(inside), "password": password}
+        kind, content = self._ask(request)
         if kind != child.READING:
             raise self._broken()
         try:
@@ -73,10 +74,13 @@ class Reader:
         except (ValueError, KeyError, TypeError) as error:
             raise self._broken() from error
 
-    def render(self, path: Path, page: int, dpi: float, password: str | None = None) -> bytes:
+    def render(
+        self, path: Path, page: int, dpi: float, inside: Sequence[str] = (), password: str | None = None
+    ) -> bytes:
         """Return a page (from 1) of a PDF as PNG. UnreadableFile when the file has no such page."""
         check_name(path)
-        request = {"task": "render", "path": str(path.absolute()), "page": page, "dpi": dpi, "password": password}
+        request = {"task": "render", "path": str(path.absolute()), "inside": list(inside), "page": page, "dpi": dpi}
+        request["password"] = password
         kind, content = self._ask(request)
         if kind != child.IMAGE:
             raise self._broken()

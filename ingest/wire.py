@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import astuple
 
-from ingest.elements import Box, Element, Page, Reading, Run
+from ingest.elements import Box, Element, Member, Page, Reading, Run
 
 
 def pack(reading: Reading) -> bytes:
@@ -23,6 +23,7 @@ def pack(reading: Reading) -> bytes:
         "title": reading.title,
         "problems": reading.problems,
         "metadata": reading.metadata,
+        "members": [astuple(member) for member in reading.members],
     }
     # Text extracted from damaged files may hold lone surrogates, which can't be stored as UTF-8; ASCII escapes keep
     # the message valid and `unpack` replaces them.
@@ -44,6 +45,7 @@ def unpack(data: bytes) -> Reading:
         title=_storable(message["title"]) if message["title"] else None,
         problems=tuple(message["problems"]),
         metadata={key: _storable(value) for key, value in message["metadata"].items()},
+        members=tuple(Member(_storable(name), size, sha256) for name, size, sha256 in message["members"]),
     )
     reading.verify()
     return reading
