@@ -68,7 +68,7 @@ def check_name(path: Path) -> str:
 def unopened(error: OSError) -> UnreadableFile:
     """Return the error for a file that can't be opened: gone, not permitted, or a failing disk."""
     if isinstance(error, FileNotFoundError):
-        return UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.")
+        return UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.", gone=True)
     if isinstance(error, PermissionError):
         return UnreadableFile("The file may not be read: permission denied.", "Give this program's user read access.")
     what = error.strerror or "input error"

@@ -5,60 +5,114 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import UnreadableFile
-from ingest.ports import Embedder, FileReader, Known, Version
+from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import SPLITTER, split
+
+UNLISTED = "The folder can't be listed."
+"""Why a folder is among the files that failed: what is below it may still be there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unchanged:
-    """The file is the one that the catalog knows."""
+class Recipe:
+    """What every file is read with. `parser` names the parsers' versions; files above `max_bytes` are refused."""
 
-    size: int
-    modified_ns: int
+    parser: str
+    embedder: Embedder
+    max_bytes: int
+
+    @property
+    def fingerprint(self) -> str:
+        """Which reader and splitter made a version: another one makes another version of the same bytes."""
+        return f"{self.parser}+{SPLITTER}"
+
+
+class Failed(Exception):
+    """Raised with the UnreadableFile, how the file was seen, and the version that can't be made of it."""
+
+    def __init__(self, error: UnreadableFile, seen: Seen | None, tried: str) -> None:
+        super().__init__(str(error))
+        self.error, self.seen, self.tried = error, seen, tried
 
 
 def prepare(
-    path: Path,
+    task: Task,
     document_id: str,
     known: Known | None,
     reader: FileReader,
-    parser: str,
-    embedder: Embedder,
-    max_bytes: int,
-) -> Version | Unchanged:
-    """Return the file's version, or Unchanged when the catalog has it. Raise UnreadableFile with reason and remedy.
+    recipe: Recipe,
+    has_version: Callable[[str, str], bool] = lambda version, but: False,
+) -> Outcome:
+    """Return what the catalog has to do for one file; raise Failed.
 
-    The same size and time of change, read by the same reader, count as unchanged without opening the file; otherwise
-    its SHA-256 decides.
+    Its SHA-256 decides: the version that the document has already, or has failed with, is Unchanged; one that another
+    document has is Copied; anything else is read and split.
     """
-    fingerprint = f"{parser}+{SPLITTER}"
-    size, modified_ns = _look(path, max_bytes)
-    healthy = known is not None and known.state != "failed" and known.reader == fingerprint
-    if known and healthy and (known.size, known.modified_ns) == (size, modified_ns):
-        return Unchanged(size, modified_ns)
-    digest = _sha256(path)
-    version = hashlib.sha256(f"{digest}\0{fingerprint}".encode()).hexdigest()[:24]
-    if known and healthy and known.version == version:
-        return Unchanged(size, modified_ns)
-    reading = reader.read(path)
-    if _sha256(path) != digest:
-        raise UnreadableFile("The file changed while it was read.", "Ingest it again when nothing writes to it.")
-    chunks = split(reading, embedder.count)
-    kind = reading.metadata.get("format", path.suffix.lstrip(".").lower())
-    return Version(document_id, version, digest, kind, size, modified_ns, fingerprint, reading, chunks)
+    seen, tried = None, ""
+    try:
+        before = _look(Path(task.source), recipe.max_bytes)
+        seen = Seen(before.st_size, before.st_mtime_ns)
+        digest = task.sha256 or ("" if task.inside else _sha256(Path(task.source)))
+        tried = version_of(digest, recipe.fingerprint, task.path) if digest else ""
+        if known and tried and tried == known.tried:
+            return Unchanged(seen)
+        if tried and has_version(tried, document_id):
+            return Copied(tried, seen)
+        reading = reader.read(Path(task.source), task.inside)
+        if _identity(_look(Path(task.source), recipe.max_bytes)) != _identity(before):
+            changed, tried = "The file changed while it was read.", ""
+            raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
+    except UnreadableFile as error:
+        raise Failed(error, seen, tried) from error
+    chunks = split(reading, recipe.embedder.count)
+    kind = reading.metadata.get("format", Path(task.path).suffix.lstrip(".").lower())
+    return Version(
+        document_id,
+        tried,
+        digest,
+        kind,
+        seen,
+        recipe.fingerprint,
+        reading,
+        chunks,
+        _beyond(reading.text, chunks, recipe),
+    )
 
 
-def _look(path: Path, max_bytes: int) -> tuple[int, int]:
+def version_of(digest: str, fingerprint: str, path: str) -> str:
+    """Return a version's identity: the file's bytes, what reads them, and the suffix, which chooses how they are read."""
+    return hashlib.sha256(f"{digest}\0{fingerprint}\0{Path(path).suffix.lower()}".encode()).hexdigest()[:24]
+
+
+def embedded_text(context: str, body: str) -> str:
+    """Return what is embedded for a chunk."""
+    return f"{context}\n{body}" if context else body
+
+
+def _beyond(text: str, chunks: tuple[Chunk, ...], recipe: Recipe) -> int:
+    counts = recipe.embedder.count([embedded_text(chunk.context, text[chunk.start : chunk.end]) for chunk in chunks])
+    return sum(max(0, count - recipe.embedder.max_tokens) for count in counts)
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _look(path: Path, max_bytes: int) -> os.stat_result:
     try:
         found = os.stat(path)
-    except FileNotFoundError as error:
-        raise UnreadableFile("The file is gone.", "Ingest its folder again.") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            raise UnreadableFile("This is a link to a file that does not exist.", "Remove or mend the link.") from error
+        raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
     except OSError as error:
         raise UnreadableFile(f"The file can't be opened: {error.strerror}.", "Check its permissions.") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise UnreadableFile(UNLISTED, "Check its permissions; what is known below it is kept.")
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableFile("This is not a regular file.", "Leave pipes, sockets and devices out of the folder.")
     if found.st_size > max_bytes:
@@ -66,12 +120,14 @@ def _look(path: Path, max_bytes: int) -> tuple[int, int]:
             f"The file has {found.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB.",
             "Raise `ingest.max_file_mb` in config.yaml or split the file.",
         )
-    return found.st_size, found.st_mtime_ns
+    return found
 
 
 def _sha256(path: Path) -> str:
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
     except OSError as error:
         raise UnreadableFile(f"The file can't be opened: {error.strerror}.", "Check its permissions.") from error

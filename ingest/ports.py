@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.elements import Reading
+from ingest.errors import UnreadableFile
 
 Vectors = NDArray[np.float32]
 """Shape (texts, dimension), each row of length 1."""
@@ -54,6 +55,10 @@ class FileReader(Protocol):
         """Return one page as PNG."""
         ...
 
+    def interrupt(self) -> None:
+        """Give up the file that another thread is reading, at once: its call fails."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -71,7 +76,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalog knows of a file: its size and mtime when last read, and with which reader."""
+    """What the catalog knows of a document: its file's size and mtime when last read, and by which reader.
+
+    `version` is the live one; `tried` is the one that was read last, the same or one that failed for good.
+    """
 
     document_id: str
     state: str
@@ -79,21 +87,65 @@ class Known:
     modified_ns: int
     reader: str
     version: str | None
+    tried: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file that a job has to read: `source` on disk, and the way `inside` to a member of it.
+
+    `path` is the document's: the source's, or `mail.eml » report.pdf`. `sha256` is a member's, empty for others.
+    """
+
+    path: str
+    source: str
+    inside: tuple[str, ...] = ()
+    sha256: str = ""
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file on disk when it was looked at."""
+
+    size: int
+    modified_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a document, read and split, ready to be made visible."""
+    """One version of a document, read and split, ready to be made visible.
+
+    `beyond` counts the tokens of its chunks that the embedder would not read; 0 unless the splitter is broken.
+    """
 
     document_id: str
     version: str
     source_sha256: str
     format: str
-    size: int
-    modified_ns: int
+    seen: Seen
     reader: str
     reading: Reading
     chunks: tuple[Chunk, ...]
+    beyond: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The file holds what the catalog knows, or it failed before with the same content."""
+
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Another document has this very version: it was moved or copied, and needs no reading."""
+
+    version: str
+    seen: Seen
+
+
+Outcome = Version | Unchanged | Copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,37 +158,67 @@ class Job:
     stage: str
 
 
+class JobGone(Exception):
+    """Raised by the catalog when a job was paused, cancelled or taken over: the worker drops it where it is."""
+
+
 class Catalog(Protocol):
-    """The part of the catalog that the worker writes to. Each call is one transaction."""
+    """The part of the catalog that the worker writes to.
+
+    Each call is one transaction; those with a job renew the worker's lease on it, or raise JobGone.
+    """
 
     def next_job(self) -> Job | None:
-        """Return the oldest unfinished job, interrupted ones included."""
+        """Lease and return the oldest unfinished job that nobody works on, interrupted ones included."""
         ...
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:
         """Note which files the job has to read; files that it knows already stay as they are."""
         ...
 
-    def pending_files(self, job: Job, limit: int) -> list[str]: ...
-
-    def known(self, collection: str, path: str) -> Known | None: ...
-
-    def keep_unchanged(self, job: Job, path: str, size: int, modified_ns: int, reader: str) -> None: ...
-
-    def make_visible(self, job: Job, path: str, version: Version) -> None:
-        """Replace the document's live version by this one, in one commit, and note the file as done."""
+    def pending(self, job: Job, limit: int, after: str = "") -> list[Task]:
+        """Return unread files in order of their paths, those after one path."""
         ...
 
-    def set_failed(self, job: Job, path: str, reason: str, remedy: str) -> None: ...
+    def known(self, job: Job, paths: Sequence[str]) -> dict[str, Known]: ...
+
+    def has_version(self, version: str, but: str) -> bool:
+        """Say whether some live document other than `but` has this version."""
+        ...
+
+    def keep_unchanged(self, job: Job, files: Sequence[tuple[str, Seen]], reader: str) -> None:
+        """Note files (with the members inside them) as unchanged: as they were, or failed as before."""
+        ...
+
+    def make_visible(self, job: Job, task: Task, version: Version) -> None:
+        """Replace the document's live version by this one, in one commit; note it as done and its members as to be read."""
+        ...
+
+    def adopt(self, job: Job, task: Task, copied: Copied, reader: str) -> bool:
+        """Give the document the version that another has, in one commit; False when that one is gone meanwhile.
+
+        When the other's file is gone from the disk, the document was moved: stored answers follow it.
+        """
+        ...
+
+    def set_failed(
+        self, job: Job, task: Task, error: UnreadableFile, seen: Seen | None, tried: str, reader: str
+    ) -> None:
+        """Note that a file can't be read, or that it is to be tried again; a missing one is forgotten."""
+        ...
 
     def remove_missing(self, job: Job) -> None:
-        """Forget the documents below the job's folders whose files are not there any more."""
+        """Forget the documents of the job's folders whose files are not there any more."""
         ...
+
+    def start_embedding(self, job: Job) -> None: ...
 
     def texts_to_embed(self, job: Job, limit: int) -> list[tuple[str, str]]:
         """Return (hash, text) of live chunks of the job without a vector, each distinct text once."""
         ...
 
-    def put_vectors(self, vectors: Sequence[tuple[str, Any]]) -> None: ...
+    def put_vectors(self, job: Job, vectors: Sequence[tuple[str, Any]]) -> None: ...
 
-    def set_stage(self, job: Job, stage: str, reason: str = "") -> None: ...
+    def finish(self, job: Job) -> None:
+        """Hand the job over to the owner of the vector index."""
+        ...

@@ -86,6 +86,13 @@ class Reader:
             raise self._broken()
         return content
 
+    def interrupt(self) -> None:
+        """End the child while another thread waits for it: that thread's call raises UnreadableFile."""
+        running = self._child
+        if running is not None and running.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(running.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the child."""
         with self._lock:
@@ -209,13 +216,15 @@ class Reader:
         if any(sign in tail for sign in _NO_MEMORY):
             raise self._out_of_memory()
         if status == -signal.SIGKILL:
-            raise UnreadableFile("The reader was killed, most likely because the machine ran out of memory.", _SMALLER)
+            killed = "The reader was killed, most likely because the machine ran out of memory."
+            raise UnreadableFile(killed, _SMALLER, again=True)
         if status == -signal.SIGXCPU:
             raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _SMALLER)
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         raise UnreadableFile(
             f"The reader crashed on this file ({how}).",
             "The file may be damaged: save it again, or export it in another format.",
+            again=True,
         )
 
     def _out_of_memory(self) -> UnreadableFile:

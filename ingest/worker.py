@@ -9,20 +9,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from ingest.errors import UnreadableFile
-from ingest.pipeline import Unchanged, prepare
-from ingest.ports import Catalog, Embedder, FileReader, Job, Version
-from ingest.split import SPLITTER
+from ingest.pipeline import Failed, Recipe, prepare
+from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
 from ingest.walk import walk
 
 EMBED_AT_ONCE = 128
 """Texts between two commits: at about 25 a second, a killed worker repeats at most some five seconds of work."""
+EMBED_BETWEEN_STOPS = 32
+"""Texts between two looks whether to stop: one to two seconds of work."""
 FILES_AT_ONCE = 64
+LOOK_AT_ONCE = 2000
+"""Files whose size and time are compared with the catalog in one transaction."""
 
 Log = Callable[..., None]
 
@@ -32,11 +36,9 @@ class Worker:
     """Everything a worker needs, handed in. `readers` are used side by side, one file each."""
 
     catalog: Catalog
-    embedder: Embedder
     readers: Sequence[FileReader]
-    parser: str
+    recipe: Recipe
     identify: Callable[[str, str], str]
-    max_bytes: int
     stop: threading.Event
     log: Log
 
@@ -56,76 +58,141 @@ class Worker:
                 reader.close()
 
     def _run_job(self, job: Job) -> None:
-        began = time.monotonic()
-        if job.stage != "embedding":
-            self.catalog.list_files(job, walk([Path(path) for path in job.paths]))
-            files = self._read_files(job)
+        try:
+            if job.stage != "embedding":
+                began = time.monotonic()
+                self.catalog.list_files(job, walk([Path(path) for path in job.paths]))
+                skip_unchanged(self.catalog, job, self.recipe.fingerprint)
+                files = self._read_files(job)
+                if self.stop.is_set():
+                    return
+                self.catalog.remove_missing(job)
+                self.log("read", job=job.job_id, files=files, ms=round((time.monotonic() - began) * 1000))
+                self.catalog.start_embedding(job)
+            began = time.monotonic()
+            texts = self._embed(job)
             if self.stop.is_set():
                 return
-            self.catalog.remove_missing(job)
-            self.catalog.set_stage(job, "embedding")
-            self.log("read", job=job.job_id, files=files, ms=round((time.monotonic() - began) * 1000))
-        began = time.monotonic()
-        texts = self._embed(job)
-        if self.stop.is_set():
-            return
-        self.catalog.set_stage(job, "publishing")
-        self.log("embedded", job=job.job_id, texts=texts, ms=round((time.monotonic() - began) * 1000))
+            self.catalog.finish(job)
+            self.log("embedded", job=job.job_id, texts=texts, ms=round((time.monotonic() - began) * 1000))
+        except JobGone:
+            self.log("job_left", job=job.job_id)
 
     def _read_files(self, job: Job) -> int:
         done = 0
         free: SimpleQueue[FileReader] = SimpleQueue()
         for reader in self.readers:
             free.put(reader)
-        with ThreadPoolExecutor(len(self.readers)) as pool:
-            while not self.stop.is_set() and (paths := self.catalog.pending_files(job, FILES_AT_ONCE)):
-                for path, future in self._ahead(pool, free, job, paths):
-                    self._commit(job, path, future)
+        pool = ThreadPoolExecutor(len(self.readers))
+        finished = False
+        try:
+            while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
+                known = self.catalog.known(job, [task.path for task in tasks])
+                for task, future in self._ahead(pool, free, job, tasks, known):
+                    self._commit(job, task, future)
                     done += 1
+            finished = not self.stop.is_set()
+        finally:
+            pool.shutdown(wait=finished, cancel_futures=True)
+            if not finished:  # what is being read now is read again later
+                for reader in self.readers:
+                    reader.interrupt()
+                pool.shutdown(wait=True)
         return done
 
     def _ahead(
-        self, pool: ThreadPoolExecutor, free: SimpleQueue[FileReader], job: Job, paths: Sequence[str]
-    ) -> Iterator[tuple[str, Future[Version | Unchanged]]]:
-        """Yield finished files in order while the readers are already at the next ones."""
-        waiting: list[tuple[str, Future[Version | Unchanged]]] = []
-        for path in paths:
-            waiting.append((path, pool.submit(self._prepare, free, job, path)))
-            if len(waiting) > len(self.readers):
-                yield waiting.pop(0)
-            if self.stop.is_set():
-                break
-        yield from waiting
+        self,
+        pool: ThreadPoolExecutor,
+        free: SimpleQueue[FileReader],
+        job: Job,
+        tasks: Sequence[Task],
+        known: dict[str, Known],
+    ) -> Iterator[tuple[Task, Future[Outcome]]]:
+        """Yield finished files in order while the readers are already at the next ones, until told to stop."""
+        waiting: list[tuple[Task, Future[Outcome]]] = []
+        for task in [*tasks, None]:
+            if task is not None:
+                waiting.append((task, pool.submit(self._prepare, free, job, task, known.get(task.path))))
+            while len(waiting) > (len(self.readers) if task is not None else 0):
+                wait([waiting[0][1]], timeout=0.1)
+                if self.stop.is_set():
+                    return
+                if waiting[0][1].done():
+                    yield waiting.pop(0)
 
-    def _prepare(self, free: SimpleQueue[FileReader], job: Job, path: str) -> Version | Unchanged:
+    def _prepare(self, free: SimpleQueue[FileReader], job: Job, task: Task, known: Known | None) -> Outcome:
         reader = free.get()
         try:
-            known = self.catalog.known(job.collection, path)
-            identity = self.identify(job.collection, path)
-            return prepare(Path(path), identity, known, reader, self.parser, self.embedder, self.max_bytes)
+            identity = self.identify(job.collection, task.path)
+            return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version)
         finally:
             free.put(reader)
 
-    def _commit(self, job: Job, path: str, future: Future[Version | Unchanged]) -> None:
+    def _commit(self, job: Job, task: Task, future: Future[Outcome]) -> None:
+        reader = self.recipe.fingerprint
         try:
             found = future.result()
-        except UnreadableFile as error:
-            self.catalog.set_failed(job, path, error.reason, error.remedy)
+        except Failed as failed:
+            self.catalog.set_failed(job, task, failed.error, failed.seen, failed.tried, reader)
             return
         except ValueError as error:  # a reader or the splitter broke its promise: this file's problem, not the batch's
             self.log("reader_bug", job=job.job_id, kind=type(error).__name__)
-            self.catalog.set_failed(job, path, "Reading this file went wrong inside Reading Room.", "Please report it.")
+            broken = UnreadableFile("Reading this file went wrong inside Reading Room.", "Please report it.")
+            self.catalog.set_failed(job, task, broken, None, "", reader)
             return
         if isinstance(found, Unchanged):
-            self.catalog.keep_unchanged(job, path, found.size, found.modified_ns, f"{self.parser}+{SPLITTER}")
+            self.catalog.keep_unchanged(job, [(task.path, found.seen)], reader)
+        elif isinstance(found, Copied):
+            if not self.catalog.adopt(job, task, found, reader):
+                self.log("copy_gone", job=job.job_id)  # it stays pending and is read in the next round
         else:
-            self.catalog.make_visible(job, path, found)
+            self.catalog.make_visible(job, task, found)
 
     def _embed(self, job: Job) -> int:
         done = 0
-        self.catalog.put_vectors([])  # documents whose texts all have vectors already need no embedding
         while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AT_ONCE)):
-            vectors = self.embedder.embed([text for _, text in texts])
-            self.catalog.put_vectors(list(zip([key for key, _ in texts], vectors, strict=True)))
-            done += len(texts)
+            texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
+            vectors: list[tuple[str, Any]] = []
+            for at in range(0, len(texts), EMBED_BETWEEN_STOPS):
+                if self.stop.is_set():
+                    break
+                some = texts[at : at + EMBED_BETWEEN_STOPS]
+                found = self.recipe.embedder.embed([text for _, text in some])
+                vectors += zip([key for key, _ in some], found, strict=True)
+            if vectors:
+                self.catalog.put_vectors(job, vectors)
+            done += len(vectors)
         return done
+
+
+def skip_unchanged(catalog: Catalog, job: Job, reader: str) -> bool:
+    """Note the files whose size and time of change are those that the catalog knows; say whether that was all of them.
+
+    Files that failed for good with this content and these readers are among them: they fail as before.
+    """
+    after, all_of_them = "", True
+    while tasks := catalog.pending(job, LOOK_AT_ONCE, after):
+        after = tasks[-1].path
+        known = catalog.known(job, [task.path for task in tasks])
+        same = []
+        for task in tasks:
+            before = known.get(task.path)
+            seen = None if task.inside else _look(task.source)
+            if before and seen and before.tried and _matches(before, seen, reader):
+                same.append((task.path, seen))
+        if same:
+            catalog.keep_unchanged(job, same, reader)
+        all_of_them = all_of_them and len(same) == len(tasks)
+    return all_of_them
+
+
+def _look(source: str) -> Seen | None:
+    try:
+        found = Path(source).stat()
+    except OSError:  # said in full when the file is read
+        return None
+    return Seen(found.st_size, found.st_mtime_ns)
+
+
+def _matches(known: Known, seen: Seen, reader: str) -> bool:
+    return (known.size, known.modified_ns, known.reader) == (seen.size, seen.modified_ns, reader)

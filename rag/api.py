@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import Depends, FastAPI, File, Form, Header, Query, Request, Response, UploadFile
@@ -18,15 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from rag import log, problems
 from rag.errors import Forbidden, ReadingRoomError, UsageError
 from rag.library import DEFAULT_COLLECTION, Library
+from rag.report_csv import report_csv
 from rag.settings import Settings
 from rag.shapes import (
     Answer,
     CollectionStatus,
     DocumentStatus,
     DocumentText,
-    Forgotten,
+    JobReport,
     JobStatus,
     Rebuilt,
+    Receipt,
     SearchResult,
     Status,
 )
@@ -59,6 +61,9 @@ class IngestRequest(_Body):
 
     paths: list[str] = Field(min_length=1, max_length=100, examples=[["/home/ada/contracts"]])
     collection: str = DEFAULT_COLLECTION
+    allow_empty: bool = Field(
+        False, description="Also when no file is left there: what is known of it is forgotten then."
+    )
 
 
 class ForgetRequest(_Body):
@@ -73,6 +78,12 @@ class JobAccepted(_Body):
     """The job that was queued; follow it under /v1/jobs/{job_id}."""
 
     job_id: str
+
+
+class JobsAccepted(_Body):
+    """The jobs that were queued, one a collection."""
+
+    job_ids: list[str]
 
 
 class Uploaded(_Body):
@@ -109,6 +120,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     _add_questions(app)
     _add_documents(app)
     _add_ingest(app)
+    _add_jobs(app)
     _add_health(app)
     return app
 
@@ -218,14 +230,14 @@ def _add_documents(app: FastAPI) -> None:
         image = room.page_image(document_id, page, [_span(value) for value in highlight or []], dpi)
         return Response(image, media_type="image/png", headers={"Cache-Control": "no-store"})
 
-    @app.delete("/v1/documents/{document_id}", response_model=list[Forgotten], tags=["documents"])
-    def forget(document_id: str, room: Room) -> list[Forgotten]:
-        """Forget a document: its text, index entries, vectors, and the answers that cite it."""
+    @app.delete("/v1/documents/{document_id}", response_model=Receipt, tags=["documents"])
+    def forget(document_id: str, room: Room) -> Receipt:
+        """Forget a document and those inside it: text, index entries, vectors, the answers that cite it; look for traces."""
         return room.forget([document_id])
 
-    @app.post("/v1/forget", response_model=list[Forgotten], tags=["documents"])
-    def forget_many(body: ForgetRequest, room: Room) -> list[Forgotten]:
-        """Forget documents by id or path: all of them or, when one is unknown, none."""
+    @app.post("/v1/forget", response_model=Receipt, tags=["documents"])
+    def forget_many(body: ForgetRequest, room: Room) -> Receipt:
+        """Forget documents by id, path or folder: all of them or, when one is unknown, none."""
         return room.forget(body.names)
 
     @app.get("/v1/collections", response_model=list[CollectionStatus], tags=["documents"])
@@ -254,17 +266,19 @@ def _add_ingest(app: FastAPI) -> None:
     def ingest(body: IngestRequest, request: Request, room: Room) -> JobAccepted:
         """Ingest files or folders on this machine, within the roots that the settings allow."""
         owner = request.headers.get(OWNER) == request.app.state.owner_token
-        return JobAccepted(job_id=room.start_job(body.paths, body.collection, any_path=owner))
+        return JobAccepted(
+            job_id=room.start_job(body.paths, body.collection, any_path=owner, allow_empty=body.allow_empty)
+        )
 
-    @app.get("/v1/jobs/{job_id}", response_model=JobStatus, tags=["ingest"])
-    def job(job_id: str, room: Room) -> JobStatus:
-        """Return how far a job is; `report` has its counts and failed files."""
-        return room.job(job_id)
+    @app.post("/v1/retry", response_model=JobsAccepted, status_code=202, tags=["ingest"])
+    def retry(room: Room) -> JobsAccepted:
+        """Read the files that failed once more."""
+        return JobsAccepted(job_ids=room.retry())
 
     @app.get("/v1/jobs/{job_id}/events", tags=["ingest"], response_class=StreamingResponse)
     def job_events(job_id: str, room: Room) -> StreamingResponse:
         """Follow a job: an event `progress` whenever something changed, then `done`; each carries the job's status."""
-        room.job(job_id)
+        room.jobs.status(job_id)
         return StreamingResponse(
             _job_events(room, job_id), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
@@ -277,12 +291,60 @@ def _add_ingest(app: FastAPI) -> None:
         return room.rebuild()
 
 
+_CLOCKS: Any = {
+    "report": {"seconds"}, "files_per_second": True, "texts_per_second": True, "seconds_left": True,
+}  # fmt: skip
+
+
+def _add_jobs(app: FastAPI) -> None:
+    @app.get("/v1/jobs", response_model=list[JobStatus], tags=["ingest"])
+    def jobs(room: Room) -> list[JobStatus]:
+        """Return the jobs on record, the newest first."""
+        return room.jobs.list()
+
+    @app.get("/v1/jobs/{job_id}", response_model=JobStatus, tags=["ingest"])
+    def job(job_id: str, room: Room) -> JobStatus:
+        """Return how far a job is; `report` has its counts and failed files."""
+        return room.jobs.status(job_id)
+
+    @app.post("/v1/jobs/{job_id}/pause", response_model=JobStatus, tags=["ingest"])
+    def pause(job_id: str, room: Room) -> JobStatus:
+        """Let the worker drop a job after the file or batch it is at."""
+        return room.jobs.pause(job_id)
+
+    @app.post("/v1/jobs/{job_id}/resume", response_model=JobStatus, tags=["ingest"])
+    def resume(job_id: str, room: Room) -> JobStatus:
+        """Let the worker go on with a paused job."""
+        return room.jobs.resume(job_id)
+
+    @app.post("/v1/jobs/{job_id}/cancel", response_model=JobStatus, tags=["ingest"])
+    def cancel(job_id: str, room: Room) -> JobStatus:
+        """End a job: what was read stays searchable, the rest is as if it had not been asked for."""
+        return room.jobs.cancel(job_id)
+
+    @app.get(
+        "/v1/jobs/{job_id}/report",
+        response_model=JobReport,
+        tags=["ingest"],
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "Every file."}},
+    )
+    def report(
+        job_id: str, room: Room, format: Annotated[Literal["json", "csv"], Query(description="json or csv")] = "json"
+    ) -> Any:
+        """Return every file that a job met and what came of it; `newest` stands for the newest job."""
+        found = room.jobs.report(None if job_id == "newest" else job_id)
+        if format == "json":
+            return found
+        headers = {"Content-Disposition": f'attachment; filename="report-{found.job.job_id[:8]}.csv"'}
+        return Response(report_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _job_events(room: Library, job_id: str) -> Iterator[str]:
     before = ""
     while True:
-        status = room.job(job_id)
-        finished = status.stage in ("done", "failed")
-        now = status.model_dump_json(exclude={"report": {"seconds"}})
+        status = room.jobs.status(job_id)
+        finished = status.stage in ("done", "cancelled")
+        now = status.model_dump_json(exclude=_CLOCKS)
         if now != before or finished:
             yield _event("done" if finished else "progress", status)
             before = now

@@ -10,16 +10,18 @@ from collections.abc import Sequence
 
 import structlog
 
+from ingest.pipeline import Recipe
 from ingest.ports import Embedder
 from ingest.read import PARSER, Limits, Reader
 from ingest.worker import Worker
 from rag.errors import ModelError, SettingsError
 from rag.home import Home
-from rag.intake import Intake, document_id
+from rag.intake import Intake
 from rag.llm import LanguageModel
 from rag.model_store import ModelStore
 from rag.settings import Settings
 from rag.store import Store
+from rag.version_rows import document_id
 
 EMBEDDER_FACT = "embedder"
 READERS = 2
@@ -85,16 +87,19 @@ def build_reader(settings: Settings) -> Reader:
     return Reader(command("reader"), limits)
 
 
+def build_recipe(settings: Settings) -> Recipe:
+    """Return what every file is read with."""
+    return Recipe(PARSER, build_embedder(settings), settings.ingest.max_file_mb * 1_000_000)
+
+
 def build_worker(settings: Settings, stop: threading.Event) -> Worker:
     """Return the ingestion worker."""
-    embedder = build_embedder(settings)
+    recipe = build_recipe(settings)
     return Worker(
-        catalog=Intake(open_store(settings), embedder.fingerprint),
-        embedder=embedder,
+        catalog=Intake(open_store(settings), recipe.embedder.fingerprint),
         readers=[build_reader(settings) for _ in range(READERS)],
-        parser=PARSER,
+        recipe=recipe,
         identify=document_id,
-        max_bytes=settings.ingest.max_file_mb * 1_000_000,
         stop=stop,
         log=structlog.get_logger().info,
     )

@@ -1,4 +1,4 @@
-"""The reading side of the catalog: documents, text, pages, passages, jobs and answers."""
+"""The reading side of the catalog: documents, text, pages, passages and answers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from typing import Any
 
 from sqlalchemy import Row, and_, case, func, insert, or_, select, text
 
-from rag.erase import erase_documents
-from rag.errors import NotFound, UsageError
+from rag.errors import NotFound
 from rag.schema import (
     answer_documents,
     answers,
     chunks,
     documents,
     embeddings,
-    job_files,
     jobs,
     pages,
     versions,
@@ -31,12 +29,9 @@ from rag.shapes import (
     CollectionStatus,
     DocumentStatus,
     DocumentText,
-    FailedFile,
-    Forgotten,
-    IngestReport,
-    JobStatus,
 )
 from rag.store import Store
+from rag.version_rows import below
 
 BM25_WEIGHTS = "2.0, 1.5, 1.0"
 """Weights of title, heading and text in FTS5's bm25()."""
@@ -67,6 +62,17 @@ class PageRuns:
     runs: list[tuple[int, int, float, float, float, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a live version came from: the file on disk, the way to a member of it, and the SHA-256 of its bytes."""
+
+    path: Path
+    inside: tuple[str, ...]
+    sha256: str
+    format: str
+    version: str
+
+
 class Catalog:
     """Reads of the store, and the few writes that people ask for."""
 
@@ -77,33 +83,7 @@ class Catalog:
 
     def documents(self, collection: str | None = None, document_id: str | None = None) -> list[DocumentStatus]:
         """Return the documents in order of their paths. Raise NotFound for an unknown collection or document."""
-        sizes = (
-            select(
-                chunks.c.document_id,
-                func.count().label("chunks"),
-                func.sum(chunks.c.end - chunks.c.start).label("indexed"),
-            )
-            .group_by(chunks.c.document_id)
-            .subquery()
-        )
-        page_counts = select(pages.c.document_id, func.count().label("pages")).group_by(pages.c.document_id).subquery()
-        query = (
-            select(
-                documents,
-                versions.c.problems,
-                func.length(versions.c.text).label("characters"),
-                sizes.c.chunks,
-                sizes.c.indexed,
-                page_counts.c.pages,
-            )
-            .outerjoin(
-                versions,
-                and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version),
-            )
-            .outerjoin(sizes, sizes.c.document_id == documents.c.document_id)
-            .outerjoin(page_counts, page_counts.c.document_id == documents.c.document_id)
-            .order_by(documents.c.collection, documents.c.path)
-        )
+        query = document_facts().order_by(documents.c.collection, documents.c.path)
         if collection is not None:
             self.require_collections([collection])
             query = query.where(documents.c.collection == collection)
@@ -116,37 +96,14 @@ class Catalog:
         return [_document(row) for row in rows]
 
     def find(self, name: str) -> list[str]:
-        """Return the ids of the documents that `name` (an id, or a path in any collection) means."""
-        paths = {name, os.path.abspath(Path(name).expanduser())}
+        """Return the ids of the documents that `name` means: an id, a path in any collection, or a folder of documents."""
+        path = os.path.abspath(Path(name).expanduser())
+        inside = documents.c.path.in_({name, path})
         with self._store.read() as connection:
-            return list(
-                connection.scalars(
-                    select(documents.c.document_id).where(
-                        or_(documents.c.document_id == name, documents.c.path.in_(paths))
-                    )
-                )
-            )
-
-    def forget(self, names: Sequence[str]) -> list[Forgotten]:
-        """Remove documents by id or path, all or, when one is unknown, none."""
-        found: list[str] = []
-        for name in names:
-            ids = self.find(name)
-            if not ids:
-                raise NotFound(
-                    f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed."
-                )
-            found += [identity for identity in ids if identity not in found]
-        with self._store.write() as connection:
-            rows = connection.execute(
-                select(documents.c.document_id, documents.c.path, func.count(chunks.c.id).label("chunks"))
-                .outerjoin(chunks, chunks.c.document_id == documents.c.document_id)
-                .where(documents.c.document_id.in_(found))
-                .group_by(documents.c.document_id)
+            found = connection.scalars(
+                select(documents.c.document_id).where(or_(documents.c.document_id == name, inside))
             ).all()
-            erase_documents(connection, found)
-        self._store.forget_traces()
-        return [Forgotten(document_id=row.document_id, path=row.path, chunks=row.chunks) for row in rows]
+            return list(found or connection.scalars(select(documents.c.document_id).where(below(path))))
 
     def text(self, document_id: str) -> DocumentText:
         """Return the extracted text of the live version."""
@@ -164,20 +121,17 @@ class Catalog:
             raise NotFound(f"Document {document_id} has no text.", "See its state with `readingroom documents`.")
         return DocumentText(document_id=document_id, version=row.version, text=row.text)
 
-    def source(self, document_id: str) -> tuple[str, str, str]:
-        """Return (path, SHA-256 of the live version's file, format)."""
+    def source(self, document_id: str) -> Source:
+        """Return where the live version came from; raise NotFound when there is none."""
         with self._store.read() as connection:
             row = connection.execute(
-                select(documents.c.path, versions.c.source_sha256, versions.c.format)
-                .join(
-                    versions,
-                    and_(documents.c.document_id == versions.c.document_id, documents.c.version == versions.c.version),
-                )
-                .where(documents.c.document_id == document_id)
+                document_facts()
+                .add_columns(versions.c.source_sha256)
+                .where(documents.c.document_id == document_id, documents.c.version.is_not(None))
             ).first()
         if row is None:
             raise NotFound(f"There is no readable document {document_id}.", "List them with `readingroom documents`.")
-        return row.path, row.source_sha256, row.format
+        return Source(Path(row.source), tuple(json.loads(row.inside)), row.source_sha256, row.format, row.version)
 
     def runs(self, document_id: str, version: str, numbers: Sequence[int]) -> list[PageRuns]:
         """Return where the characters of some pages stand."""
@@ -262,74 +216,7 @@ class Catalog:
                 )
         return counts, total
 
-    # jobs
-
-    def add_job(self, job_id: str, collection: str, paths: Sequence[str]) -> None:
-        """Queue an ingest job; a worker takes it from here."""
-        if not collection.strip() or len(collection) > 100 or any(ord(letter) < 32 for letter in collection):
-            raise UsageError("A collection's name has 1 to 100 printable characters.", "Choose another name.")
-        with self._store.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    job_id=job_id,
-                    collection=collection,
-                    paths=json.dumps(list(paths)),
-                    stage="queued",
-                    created=time.time(),
-                )
-            )
-
-    def job(self, job_id: str) -> JobStatus:
-        """Return how far a job is; raise NotFound."""
-        with self._store.read() as connection:
-            job = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
-            if job is None:
-                raise NotFound(f"There is no job {job_id}.", "List documents to see what is there.")
-            tally = connection.execute(
-                select(
-                    job_files.c.outcome,
-                    func.count().label("files"),
-                    func.sum(job_files.c.pages).label("pages"),
-                    func.sum(job_files.c.chunks).label("chunks"),
-                )
-                .where(job_files.c.job_id == job_id)
-                .group_by(job_files.c.outcome)
-            ).all()
-            failed = connection.execute(
-                select(job_files.c.path, job_files.c.reason, job_files.c.remedy)
-                .where(job_files.c.job_id == job_id, job_files.c.outcome == "failed")
-                .order_by(job_files.c.path)
-            ).all()
-            embedded = connection.scalar(
-                select(func.count())
-                .select_from(chunks)
-                .join(job_files, job_files.c.document_id == chunks.c.document_id)
-                .join(embeddings, embeddings.c.text_hash == chunks.c.text_hash)
-                .where(job_files.c.job_id == job_id, job_files.c.outcome.in_(["added", "updated"]))
-            )
-        files = {row.outcome: row.files for row in tally}
-        report = IngestReport(
-            job_id=job_id,
-            added=files.get("added", 0),
-            updated=files.get("updated", 0),
-            unchanged=files.get("unchanged", 0),
-            removed=job.removed,
-            failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
-            pages=sum(row.pages for row in tally),
-            chunks=sum(row.chunks for row in tally),
-            seconds=round((job.finished or time.time()) - (job.started or job.created), 2),
-        )
-        total = sum(files.values())
-        return JobStatus(
-            job_id=job_id,
-            collection=job.collection,
-            stage=job.stage,
-            reason=job.reason,
-            files=total,
-            files_done=total - files.get("pending", 0),
-            chunks_embedded=embedded or 0,
-            report=report,
-        )
+    # numbers
 
     def numbers(self) -> dict[str, Any]:
         """Return counts for `status`."""
@@ -341,7 +228,7 @@ class Catalog:
                 "chunks": connection.scalar(select(func.count()).select_from(chunks)) or 0,
                 "vectors_in_catalog": connection.scalar(select(func.count()).select_from(embeddings)) or 0,
                 "jobs_unfinished": connection.scalar(
-                    select(func.count()).select_from(jobs).where(jobs.c.stage.not_in(["done", "failed"]))
+                    select(func.count()).select_from(jobs).where(jobs.c.stage.not_in(["done", "cancelled"]))
                 )
                 or 0,
             }
@@ -394,20 +281,79 @@ def _passage(row: Row[Any]) -> Passage:
     )
 
 
-def _document(row: Row[Any]) -> DocumentStatus:
+LOW_CONFIDENCE = 0.8
+"""A page whose text was read from an image with less than this is flagged."""
+
+
+def document_facts() -> Any:
+    """Return the query for all that is known of documents, each with its live version."""
+    sizes = (
+        select(
+            chunks.c.document_id,
+            func.count().label("chunks"),
+            func.sum(chunks.c.end - chunks.c.start).label("indexed"),
+        )
+        .group_by(chunks.c.document_id)
+        .subquery()
+    )
+    paged = (
+        select(
+            pages.c.document_id,
+            func.count().label("pages"),
+            func.sum(pages.c.ocr).label("ocr_pages"),
+            func.sum(pages.c.confidence < LOW_CONFIDENCE).label("low_confidence_pages"),
+        )
+        .group_by(pages.c.document_id)
+        .subquery()
+    )
+    live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+    return (
+        select(
+            documents,
+            versions.c.problems,
+            versions.c.details,
+            versions.c.format,
+            versions.c.beyond,
+            func.length(versions.c.text).label("characters"),
+            sizes.c.chunks,
+            sizes.c.indexed,
+            paged.c.pages,
+            paged.c.ocr_pages,
+            paged.c.low_confidence_pages,
+        )
+        .outerjoin(versions, live)
+        .outerjoin(sizes, sizes.c.document_id == documents.c.document_id)
+        .outerjoin(paged, paged.c.document_id == documents.c.document_id)
+    )
+
+
+def facts_of(row: Row[Any]) -> dict[str, Any]:
+    """Return the fields that documents and the files of a report share, from a row of `document_facts`."""
     problems = list(json.loads(row.problems)) if row.problems else []
     if row.reason:
         stale = "The file changed and can't be read any more; its last good version is shown. " if row.version else ""
         problems.insert(0, f"{stale}{row.reason} {row.remedy}".strip())
+    return {
+        "path": row.path,
+        "state": "searchable" if row.state == "embedded" else row.state,
+        "format": row.format or "",
+        "language": json.loads(row.details).get("language") if row.details else None,
+        "pages": row.pages or 0,
+        "ocr_pages": row.ocr_pages or 0,
+        "low_confidence_pages": row.low_confidence_pages or 0,
+        "chunks": row.chunks or 0,
+        "characters_extracted": row.characters or 0,
+        "characters_indexed": row.indexed or 0,
+        "tokens_beyond_embedder": row.beyond or 0,
+        "problems": problems,
+    }
+
+
+def _document(row: Row[Any]) -> DocumentStatus:
     return DocumentStatus(
         document_id=row.document_id,
-        path=row.path,
         collection=row.collection,
-        state="searchable" if row.state == "embedded" else row.state,
         version=row.version,
-        pages=row.pages or 0,
-        chunks=row.chunks or 0,
-        characters_extracted=row.characters or 0,
-        characters_indexed=row.indexed or 0,
-        problems=problems,
+        container=row.container,
+        **facts_of(row),
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import log, show  # noqa: E402
+from rag import log, show, show_jobs  # noqa: E402
 from rag.answer import last_answer  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rag.library import Library
     from rag.model_store import ModelStore
     from rag.remote import Remote
+    from rag.shapes import IngestReport, JobStatus
 
 DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
 
@@ -39,6 +40,7 @@ models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify mod
 app.add_typer(models, name="models")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
 
 
@@ -90,17 +92,123 @@ def _print(value: BaseModel | Sequence[BaseModel]) -> None:
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
     collection: Annotated[str, typer.Option(help="The collection to put them into.")] = "documents",
+    watch: Annotated[bool, typer.Option("--watch", help="Go on following the folders until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """Read files and folders, and make them searchable; what is unchanged is left as it is."""
-    with _room("ingest") as room, show.ingest_progress(quiet=as_json) as progress:
-        report = room.ingest(paths, collection, progress)
+    with _room("ingest") as room:
+        if watch:
+            _watch(room, paths, collection, as_json)
+            return
+        with show_jobs.ingest_progress(quiet=as_json) as progress:
+            report = room.ingest(paths, collection, progress)
+    _end_with(report, as_json)
+
+
+def _watch(room: Library | Remote, paths: Sequence[Path], collection: str, as_json: bool) -> None:
+    """Ingest folders after every burst of changes, and print what each brought; SIGTERM and Ctrl-C end it."""
+    import signal
+    import threading
+
+    from rag.watch import watch
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def again() -> None:
+        report = room.ingest(paths, collection, allow_empty=True)
+        if as_json:
+            print(report.model_dump_json(), flush=True)  # noqa: T201
+        else:
+            show_jobs.ingest_report(report)
+
+    watch([path.expanduser().absolute() for path in paths], again, stop)
+
+
+def _end_with(report: IngestReport, as_json: bool) -> None:
     if as_json:
         _print(report)
     else:
-        show.ingest_report(report)
+        show_jobs.ingest_report(report)
     if report.failed:
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def retry(as_json: Json = False) -> None:
+    """Read the files that failed once more, those put aside after three crashes too."""
+    with _room("retry") as room, show_jobs.ingest_progress(quiet=as_json) as progress:
+        ended = [room.follow(job_id, progress) for job_id in room.retry()]
+    if as_json:
+        _print([status.report for status in ended])
+    elif not ended:
+        show.note("No file has failed.")
+    else:
+        for status in ended:
+            show_jobs.ingest_report(status.report)
+    if any(status.report.failed for status in ended):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def jobs(as_json: Json = False) -> None:
+    """List the ingest jobs on record, the newest first."""
+    with _room("jobs") as room:
+        found = room.jobs.list()
+    if as_json:
+        _print(found)
+    else:
+        show_jobs.jobs(found)
+
+
+@app.command()
+def pause(job_id: JobId, as_json: Json = False) -> None:
+    """Let the worker drop a job after the file or batch it is at; `resume` goes on there."""
+    with _room("pause") as room:
+        _print_job(room.jobs.pause(job_id), as_json)
+
+
+@app.command()
+def resume(job_id: JobId, as_json: Json = False) -> None:
+    """Go on with a paused job, until it ends."""
+    with _room("resume") as room, show_jobs.ingest_progress(quiet=as_json) as progress:
+        room.jobs.resume(job_id)
+        report = room.follow(job_id, progress).report
+    _end_with(report, as_json)
+
+
+@app.command()
+def cancel(job_id: JobId, as_json: Json = False) -> None:
+    """End a job: what was read stays searchable, the rest is as if it had not been asked for."""
+    with _room("cancel") as room:
+        _print_job(room.jobs.cancel(job_id), as_json)
+
+
+def _print_job(status: JobStatus, as_json: bool) -> None:
+    if as_json:
+        _print(status)
+    else:
+        show_jobs.jobs([status])
+
+
+@app.command()
+def report(
+    job_id: Annotated[str | None, typer.Argument(help="The job's id; the newest when absent.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with a row a file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a job made of every file: pages, characters, OCR, problems with what to do about them."""
+    with _room("report") as room:
+        found = room.jobs.report(job_id)
+    if as_json:
+        _print(found)
+    elif as_csv:
+        from rag.report_csv import report_csv
+
+        sys.stdout.write(report_csv(found))
+    else:
+        show_jobs.job_report(found)
 
 
 @app.command()
@@ -149,17 +257,20 @@ def documents(
 
 @app.command()
 def forget(
-    documents: Annotated[list[str], typer.Argument(metavar="DOCUMENT_ID_OR_PATH...", help="Documents by id or path.")],
+    documents: Annotated[
+        list[str], typer.Argument(metavar="DOCUMENT_ID_OR_PATH...", help="Documents by id or path, or folders of them.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Remove documents with everything derived from them: text, index entries, vectors, answers that cite them."""
+    """Remove documents with everything derived from them, look whether anything is left, and print a receipt."""
     with _room("forget") as room:
-        gone = room.forget(documents)
+        receipt = room.forget(documents)
     if as_json:
-        _print(gone)
+        _print(receipt)
     else:
-        for item in gone:
-            show.note(f"Forgotten: {item.path} ({item.chunks} chunks)")
+        show_jobs.receipt(receipt)
+    if receipt.traces:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from rag import show
+from rag import show, show_jobs
 from rag.answer import last_answer
 from rag.build import check_models
 from rag.errors import ModelError
@@ -23,7 +23,7 @@ def run(settings: Settings) -> int:
     questions = yaml.safe_load((PROJECT / "samples" / "questions.yaml").read_text(encoding="utf-8"))
     began = time.monotonic()
     with Library(settings, "readingroom demo") as room:
-        with show.ingest_progress(quiet=False) as progress:
+        with show_jobs.ingest_progress(quiet=False) as progress:
             report = room.ingest([PROJECT / "samples" / "documents"], COLLECTION, progress)
         if not report.added + report.updated:
             show.note(
@@ -31,7 +31,7 @@ def run(settings: Settings) -> int:
             )
             return 0
         show.note("Samples:")
-        show.ingest_report(report)
+        show_jobs.ingest_report(report)
         for entry in questions:
             if entry.get("show"):
                 show.note(f"\n? {entry['question']}")

@@ -18,7 +18,7 @@ _DROP_WORDS = text(
 def drop_versions(connection: Connection, document_id: str) -> None:
     """Remove every version of a document with its chunks, words and pages; its vectors are noted for the owner of Chroma.
 
-    Vectors in the catalog stay while some live chunk has the same text, or else until `sweep`.
+    Vectors in the catalog stay while some live chunk has the same text, or else until `tidy`.
     """
     connection.execute(_DROP_WORDS, {"document_id": document_id})
     mine = chunks.c.document_id == document_id
@@ -30,36 +30,66 @@ def drop_versions(connection: Connection, document_id: str) -> None:
     connection.execute(delete(versions).where(versions.c.document_id == document_id))
 
 
-def erase_documents(connection: Connection, document_ids: Sequence[str]) -> None:
-    """Remove documents whole: versions, text, keyword index, vectors, and the stored answers that cite them."""
-    for document_id in document_ids:
+def with_members(connection: Connection, document_ids: Sequence[str]) -> list[str]:
+    """Return documents with all that are inside them, at any depth."""
+    found = list(document_ids)
+    level = found
+    while level:
+        level = list(connection.scalars(select(documents.c.document_id).where(documents.c.container.in_(level))))
+        level = [name for name in level if name not in found]
+        found += level
+    return found
+
+
+def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list[str]:
+    """Remove documents whole, and those inside them: versions, text, words, the stored answers that cite them.
+
+    Returns the ids of all. `tidy` has to follow, in this transaction or a later one of the same job.
+    """
+    erased = with_members(connection, document_ids)
+    for document_id in erased:
         drop_versions(connection, document_id)
         citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == document_id)
         connection.execute(delete(answers).where(answers.c.answer_id.in_(citing)))
         connection.execute(delete(documents).where(documents.c.document_id == document_id))
-    _forget_paths(connection, document_ids)
-    sweep(connection)
-    merge_words(connection)
+    _forget_paths(connection, erased)
+    return erased
+
+
+def tidy(connection: Connection) -> None:
+    """Remove what erased and replaced versions leave behind: vectors of text that no chunk has, words in old segments."""
+    used = exists().where(chunks.c.text_hash == embeddings.c.text_hash)
+    connection.execute(delete(embeddings).where(~used))
+    # FTS5 keeps deleted words in its segments until they are merged.
+    connection.execute(text("INSERT INTO chunk_words(chunk_words) VALUES('optimize')"))
+
+
+def repoint_answers(connection: Connection, old: str, new: str, path: str) -> None:
+    """Let the stored answers that cite a document cite the one that it became when its file was moved."""
+    citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == old)
+    for row in connection.execute(select(answers).where(answers.c.answer_id.in_(citing))).all():
+        kept = json.loads(row.answer)
+        for place in (*kept["passages"], *kept["citations"]):
+            if place["document_id"] == old:
+                place |= {"document_id": new, "path": path}
+        changed = json.dumps(kept, ensure_ascii=False)
+        connection.execute(update(answers).where(answers.c.answer_id == row.answer_id).values(answer=changed))
+    connection.execute(
+        update(answer_documents).prefix_with("OR REPLACE").where(answer_documents.c.document_id == old)
+        .values(document_id=new)
+    )  # fmt: skip
 
 
 def _forget_paths(connection: Connection, document_ids: Sequence[str]) -> None:
     """Remove the documents' paths from the records of jobs, and from what finished jobs were asked to do."""
-    paths = connection.scalars(select(job_files.c.path).where(job_files.c.document_id.in_(document_ids))).all()
-    connection.execute(delete(job_files).where(job_files.c.document_id.in_(document_ids)))
-    finished = select(jobs.c.job_id, jobs.c.paths).where(jobs.c.stage.in_(["done", "failed"]))
+    paths: set[str] = set()
+    for at in range(0, len(document_ids), 500):
+        named = job_files.c.document_id.in_(document_ids[at : at + 500])
+        paths.update(connection.scalars(select(job_files.c.path).where(named)))
+        connection.execute(delete(job_files).where(named))
+    finished = select(jobs.c.job_id, jobs.c.paths).where(jobs.c.stage.in_(["done", "cancelled"]))
     for job in connection.execute(finished).all():
         asked = json.loads(job.paths)
         kept = [path for path in asked if path not in paths]
         if kept != asked:
             connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(paths=json.dumps(kept)))
-
-
-def merge_words(connection: Connection) -> None:
-    """Merge the keyword index: FTS5 keeps deleted words in its segments until then."""
-    connection.execute(text("INSERT INTO chunk_words(chunk_words) VALUES('optimize')"))
-
-
-def sweep(connection: Connection) -> None:
-    """Remove vectors whose text no chunk has any more."""
-    used = exists().where(chunks.c.text_hash == embeddings.c.text_hash)
-    connection.execute(delete(embeddings).where(~used))

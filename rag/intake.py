@@ -1,311 +1,390 @@
-"""The worker's side of the catalog: jobs, new versions, vectors."""
+"""The worker's side of the catalog: which files a job has to read, and what came of each."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import time
-import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, text, update
+from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
 
-from ingest.ports import Job, Known, Vectors, Version
-from rag.erase import drop_versions, erase_documents, merge_words, sweep
-from rag.schema import chunks, documents, embeddings, job_files, jobs, pages, versions
+from ingest.elements import INSIDE
+from ingest.errors import UnreadableFile
+from ingest.pipeline import UNLISTED, embedded_text
+from ingest.ports import Copied, Job, JobGone, Known, Seen, Task, Vectors, Version
+from rag.erase import drop_versions, erase_documents, repoint_answers, tidy
+from rag.lease import LEASE_SECONDS, is_running, this_process
+from rag.schema import chunks, documents, embeddings, job_files, jobs, versions
 from rag.store import Store
+from rag.version_rows import below, copy_version, document_id, insert_version
 
 UNFINISHED = ("queued", "reading", "embedding")
-_ADD_WORDS = text(
-    "INSERT INTO chunk_words(rowid, title, heading, text) "
-    "SELECT id, title, heading, text FROM chunks WHERE document_id = :document_id AND version = :version"
-)
-
-
-def document_id(collection: str, path: str) -> str:
-    """Return the identity of (collection, path)."""
-    return hashlib.sha256(f"{collection}\0{path}".encode()).hexdigest()[:16]
-
-
-def embedded_text(context: str, body: str) -> str:
-    """Return what is embedded for a chunk."""
-    return f"{context}\n{body}" if context else body
+ATTEMPTS = 3
+"""A file whose reader was killed or crashed is tried this often before it is put aside."""
+_ROWS = 500
 
 
 class Intake:
-    """Implements `ingest.ports.Catalog` on the store, for one embedder."""
+    """Implements `ingest.ports.Catalog` on the store, for one embedder and one worker process."""
 
     def __init__(self, store: Store, embedder: str) -> None:
         self._store = store
         self._embedder = embedder
+        self._me = this_process()
+
+    @contextmanager
+    def _working(self, job: Job) -> Iterator[Connection]:
+        """Begin a transaction that renews the lease on a job; JobGone when it is no longer this worker's."""
+        with self._store.write() as connection:
+            renewed = connection.execute(
+                update(jobs)
+                .where(
+                    jobs.c.job_id == job.job_id,
+                    jobs.c.owner == self._me,
+                    jobs.c.paused.is_(False),
+                    jobs.c.stage.in_(UNFINISHED),
+                )
+                .values(leased_until=time.time() + LEASE_SECONDS)
+            )
+            if renewed.rowcount == 0:
+                raise JobGone(job.job_id)
+            yield connection
+
+    # jobs
 
     def next_job(self) -> Job | None:
-        with self._store.read() as connection:
-            row = connection.execute(
-                select(jobs).where(jobs.c.stage.in_(UNFINISHED)).order_by(jobs.c.created, jobs.c.job_id).limit(1)
-            ).first()
-        return Job(row.job_id, row.collection, tuple(json.loads(row.paths)), row.stage) if row else None
+        open_jobs = (
+            select(jobs)
+            .where(jobs.c.stage.in_(UNFINISHED), jobs.c.paused.is_(False))
+            .order_by(jobs.c.created, jobs.c.job_id)
+        )
+        with self._store.read() as connection:  # asked twice a second: no write lock while there is nothing to do
+            if connection.execute(open_jobs.limit(1)).first() is None:
+                return None
+        with self._store.write() as connection:
+            for row in connection.execute(open_jobs):
+                taken = row.owner not in (None, self._me) and row.leased_until > time.time() and is_running(row.owner)
+                if not taken:
+                    connection.execute(
+                        update(jobs)
+                        .where(jobs.c.job_id == row.job_id)
+                        .values(owner=self._me, leased_until=time.time() + LEASE_SECONDS)
+                    )
+                    return Job(row.job_id, row.collection, tuple(json.loads(row.paths)), row.stage)
+        return None
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:
-        rows = [
-            {"job_id": job.job_id, "path": str(path), "document_id": document_id(job.collection, str(path))}
+        found = [
+            {"path": str(path), "document_id": document_id(job.collection, str(path)), "source": str(path)}
             for path in paths
         ]
-        with self._store.write() as connection:
-            for at in range(0, len(rows), 500):
-                batch = rows[at : at + 500]
-                connection.execute(
-                    insert(job_files).prefix_with("OR IGNORE"), [{**row, "outcome": "pending"} for row in batch]
-                )
-                connection.execute(
-                    insert(documents).prefix_with("OR IGNORE"),
-                    [
-                        {
-                            "document_id": row["document_id"],
-                            "collection": job.collection,
-                            "path": row["path"],
-                            "state": "queued",
-                            "updated": time.time(),
-                        }
-                        for row in batch
-                    ],
-                )
+        with self._working(job) as connection:
+            _add_files(connection, job, found)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.job_id == job.job_id)
                 .values(stage="reading", started=func.coalesce(jobs.c.started, time.time()))
             )
 
-    def pending_files(self, job: Job, limit: int) -> list[str]:
+    def pending(self, job: Job, limit: int, after: str = "") -> list[Task]:
         with self._store.read() as connection:
-            return list(
-                connection.scalars(
-                    select(job_files.c.path)
-                    .where(job_files.c.job_id == job.job_id, job_files.c.outcome == "pending")
-                    .order_by(job_files.c.path)
-                    .limit(limit)
+            rows = connection.execute(
+                select(job_files)
+                .where(job_files.c.job_id == job.job_id, job_files.c.outcome == "pending", job_files.c.path > after)
+                .order_by(job_files.c.path)
+                .limit(limit)
+            ).all()
+        return [Task(row.path, row.source, tuple(json.loads(row.inside)), row.sha256, row.attempts) for row in rows]
+
+    def known(self, job: Job, paths: Sequence[str]) -> dict[str, Known]:
+        found: dict[str, Known] = {}
+        with self._store.read() as connection:
+            for at in range(0, len(paths), _ROWS):
+                ids = [document_id(job.collection, path) for path in paths[at : at + _ROWS]]
+                rows = connection.execute(
+                    select(documents).where(documents.c.document_id.in_(ids), documents.c.state != "queued")
                 )
-            )
+                found |= {row.path: _known(row) for row in rows}
+        return found
 
-    def known(self, collection: str, path: str) -> Known | None:
+    def has_version(self, version: str, but: str) -> bool:
+        others = select(documents.c.document_id).where(documents.c.version == version, documents.c.document_id != but)
         with self._store.read() as connection:
-            row = connection.execute(
-                select(documents).where(documents.c.document_id == document_id(collection, path))
-            ).first()
-        if row is None or row.state == "queued":
-            return None
-        return Known(row.document_id, row.state, row.size, row.modified_ns, row.reader, row.version)
+            return connection.scalar(others.limit(1)) is not None
 
-    def keep_unchanged(self, job: Job, path: str, size: int, modified_ns: int, reader: str) -> None:
-        identity = document_id(job.collection, path)
-        with self._store.write() as connection:
-            connection.execute(
-                update(documents)
-                .where(documents.c.document_id == identity)
-                .values(size=size, modified_ns=modified_ns, reader=reader, reason="", remedy="")
+    def start_embedding(self, job: Job) -> None:
+        with self._working(job) as connection:
+            self._mark_embedded(connection)
+            texts = connection.scalar(
+                select(func.count(chunks.c.text_hash.distinct()))
+                .join(job_files, job_files.c.document_id == chunks.c.document_id)
+                .where(job_files.c.job_id == job.job_id, self._without_vector())
             )
-            self._note(connection, job, path, outcome="unchanged")
-
-    def make_visible(self, job: Job, path: str, version: Version) -> None:
-        with self._store.write() as connection:
-            row = connection.execute(
-                select(documents.c.version).where(documents.c.document_id == version.document_id)
-            ).first()
-            if row is None:  # forgotten while it was read: it stays forgotten
-                return
-            old = row.version
-            drop_versions(connection, version.document_id)
-            self._insert_version(connection, job, path, version)
             connection.execute(
-                update(documents)
-                .where(documents.c.document_id == version.document_id)
+                update(jobs)
+                .where(jobs.c.job_id == job.job_id)
                 .values(
-                    state="searchable",
-                    reason="",
-                    remedy="",
-                    version=version.version,
-                    size=version.size,
-                    modified_ns=version.modified_ns,
-                    reader=version.reader,
-                    updated=time.time(),
+                    stage="embedding",
+                    embedding_since=func.coalesce(jobs.c.embedding_since, time.time()),
+                    texts=jobs.c.texts_embedded + texts,
                 )
             )
-            self._note(
-                connection,
-                job,
-                path,
-                outcome="updated" if old else "added",
-                pages=len(version.reading.pages),
-                chunks=len(version.chunks),
+
+    def release(self, job: Job) -> None:
+        """Let another worker have a job that this one only looked at."""
+        with self._working(job) as connection:
+            connection.execute(
+                update(jobs).where(jobs.c.job_id == job.job_id).values(stage="reading", owner=None, leased_until=0.0)
             )
 
-    def _insert_version(self, connection: Connection, job: Job, path: str, version: Version) -> None:
-        reading = version.reading
-        key = {"document_id": version.document_id, "version": version.version}
-        connection.execute(
-            insert(versions).values(
-                **key,
-                source_sha256=version.source_sha256,
-                format=version.format,
-                title=reading.title,
-                text=reading.text,
-                problems=json.dumps(reading.problems),
-                details=json.dumps(reading.metadata),
-                created=time.time(),
+    def finish(self, job: Job) -> None:
+        with self._working(job) as connection:
+            removed = connection.scalar(select(jobs.c.removed).where(jobs.c.job_id == job.job_id))
+            replaced = connection.scalar(
+                select(func.count()).where(
+                    job_files.c.job_id == job.job_id, job_files.c.outcome.in_(["updated", "moved"])
+                )
             )
+            if removed or replaced:
+                tidy(connection)
+            connection.execute(
+                update(jobs).where(jobs.c.job_id == job.job_id).values(stage="publishing", owner=None, leased_until=0.0)
+            )
+
+    # files
+
+    def keep_unchanged(self, job: Job, files: Sequence[tuple[str, Seen]], reader: str) -> None:
+        with self._working(job) as connection:
+            for path, seen in files:
+                identity = document_id(job.collection, path)
+                connection.execute(
+                    update(documents)
+                    .where(documents.c.document_id == identity)
+                    .values(size=seen.size, modified_ns=seen.modified_ns, reader=reader)
+                )
+            for at in range(0, len(files), _ROWS):
+                ids = [document_id(job.collection, path) for path, _ in files[at : at + _ROWS]]
+                self._keep(connection, job, ids)
+
+    def _keep(self, connection: Connection, job: Job, ids: Sequence[str]) -> None:
+        """Note documents and all members inside them as they are: unchanged, or failed as before."""
+        while ids:
+            rows = connection.execute(select(documents).where(documents.c.document_id.in_(ids))).all()
+            connection.execute(
+                insert(job_files).prefix_with("OR REPLACE"),
+                [
+                    {
+                        "job_id": job.job_id, "path": row.path, "document_id": row.document_id, "source": row.source,
+                        "inside": row.inside, "outcome": _as_before(row),
+                        "reason": row.reason, "remedy": row.remedy,
+                    }
+                    for row in rows
+                ],
+            )  # fmt: skip
+            ids = connection.scalars(select(documents.c.document_id).where(documents.c.container.in_(ids))).all()
+
+    def make_visible(self, job: Job, task: Task, version: Version) -> None:
+        identity = version.document_id
+        with self._working(job) as connection:
+            old = connection.execute(select(documents.c.version).where(documents.c.document_id == identity)).first()
+            if old is None:  # forgotten while it was read: it stays forgotten
+                return
+            drop_versions(connection, identity)
+            insert_version(connection, job.collection, task.path, version)
+            self._now_searchable(connection, identity, version.version, version.seen, version.reader)
+            self._add_members(connection, job, task, version)
+            outcome = "updated" if old.version else "added"
+            pages, number = len(version.reading.pages), len(version.chunks)
+            _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
+
+    def _add_members(self, connection: Connection, job: Job, task: Task, version: Version) -> None:
+        """Note the members of a container as to be read; documents of former members go with `remove_missing`."""
+        found = []
+        for member in version.reading.members:
+            path = task.path + INSIDE + member.name.replace(INSIDE, " › ")
+            inside = json.dumps([*task.inside, member.name])
+            row = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
+            found.append({**row, "inside": inside, "sha256": member.sha256})
+        _add_files(connection, job, found, version.document_id)
+
+    def adopt(self, job: Job, task: Task, copied: Copied, reader: str) -> bool:
+        identity = document_id(job.collection, task.path)
+        with self._working(job) as connection:
+            donors = connection.execute(
+                select(documents).where(documents.c.version == copied.version, documents.c.document_id != identity)
+            ).all()
+            mine = connection.execute(select(documents.c.version).where(documents.c.document_id == identity)).first()
+            if not donors or mine is None:
+                return mine is None
+            gone = [row for row in donors if row.collection == job.collection and not os.path.exists(row.source)]
+            donor = gone[0] if gone else donors[0]
+            drop_versions(connection, identity)
+            pages, number = copy_version(connection, donor, identity, job.collection, task.path)
+            self._now_searchable(connection, identity, copied.version, copied.seen, reader)
+            self._copy_members(connection, job, task, donor, identity)
+            if gone:
+                repoint_answers(connection, donor.document_id, identity, task.path)
+                erase_documents(connection, [donor.document_id])
+            outcome = "moved" if gone else "updated" if mine.version else "added"
+            _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
+        return True
+
+    def _copy_members(self, connection: Connection, job: Job, task: Task, donor: Row[Any], identity: str) -> None:
+        """Note members like those of the donor as to be read; they will be found as copies too."""
+        found = []
+        members = (
+            select(documents.c.path, documents.c.inside, versions.c.source_sha256)
+            .outerjoin(
+                versions,
+                and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version),
+            )
+            .where(documents.c.container == donor.document_id)
         )
-        runs: dict[int, list[list[float]]] = defaultdict(list)
-        for run in reading.runs:
-            box = run.box
-            places = [round(value, 1) for value in (box.x0, box.y0, box.x1, box.y1)]
-            runs[box.page].append([run.start, run.end, *places])
-        rows: list[dict[str, Any]] = [
-            {
-                **key,
-                "number": page.number,
-                "label": page.label,
-                "width": page.width,
-                "height": page.height,
-                "runs": zlib.compress(json.dumps(runs[page.number], separators=(",", ":")).encode(), 1),
-            }
-            for page in reading.pages
-        ]
-        if rows:
-            connection.execute(insert(pages), rows)
-        title = " ".join(part for part in (reading.title or "", Path(path).stem.replace("_", " ")) if part)
-        rows = []
-        for chunk in version.chunks:
-            body = reading.text[chunk.start : chunk.end]
-            rows.append(
-                {
-                    **key,
-                    "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
-                    "collection": job.collection,
-                    "ordinal": chunk.ordinal,
-                    "start": chunk.start,
-                    "end": chunk.end,
-                    "page": chunk.page,
-                    "title": title,
-                    "heading": chunk.heading,
-                    "context": chunk.context,
-                    "text": body,
-                    "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
-                }
-            )
-        if rows:
-            connection.execute(insert(chunks), rows)
-        connection.execute(_ADD_WORDS, key)
+        for row in connection.execute(members):
+            name = json.loads(row.inside)[-1]
+            path = task.path + row.path[len(donor.path) :]
+            entry = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
+            found.append({**entry, "inside": json.dumps([*task.inside, name]), "sha256": row.source_sha256 or ""})
+        _add_files(connection, job, found, identity)
 
-    def set_failed(self, job: Job, path: str, reason: str, remedy: str) -> None:
+    def _now_searchable(self, connection: Connection, identity: str, version: str, seen: Seen, reader: str) -> None:
+        connection.execute(
+            update(documents)
+            .where(documents.c.document_id == identity)
+            .values(
+                state="searchable", reason="", remedy="", version=version, tried=version, size=seen.size,
+                modified_ns=seen.modified_ns, reader=reader, updated=time.time(),
+            )
+        )  # fmt: skip
+
+    def set_failed(
+        self, job: Job, task: Task, error: UnreadableFile, seen: Seen | None, tried: str, reader: str
+    ) -> None:
         """Note that a file can't be read. A document that was readable before keeps its last good version."""
-        identity = document_id(job.collection, path)
-        with self._store.write() as connection:
+        identity = document_id(job.collection, task.path)
+        mine = documents.c.document_id == identity
+        with self._working(job) as connection:
+            if error.gone:
+                known = connection.scalar(select(documents.c.version).where(mine))
+                erase_documents(connection, [identity])
+                _count_removed(connection, job, 1 if known else 0)
+                return
+            if error.again and task.attempts + 1 < ATTEMPTS:
+                _note(connection, job, task.path, attempts=task.attempts + 1)
+                return
+            size, modified_ns = (seen.size, seen.modified_ns) if seen and tried else (0, 0)
             connection.execute(
                 update(documents)
-                .where(documents.c.document_id == identity)
-                .values(reason=reason, remedy=remedy, size=0, modified_ns=0, updated=time.time())
-            )
-            connection.execute(
-                update(documents)
-                .where(documents.c.document_id == identity, documents.c.version.is_(None))
-                .values(state="failed")
-            )
-            self._note(connection, job, path, outcome="failed", reason=reason, remedy=remedy)
+                .where(mine)
+                .values(
+                    reason=error.reason, remedy=error.remedy, tried=tried, reader=reader, size=size,
+                    modified_ns=modified_ns, updated=time.time(),
+                )
+            )  # fmt: skip
+            connection.execute(update(documents).where(mine, documents.c.version.is_(None)).values(state="failed"))
+            members = connection.scalars(select(documents.c.document_id).where(documents.c.container == identity)).all()
+            self._keep(connection, job, members)
+            _note(connection, job, task.path, outcome="failed", reason=error.reason, remedy=error.remedy)
 
     def remove_missing(self, job: Job) -> None:
-        folders = [path.rstrip("/") + "/" for path in job.paths if Path(path).is_dir()]
-        with self._store.write() as connection:
-            for folder in folders:
-                listed = exists().where(
-                    and_(job_files.c.job_id == job.job_id, job_files.c.document_id == documents.c.document_id)
+        listed = exists().where(job_files.c.job_id == job.job_id, job_files.c.document_id == documents.c.document_id)
+        with self._working(job) as connection:
+            # What can't be listed may still be there: documents below a folder that failed are kept.
+            shields = connection.scalars(
+                select(job_files.c.path).where(
+                    job_files.c.job_id == job.job_id,
+                    job_files.c.outcome == "failed",
+                    job_files.c.reason == UNLISTED,
                 )
-                gone = (
-                    connection.execute(
-                        select(documents.c.document_id).where(
-                            documents.c.collection == job.collection,
-                            func.substr(documents.c.path, 1, len(folder)) == folder,
-                            ~listed,
-                        )
+            ).all()
+            for path in job.paths:
+                gone = connection.execute(
+                    select(documents.c.document_id, documents.c.source).where(
+                        documents.c.collection == job.collection, below(path), ~listed
                     )
-                    .scalars()
-                    .all()
-                )
-                if gone:
-                    erase_documents(connection, gone)
-                    connection.execute(
-                        update(jobs).where(jobs.c.job_id == job.job_id).values(removed=jobs.c.removed + len(gone))
-                    )
+                ).all()
+                ids = [row.document_id for row in gone if not any(row.source.startswith(s + "/") for s in shields)]
+                if ids:
+                    erase_documents(connection, ids)
+                    _count_removed(connection, job, len(ids))
 
-    def texts_to_embed(self, job: Job, limit: int) -> list[tuple[str, str]]:
-        without = ~exists().where(
+    # vectors
+
+    def _without_vector(self) -> Any:
+        return ~exists().where(
             and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == self._embedder)
         )
+
+    def texts_to_embed(self, job: Job, limit: int) -> list[tuple[str, str]]:
         with self._store.read() as connection:
             rows = connection.execute(
                 select(chunks.c.text_hash, chunks.c.context, chunks.c.text)
                 .join(job_files, job_files.c.document_id == chunks.c.document_id)
-                .where(job_files.c.job_id == job.job_id, without)
+                .where(job_files.c.job_id == job.job_id, self._without_vector())
                 .order_by(chunks.c.id)
                 .limit(limit)
             ).all()
         distinct = {row.text_hash: embedded_text(row.context, row.text) for row in rows}
         return list(distinct.items())
 
-    def put_vectors(self, vectors: Sequence[tuple[str, Vectors]]) -> None:
-        with self._store.write() as connection:
-            if vectors:
-                connection.execute(
-                    insert(embeddings).prefix_with("OR IGNORE"),
-                    [
-                        {"text_hash": key, "embedder": self._embedder, "vector": vector.astype("<f4").tobytes()}
-                        for key, vector in vectors
-                    ],
-                )
+    def put_vectors(self, job: Job, vectors: Sequence[tuple[str, Vectors]]) -> None:
+        with self._working(job) as connection:
+            rows = [
+                {"text_hash": key, "embedder": self._embedder, "vector": vector.astype("<f4").tobytes()}
+                for key, vector in vectors
+            ]
+            connection.execute(insert(embeddings).prefix_with("OR IGNORE"), rows)
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.job_id == job.job_id)
+                .values(texts_embedded=jobs.c.texts_embedded + len(vectors))
+            )
             self._mark_embedded(connection)
 
     def _mark_embedded(self, connection: Connection) -> None:
         """Hand documents over whose every chunk has a vector: the owner of Chroma publishes them."""
-        missing = exists().where(
-            and_(
-                chunks.c.document_id == documents.c.document_id,
-                ~exists().where(
-                    and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == self._embedder)
-                ),
-            )
-        )
+        missing = exists().where(and_(chunks.c.document_id == documents.c.document_id, self._without_vector()))
         connection.execute(
             update(documents).where(documents.c.state == "searchable", ~missing).values(state="embedded")
         )
 
-    def set_stage(self, job: Job, stage: str, reason: str = "") -> None:
-        values: dict[str, Any] = {"stage": stage, "reason": reason}
-        if stage in ("failed", "done"):
-            values["finished"] = time.time()
-        with self._store.write() as connection:
-            connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(**values))
-            if stage == "publishing":
-                self._sweep_replaced(connection, job)
-            if stage == "failed":  # nothing may stay queued for a job that will not come back to it
-                pending = select(job_files.c.document_id).where(
-                    job_files.c.job_id == job.job_id, job_files.c.outcome == "pending"
-                )
-                connection.execute(
-                    delete(documents).where(documents.c.state == "queued", documents.c.document_id.in_(pending))
-                )
 
-    def _sweep_replaced(self, connection: Connection, job: Job) -> None:
-        """Remove what replaced versions left: vectors of text that is gone, and words in segments that are not merged yet."""
-        replaced = connection.scalar(
-            select(func.count()).where(job_files.c.job_id == job.job_id, job_files.c.outcome == "updated")
-        )
-        if replaced:
-            sweep(connection)
-            merge_words(connection)
-
-    def _note(self, connection: Connection, job: Job, path: str, **values: Any) -> None:
+def _add_files(connection: Connection, job: Job, found: Sequence[dict[str, Any]], container: str | None = None) -> None:
+    """Note files as to be read by a job, and as documents where they are not known."""
+    for at in range(0, len(found), _ROWS):
+        batch = [{"inside": "[]", "sha256": "", **row} for row in found[at : at + _ROWS]]
         connection.execute(
-            update(job_files).where(job_files.c.job_id == job.job_id, job_files.c.path == path).values(**values)
+            insert(job_files).prefix_with("OR IGNORE"),
+            [{**row, "job_id": job.job_id, "outcome": "pending"} for row in batch],
         )
+        connection.execute(
+            insert(documents).prefix_with("OR IGNORE"),
+            [
+                {**row, "collection": job.collection, "state": "queued", "container": container, "updated": time.time()}
+                for row in batch
+            ],
+        )
+
+
+def _as_before(row: Row[Any]) -> str:
+    if row.state == "queued":  # a member that no job came to yet
+        return "pending"
+    return "failed" if row.reason else "unchanged"
+
+
+def _known(row: Row[Any]) -> Known:
+    return Known(row.document_id, row.state, row.size, row.modified_ns, row.reader, row.version, row.tried)
+
+
+def _note(connection: Connection, job: Job, path: str, **values: Any) -> None:
+    connection.execute(
+        update(job_files).where(job_files.c.job_id == job.job_id, job_files.c.path == path).values(**values)
+    )
+
+
+def _count_removed(connection: Connection, job: Job, number: int) -> None:
+    connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(removed=jobs.c.removed + number))

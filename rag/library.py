@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,11 +11,13 @@ from typing import BinaryIO
 
 from ingest.walk import walk
 from rag.answer import Answerer, Event, Limits, last_answer
-from rag.build import ModelChoice, build_embedder, build_reader, check_models, child_command, open_store
+from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
 from rag.catalog import Catalog
-from rag.errors import Forbidden, HomeUnusable, NotFound, ReadingRoomError, UsageError
+from rag.errors import Forbidden, NotFound, UsageError
+from rag.forget import Forgetter
 from rag.home import Home, HomeLock, lock_holder, unusable
-from rag.intake import document_id
+from rag.jobs import Jobs
+from rag.own_worker import OwnWorker
 from rag.page_image import PageImages
 from rag.publish import Publisher
 from rag.retrieve import Retriever
@@ -27,19 +27,19 @@ from rag.shapes import (
     CollectionStatus,
     DocumentStatus,
     DocumentText,
-    Forgotten,
     IngestReport,
     JobStatus,
     Rebuilt,
+    Receipt,
     SearchResult,
     Status,
 )
 from rag.vectors import VectorIndex
+from rag.version_rows import document_id
 
 DEFAULT_COLLECTION = "documents"
 MAX_QUESTION = 4000
 """Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
-WORKER_TRIES = 3
 
 
 class Library:
@@ -56,6 +56,8 @@ class Library:
             raise
         embedder = build_embedder(settings)
         self.catalog = Catalog(self.store)
+        self.jobs = Jobs(self.store)
+        self._forgetter = Forgetter(self.store, self.catalog, self.home)
         self._embedder = embedder
         self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
         self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
@@ -126,14 +128,11 @@ class Library:
         """Return the collections."""
         return self.catalog.collections()
 
-    def forget(self, names: Sequence[str]) -> list[Forgotten]:
-        """Remove documents by id or path, with everything derived from them; uploaded files too."""
-        forgotten = self.catalog.forget(names)
+    def forget(self, names: Sequence[str]) -> Receipt:
+        """Remove documents by id, path or folder, with everything derived from them, and look whether anything is left."""
+        erased = self._forgetter.erase(names)
         self.publisher.run()
-        for item in forgotten:
-            if Path(item.path).is_relative_to(self.home.uploads):
-                Path(item.path).unlink(missing_ok=True)
-        return forgotten
+        return self._forgetter.receipt(erased)
 
     def rebuild(self) -> Rebuilt:
         """Build the vector index anew from the catalog; nothing is embedded again."""
@@ -145,26 +144,33 @@ class Library:
 
     # ingest
 
-    def start_job(self, paths: Sequence[str | Path], collection: str, *, any_path: bool) -> str:
+    def start_job(
+        self, paths: Sequence[str | Path], collection: str, *, any_path: bool, allow_empty: bool = False
+    ) -> str:
         """Queue files and folders for ingestion; return the job's id. Raise before anything is stored when one is missing,
-        none holds a file, or (unless `any_path`) one is outside `ingest.roots`."""
-        absolute = [Path(path).expanduser().absolute() for path in paths]
-        absolute = [Path(os.path.normpath(path)) for path in absolute]
+        none holds a file (unless `allow_empty`), or (unless `any_path`) one is outside `ingest.roots`."""
+        absolute = [Path(os.path.normpath(Path(path).expanduser().absolute())) for path in paths]
         if not absolute:
             raise UsageError("No path was given.", "Name a file or a folder.")
         for path in absolute:
             if not any_path:
                 self._check_root(path)
-            if not path.exists():
-                raise NotFound(f"There is no file or folder {path}.", "Check the path.")
-        if next(walk(absolute), None) is None:
+            if not path.exists() and not path.is_symlink():
+                raise NotFound(f"There is no file or folder {path}.", self._if_gone(path) or "Check the path.")
+        if next(walk(absolute), None) is None and not (allow_empty and any(map(self.catalog.find, map(str, absolute)))):
             folders = ", ".join(str(path) for path in absolute)
+            hint = " ".join(filter(None, map(self._if_gone, absolute)))
             raise UsageError(
-                f"There is no file to read in {folders}.", "Hidden files are left out; nothing was changed."
+                f"There is no file to read in {folders}.", hint or "Hidden files are left out; nothing was changed."
             )
-        job_id = uuid.uuid4().hex
-        self.catalog.add_job(job_id, collection, [str(path) for path in absolute])
-        return job_id
+        return self.jobs.add(collection, [str(path) for path in absolute])
+
+    def _if_gone(self, path: Path) -> str:
+        """Return what to do when files that are known are not there any more: a disk may only not be mounted."""
+        known = len(self.catalog.find(str(path)))
+        if not known:
+            return ""
+        return f"{known} documents of it are known and were kept; `readingroom forget {path}` removes them."
 
     def upload(self, name: str, content: BinaryIO, collection: str) -> tuple[str, str]:
         """Keep an uploaded file below the home folder and queue it; return (document id, job id)."""
@@ -193,55 +199,23 @@ class Library:
                 f"Add its folder to `ingest.roots` in {self.settings.config}, or use `readingroom ingest` in a terminal.",
             )
 
-    def job(self, job_id: str) -> JobStatus:
-        """Return how far a job is."""
-        return self.catalog.job(job_id)
-
     def ingest(
-        self, paths: Sequence[str | Path], collection: str, progress: Callable[[JobStatus], None] = lambda status: None
+        self,
+        paths: Sequence[str | Path],
+        collection: str,
+        progress: Callable[[JobStatus], None] = lambda status: None,
+        allow_empty: bool = False,
     ) -> IngestReport:
         """Ingest files and folders with a worker process of our own; return when all is searchable by vectors too."""
-        job_id = self.start_job(paths, collection, any_path=True)
-        tries = 0
-        worker = self._start_worker()
-        try:
-            while (status := self.catalog.job(job_id)).stage not in ("done", "failed"):
-                progress(status)
-                if not self.publisher.run():
-                    time.sleep(0.2)
-                code = worker.poll()
-                if code is not None and self.catalog.job(job_id).stage not in ("publishing", "done", "failed"):
-                    tries += 1
-                    if code == os.EX_IOERR or tries >= WORKER_TRIES:
-                        raise self._worker_failed(code)
-                    worker = self._start_worker()
-            progress(status)
-        finally:
-            _end(worker)
-        if status.stage == "failed":
-            raise ReadingRoomError(f"The job {job_id} failed: {status.reason}", "See the log above.")
-        return status.report
+        return self.follow(self.start_job(paths, collection, any_path=True, allow_empty=allow_empty), progress).report
 
-    def _start_worker(self) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "READINGROOM_HOME": str(self.settings.home),
-            "READINGROOM_CONFIG": str(self.settings.config),
-        }
-        if not self.settings.config.exists():
-            del environment["READINGROOM_CONFIG"]
-        return subprocess.Popen(child_command("worker", "--until-idle"), env=environment, stdin=subprocess.DEVNULL)
+    def follow(self, job_id: str, progress: Callable[[JobStatus], None] = lambda status: None) -> JobStatus:
+        """Work on a job until it ends, with a worker process of our own."""
+        return OwnWorker(self.settings, self.store, self.publisher).follow(job_id, progress)
 
-    def _worker_failed(self, code: int) -> ReadingRoomError:
-        if code == os.EX_IOERR:
-            return HomeUnusable(
-                f"The home folder {self.home.folder} can't be written any more: its disk is full or read-only.",
-                "Free some space and run the same command again: it goes on where it stopped.",
-            )
-        return ReadingRoomError(
-            f"The ingestion worker ended {WORKER_TRIES} times (last with code {code}).",
-            "Run the same command again: it goes on where it stopped. `readingroom doctor` may say more.",
-        )
+    def retry(self) -> list[str]:
+        """Queue the files that failed once more; return the jobs' ids."""
+        return self.jobs.retry()
 
 
 def check_question(question: str) -> str:
@@ -270,16 +244,6 @@ def home_status(settings: Settings, catalog: Catalog) -> Status:
         bytes_on_disk=size,
         **catalog.numbers(),
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def upload_name(name: str) -> str:

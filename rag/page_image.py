@@ -6,15 +6,16 @@ import hashlib
 import io
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from ingest.errors import UnreadableFile
 from ingest.ports import FileReader
-from rag.catalog import Catalog, Passage
+from rag.catalog import Catalog, Passage, Source
 from rag.errors import DocumentChanged, NotFound
 from rag.places import boxes
 from rag.shapes import Box
 
+SHOWN = ("pdf", "image")
+"""Formats whose pages can be shown."""
 MARK = (255, 214, 10, 90)
 """Colour of a marked line: yellow, about a third opaque."""
 
@@ -33,27 +34,22 @@ class PageImages:
         Raises NotFound for formats without pages and pages that don't exist, DocumentChanged when the file on disk is
         not the one the text was extracted from.
         """
-        path, digest, kind = self._catalog.source(document_id)
+        source = self._catalog.source(document_id)
         document = self._catalog.documents(document_id=document_id)[0]
-        if kind != "pdf":
-            raise NotFound(f"A document of the format {kind} has no page images.", "Read its text instead (…/text).")
+        if source.format not in SHOWN:
+            raise NotFound(
+                f"A document of the format {source.format} has no page images.", "Read its text instead (…/text)."
+            )
         if not 1 <= page <= document.pages:
             raise NotFound(f"There is no page {page}; the document has {document.pages}.", "Pages count from 1.")
-        try:
-            with open(path, "rb") as file:
-                same = hashlib.file_digest(file, "sha256").hexdigest() == digest
-        except OSError as error:
-            raise DocumentChanged(
-                f"The file {path} can't be opened: {error.strerror}.", "Ingest its folder again."
-            ) from error
-        if not same:
-            raise DocumentChanged(f"The file {path} changed since it was ingested.", "Ingest it again.")
+        if not source.inside:  # the reader checks members when it takes them out
+            _check_same(source)
         try:
             with self._turn:
-                image = self._reader.render(Path(path), page, dpi)
+                image = self._reader.render(source.path, page, dpi, source.inside)
         except UnreadableFile as error:
             raise NotFound(f"The page can't be shown: {error.reason}", error.remedy) from error
-        version = str(document.version)
+        version = source.version
         marks = [box for start, end in spans for box in self._boxes(document_id, version, page, start, end)]
         return _mark(image, marks, dpi) if marks else image
 
@@ -64,6 +60,19 @@ class PageImages:
     def _boxes(self, document_id: str, version: str, page: int, start: int, end: int) -> list[Box]:
         place = Passage("", "", document_id, version, "", page, "", "", "", start, end)
         return boxes(self._catalog, place, start, end)
+
+
+def _check_same(source: Source) -> None:
+    """Raise DocumentChanged when the file on disk is not the one that the text was extracted from."""
+    try:
+        with open(source.path, "rb") as file:
+            same = hashlib.file_digest(file, "sha256").hexdigest() == source.sha256
+    except OSError as error:
+        raise DocumentChanged(
+            f"The file {source.path} can't be opened: {error.strerror}.", "Ingest its folder again."
+        ) from error
+    if not same:
+        raise DocumentChanged(f"The file {source.path} changed since it was ingested.", "Ingest it again.")
 
 
 def _mark(image: bytes, marks: Sequence[Box], dpi: float) -> bytes:

@@ -20,11 +20,12 @@ from rag.shapes import (
     Answer,
     DocumentStatus,
     DocumentText,
-    Forgotten,
     Hit,
     IngestReport,
+    JobReport,
     JobStatus,
     Rebuilt,
+    Receipt,
     SearchResult,
     Status,
 )
@@ -34,11 +35,37 @@ ID = re.compile("[0-9a-f]{16}")
 SECONDS = httpx.Timeout(30, read=600)
 
 
+class RemoteJobs:
+    """The jobs of a running server, with the methods of `rag.jobs.Jobs` that the command line needs."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def list(self) -> list[JobStatus]:
+        return TypeAdapter(list[JobStatus]).validate_python(self._call("GET", "/v1/jobs"))
+
+    def status(self, job_id: str) -> JobStatus:
+        return JobStatus.model_validate(self._call("GET", f"/v1/jobs/{job_id}"))
+
+    def pause(self, job_id: str) -> JobStatus:
+        return JobStatus.model_validate(self._call("POST", f"/v1/jobs/{job_id}/pause"))
+
+    def resume(self, job_id: str) -> JobStatus:
+        return JobStatus.model_validate(self._call("POST", f"/v1/jobs/{job_id}/resume"))
+
+    def cancel(self, job_id: str) -> JobStatus:
+        return JobStatus.model_validate(self._call("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def report(self, job_id: str | None = None) -> JobReport:
+        return JobReport.model_validate(self._call("GET", f"/v1/jobs/{job_id or 'newest'}/report"))
+
+
 class Remote:
     """A running server on this machine, with the methods of `rag.library.Library` that the command line needs."""
 
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(base_url=url, headers={OWNER: token}, timeout=SECONDS, trust_env=False)
+        self.jobs = RemoteJobs(self._call)
 
     def __enter__(self) -> Remote:
         return self
@@ -70,9 +97,9 @@ class Remote:
     def text(self, document_id: str) -> DocumentText:
         return DocumentText.model_validate(self._call("GET", f"/v1/documents/{document_id}/text"))
 
-    def forget(self, names: Sequence[str]) -> list[Forgotten]:
+    def forget(self, names: Sequence[str]) -> Receipt:
         body = {"names": [name if ID.fullmatch(name) else os.path.abspath(Path(name).expanduser()) for name in names]}
-        return TypeAdapter(list[Forgotten]).validate_python(self._call("POST", "/v1/forget", json=body))
+        return Receipt.model_validate(self._call("POST", "/v1/forget", json=body))
 
     def rebuild(self) -> Rebuilt:
         return Rebuilt.model_validate(self._call("POST", "/v1/rebuild"))
@@ -81,18 +108,25 @@ class Remote:
         return Status.model_validate(self._call("GET", "/v1/status"))
 
     def ingest(
-        self, paths: Sequence[str | Path], collection: str, progress: Callable[[JobStatus], None] = lambda status: None
+        self,
+        paths: Sequence[str | Path],
+        collection: str,
+        progress: Callable[[JobStatus], None] = lambda status: None,
+        allow_empty: bool = False,
     ) -> IngestReport:
         absolute = [str(Path(path).expanduser().absolute()) for path in paths]
-        job_id = self._call("POST", "/v1/ingest", json={"paths": absolute, "collection": collection})["job_id"]
-        while True:
-            status = JobStatus.model_validate(self._call("GET", f"/v1/jobs/{job_id}"))
+        body = {"paths": absolute, "collection": collection, "allow_empty": allow_empty}
+        return self.follow(self._call("POST", "/v1/ingest", json=body)["job_id"], progress).report
+
+    def follow(self, job_id: str, progress: Callable[[JobStatus], None] = lambda status: None) -> JobStatus:
+        while (status := self.jobs.status(job_id)).stage not in ("done", "cancelled", "paused"):
             progress(status)
-            if status.stage == "failed":
-                raise errors.ReadingRoomError(f"The job {job_id} failed: {status.reason}", "See the server's log.")
-            if status.stage == "done":
-                return status.report
             time.sleep(0.3)
+        progress(status)
+        return status
+
+    def retry(self) -> list[str]:
+        return [str(job_id) for job_id in self._call("POST", "/v1/retry")["job_ids"]]
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         try:

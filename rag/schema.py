@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKeyConstraint,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 metadata = MetaData()
 
@@ -37,13 +38,23 @@ documents = Table(
     Column("state", String, nullable=False),
     Column("reason", Text, nullable=False, default=""),
     Column("remedy", Text, nullable=False, default=""),
+    Column("source", Text, nullable=False, comment="the file on disk: the path, or the outermost container's"),
+    Column(
+        "inside", Text, nullable=False, default="[]", comment="JSON list: the way from the source to a member of it"
+    ),
+    Column("container", String, comment="document_id of the file that this one is a member of"),
     Column("version", String, comment="the live version, or NULL while there is none"),
+    Column(
+        "tried", String, nullable=False, default="", comment="the version read last: the live one, or one that failed"
+    ),
     Column("size", Integer, nullable=False, default=0, comment="bytes, when last looked at"),
     Column("modified_ns", Integer, nullable=False, default=0, comment="mtime when last looked at"),
     Column("reader", String, nullable=False, default="", comment="fingerprint of parser and splitter when last read"),
     Column("updated", Float, nullable=False, comment="seconds since 1970"),
     UniqueConstraint("collection", "path"),
     Index("documents_state", "state"),
+    Index("documents_version", "version"),
+    Index("documents_container", "container"),
 )
 
 versions = Table(
@@ -57,6 +68,7 @@ versions = Table(
     Column("text", Text, nullable=False),
     Column("problems", Text, nullable=False, comment="JSON list of sentences"),
     Column("details", Text, nullable=False, comment="JSON object: author, dates and other metadata of the file"),
+    Column("beyond", Integer, nullable=False, comment="tokens of its chunks that the embedder doesn't read"),
     Column("created", Float, nullable=False),
     ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
 )
@@ -70,6 +82,8 @@ pages = Table(
     Column("label", String),
     Column("width", Float, nullable=False),
     Column("height", Float, nullable=False),
+    Column("ocr", Boolean, nullable=False, comment="whether its text was read from an image"),
+    Column("confidence", Float, comment="of that reading, 0 to 1"),
     Column("runs", LargeBinary, nullable=False, comment="zlib JSON: [[start, end, x0, y0, x1, y1], ...]"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
 )
@@ -120,12 +134,17 @@ jobs = Table(
     Column("job_id", String, primary_key=True),
     Column("collection", String, nullable=False),
     Column("paths", Text, nullable=False, comment="JSON list of absolute paths"),
-    Column("stage", String, nullable=False, comment="queued, reading, embedding, publishing, done, failed"),
-    Column("reason", Text, nullable=False, default=""),
+    Column("stage", String, nullable=False, comment="queued, reading, embedding, publishing, done, cancelled"),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("owner", String, comment="the worker that has leased it: process id and start time"),
+    Column("leased_until", Float, nullable=False, default=0.0, comment="seconds since 1970"),
     Column("created", Float, nullable=False),
     Column("started", Float),
+    Column("embedding_since", Float),
     Column("finished", Float),
     Column("removed", Integer, nullable=False, default=0),
+    Column("texts", Integer, nullable=False, default=0, comment="distinct texts that had no vector after reading"),
+    Column("texts_embedded", Integer, nullable=False, default=0),
 )
 
 job_files = Table(
@@ -134,13 +153,18 @@ job_files = Table(
     Column("job_id", String, primary_key=True),
     Column("path", Text, primary_key=True),
     Column("document_id", String, nullable=False),
-    Column("outcome", String, nullable=False, comment="pending, added, updated, unchanged, failed"),
+    Column("source", Text, nullable=False),
+    Column("inside", Text, nullable=False, default="[]"),
+    Column("sha256", String, nullable=False, default="", comment="of a member's bytes"),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("outcome", String, nullable=False, comment="pending, added, updated, moved, unchanged, failed, gone"),
     Column("reason", Text, nullable=False, default=""),
     Column("remedy", Text, nullable=False, default=""),
     Column("pages", Integer, nullable=False, default=0),
     Column("chunks", Integer, nullable=False, default=0),
     ForeignKeyConstraint(["job_id"], ["jobs.job_id"], ondelete="CASCADE"),
-    Index("job_files_outcome", "job_id", "outcome"),
+    Index("job_files_outcome", "job_id", "outcome", "path"),
+    Index("job_files_document", "document_id"),
 )
 
 answers = Table(

@@ -103,11 +103,12 @@ class FailedFile(Shape):
 
 
 class IngestReport(Shape):
-    """What an ingest job did."""
+    """What an ingest job did, in numbers. `moved` are files recognised by their content: not read or embedded again."""
 
     job_id: str
     added: int
     updated: int
+    moved: int
     unchanged: int
     removed: int
     failed: list[FailedFile]
@@ -116,31 +117,77 @@ class IngestReport(Shape):
     seconds: float
 
 
+Stage = Literal["queued", "reading", "embedding", "publishing", "paused", "done", "cancelled"]
+
+
 class JobStatus(Shape):
-    """How far a job is. `report` counts what is done so far."""
+    """How far a job is. `report` counts what is done so far.
+
+    `texts` are distinct texts without a vector when reading was done; `seconds_left` is estimated from the rate of the
+    stage so far and absent while there is none.
+    """
 
     job_id: str
     collection: str
-    stage: Literal["queued", "reading", "embedding", "publishing", "done", "failed"]
-    reason: str
+    stage: Stage
+    created: float
     files: int
     files_done: int
-    chunks_embedded: int
+    texts: int
+    texts_embedded: int
+    files_per_second: float | None
+    texts_per_second: float | None
+    seconds_left: float | None
     report: IngestReport
 
 
+class FileReport(Shape):
+    """What a job made of one file, or of a file inside another (`mail.eml » report.pdf`).
+
+    `tokens_beyond_embedder` counts tokens of its chunks that the embedder would not read. `problems` are sentences:
+    what is missing from the text, why, and what to do.
+    """
+
+    path: str
+    outcome: Literal["pending", "added", "updated", "moved", "unchanged", "failed"]
+    state: Literal["queued", "searchable", "ready", "failed", "forgotten"]
+    format: str
+    language: str | None
+    pages: int
+    chunks: int
+    characters_extracted: int
+    characters_indexed: int
+    ocr_pages: int
+    low_confidence_pages: int
+    tokens_beyond_embedder: int
+    problems: list[str]
+
+
+class JobReport(Shape):
+    """A job with every file that it met."""
+
+    job: JobStatus
+    files: list[FileReport]
+
+
 class DocumentStatus(Shape):
-    """A document: its state, its live version, and what is wrong with it."""
+    """A document: its state, its live version, and what is wrong with it. `container` is the id of the file it is in."""
 
     document_id: str
     path: str
     collection: str
     state: Literal["queued", "searchable", "ready", "failed"]
     version: str | None
+    container: str | None
+    format: str
+    language: str | None
     pages: int
+    ocr_pages: int
+    low_confidence_pages: int
     chunks: int
     characters_extracted: int
     characters_indexed: int
+    tokens_beyond_embedder: int
     problems: list[str]
 
 
@@ -161,11 +208,30 @@ class CollectionStatus(Shape):
 
 
 class Forgotten(Shape):
-    """What was removed."""
+    """What was removed of one document from catalog, keyword index and vector index."""
 
     document_id: str
     path: str
     chunks: int
+    characters: int
+    pages: int
+
+
+class Receipt(Shape):
+    """What was forgotten, and that it is gone.
+
+    `vectors` counts vectors of text that no other document has; `files` are uploaded files that were deleted.
+    `bytes_searched` of the home folder were searched for `samples` pieces of the removed text that stand in no other
+    document; `traces` names the files in which one was found, and should be empty.
+    """
+
+    forgotten: list[Forgotten]
+    vectors: int
+    answers: int
+    files: list[str]
+    samples: int
+    bytes_searched: int
+    traces: list[str]
 
 
 class Rebuilt(Shape):

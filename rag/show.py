@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, IngestReport, JobStatus, SearchResult, Status
+from rag.shapes import Answer, DocumentStatus, Finding, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.model_store import ModelStatus
@@ -33,38 +33,6 @@ def error(found: ReadingRoomError) -> None:
     err.print(Text(found.message, style="bold red"), soft_wrap=True)
     if found.remedy:
         err.print(found.remedy, soft_wrap=True)
-
-
-@contextmanager
-def ingest_progress(quiet: bool) -> Iterator[Callable[[JobStatus], None]]:
-    """Give a function that shows how far a job is, on stderr."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, disable=quiet, transient=True) as bars:
-        files = bars.add_task("files read", total=1)
-        chunks = bars.add_task("chunks embedded", total=1)
-
-        def update(status: JobStatus) -> None:
-            bars.update(files, total=max(1, status.files), completed=status.files_done)
-            bars.update(chunks, total=max(1, status.report.chunks), completed=status.chunks_embedded)
-
-        yield update
-
-
-def ingest_report(report: IngestReport) -> None:
-    """Print what a job did, and each file that failed with what to do."""
-    note(
-        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed, "
-        f"{len(report.failed)} failed; {report.pages} pages, {report.chunks} chunks in {report.seconds:.1f} s"
-    )
-    for failed in report.failed:
-        note(f"  failed: {failed.path}\n          {failed.reason} {failed.remedy}")
-    if report.failed and not report.added + report.updated + report.unchanged:
-        note("None of the files could be read.")
 
 
 def search_result(result: SearchResult) -> None:

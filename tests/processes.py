@@ -140,7 +140,7 @@ class Server:
 
         def done() -> dict[str, Any] | None:
             status: dict[str, Any] = self.get(f"/v1/jobs/{job_id}").json()
-            return status if status["stage"] in ("done", "failed") else None
+            return status if status["stage"] in ("done", "cancelled") else None
 
         found: dict[str, Any] = wait_for(done, f"job {job_id}", seconds=180, pause=0.2)
         return found

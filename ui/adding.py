@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -19,7 +19,10 @@ STAGES = {
     "reading": "Reading",
     "embedding": "Embedding",
     "publishing": "Publishing",
+    "paused": "Paused",
 }
+ROWS = 200
+"""Files of a report that the page shows; the CSV file has all."""
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ def follow(api: Api) -> None:
     if current.running:
         st.fragment(_progress, run_every=EVERY)(api)
     elif current.jobs or current.refused:
-        _report(current)
+        _report(api, current)
 
 
 def _progress(api: Api) -> None:
@@ -108,30 +111,98 @@ def _progress(api: Api) -> None:
         return
     if not current.running:
         st.rerun()
-    known = [job for job in current.jobs.values() if job is not None]
-    files, done = sum(job.files for job in known), sum(job.files_done for job in known)
-    stage = next(job.stage for job in known if not job.finished)
-    embedded = sum(job.chunks_embedded for job in known)
-    said = f"{STAGES.get(stage, stage)}: {done:,} of {files:,} files read, {embedded:,} passages embedded"
-    st.progress(min(1.0, done / files) if files else 0.0, said)
+    known = [job for job in current.jobs.values() if job is not None and not job.finished]
+    for job in known[:1]:  # the others wait for it
+        st.progress(_share(job), _said(job))
+        _buttons(api, job)
+    if len(known) > 1:
+        show(f"{len(known) - 1:,} more jobs wait.", "rr-small")
 
 
-def _report(current: Work) -> None:
+def _share(job: Job) -> float:
+    if job.stage == "reading":
+        return min(1.0, job.files_done / job.files) if job.files else 0.0
+    return min(1.0, job.texts_embedded / job.texts) if job.texts else 1.0
+
+
+def _said(job: Job) -> str:
+    said = f"{STAGES.get(job.stage, job.stage)}: {job.files_done:,} of {job.files:,} files, {job.pages:,} pages read"
+    if job.texts:
+        said += f"; {job.texts_embedded:,} of {job.texts:,} passages embedded"
+    if job.texts_per_second and job.stage == "embedding":
+        said += f", {job.texts_per_second:.0f} a second"
+    if job.seconds_left is not None:
+        minutes, seconds = divmod(round(job.seconds_left), 60)
+        said += f", about {minutes} min {seconds} s left" if minutes else f", about {seconds} s left"
+    return said
+
+
+def _buttons(api: Api, job: Job) -> None:
+    paused = job.stage == "paused"
+    with st.container(horizontal=True):
+        asked: Literal["pause", "resume", "cancel"] | None = None
+        if st.button("Resume" if paused else "Pause", key=f"pause-{job.job_id}"):
+            asked = "resume" if paused else "pause"
+        if st.button("Cancel", key=f"cancel-{job.job_id}"):
+            asked = "cancel"
+    if asked:
+        try:
+            api.change_job(job.job_id, asked)
+        except ApiProblem as problem:  # e.g. it ended meanwhile
+            show_problem(problem)
+
+
+def _report(api: Api, current: Work) -> None:
     jobs = [job for job in current.jobs.values() if job is not None]
     failed = [*current.refused, *(file for job in jobs for file in job.failed)]
     with st.container(border=True):
-        outcomes = ("added", "updated", "unchanged", "removed")
+        outcomes = ("added", "updated", "moved", "unchanged", "removed")
         counts = [f"{sum(getattr(job, name) for job in jobs):,} {name}" for name in outcomes]
         counts.append(f"{len(failed):,} failed")
-        show(f"Done: {', '.join(counts)}.")
+        ended = "Cancelled" if any(job.stage == "cancelled" for job in jobs) else "Done"
+        show(f"{ended}: {', '.join(counts)}.")
         pages, passages, seconds = (sum(getattr(job, name) for job in jobs) for name in ("pages", "chunks", "seconds"))
         show(f"{pages:,} pages, {passages:,} passages, {seconds:,.1f} seconds", "rr-small")
-        for job in jobs:
-            if job.stage == "failed":
-                show_problem(ApiProblem(f"The job failed: {job.reason}", "Add the folder again."))
         if failed:
             rows = [(file.path, file.reason, file.remedy) for file in failed]
             st.html(table_html(("File", "Why it was not read", "What to do"), rows))
-        if st.button("Close the report"):
-            st.session_state["work"] = Work()
-            st.rerun()
+        for job in jobs:
+            _every_file(api, job)
+        with st.container(horizontal=True):
+            if failed and st.button("Try the failed files again"):
+                _retry(api)
+            if st.button("Close the report"):
+                st.session_state["work"] = Work()
+                st.rerun()
+
+
+def _every_file(api: Api, job: Job) -> None:
+    """Draw what came of each file of a job, folded, with the whole report to download."""
+    with st.expander(f"Every file ({job.files:,})"):
+        try:
+            files, table = api.report(job.job_id), api.report_csv(job.job_id)
+        except ApiProblem as problem:  # the server forgets old jobs
+            show_problem(problem)
+            return
+        heads = ("File", "Outcome", "Pages", "Read by OCR", "Unsure", "Characters", "Indexed", "Passages", "Problems")
+        rows = [
+            (
+                file.path, file.outcome, file.pages, file.ocr_pages, file.low_confidence_pages,
+                file.characters_extracted, file.characters_indexed, file.chunks, "\n".join(file.problems),
+            )
+            for file in files[:ROWS]
+        ]  # fmt: skip
+        st.html(table_html(heads, rows))
+        if len(files) > ROWS:
+            show(f"The first {ROWS:,} of {len(files):,} files; the CSV file has all.", "rr-small")
+        name = f"report-{job.job_id[:8]}.csv"
+        st.download_button("Download as CSV", table, name, "text/csv", key=f"csv-{job.job_id}", on_click="ignore")
+
+
+def _retry(api: Api) -> None:
+    try:
+        st.session_state["work"] = Work(dict.fromkeys(api.retry()))
+    except ApiProblem as problem:
+        show_problem(problem)
+        return
+    st.rerun()

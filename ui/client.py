@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import httpx
 
@@ -109,17 +109,45 @@ class FailedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class FileReport:
+    """What a job made of one file."""
+
+    path: str
+    outcome: str
+    pages: int
+    chunks: int
+    characters_extracted: int
+    characters_indexed: int
+    ocr_pages: int
+    low_confidence_pages: int
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was forgotten: documents; pieces of their text looked for in so many bytes; files in which one was found."""
+
+    documents: int
+    samples: int
+    bytes_searched: int
+    traces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """How far an ingest job is, with the counts of what is done so far."""
 
     job_id: str
     stage: str
-    reason: str
     files: int
     files_done: int
-    chunks_embedded: int
+    texts: int
+    texts_embedded: int
+    texts_per_second: float | None
+    seconds_left: float | None
     added: int
     updated: int
+    moved: int
     unchanged: int
     removed: int
     pages: int
@@ -130,7 +158,7 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether the job will not change any more."""
-        return self.stage in ("done", "failed")
+        return self.stage in ("done", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +243,10 @@ class Api:
         path = f"/v1/documents/{document_id}/pages/{page}.png"
         return self._request("GET", path, params={"highlight": highlight, "dpi": dpi}).content
 
-    def forget(self, document_id: str) -> None:
-        """Remove a document and everything derived from it."""
-        self._request("DELETE", f"/v1/documents/{document_id}")
+    def forget(self, document_id: str) -> Receipt:
+        """Remove a document with those inside it and everything derived from them."""
+        found = self._json("DELETE", f"/v1/documents/{document_id}")
+        return Receipt(len(found["forgotten"]), found["samples"], found["bytes_searched"], tuple(found["traces"]))
 
     def collections(self) -> list[Collection]:
         """Return the collections."""
@@ -241,6 +270,22 @@ class Api:
         report = {key: value for key, value in found["report"].items() if key not in ("job_id", "failed")}
         failed = tuple(_make(FailedFile, item) for item in found["report"]["failed"])
         return _make(Job, {**found, **report, "failed": failed})
+
+    def change_job(self, job_id: str, change: Literal["pause", "resume", "cancel"]) -> None:
+        """Pause a job, go on with it, or end it."""
+        self._request("POST", f"/v1/jobs/{job_id}/{change}")
+
+    def retry(self) -> list[str]:
+        """Read the files that failed once more; return the ids of the jobs that do."""
+        return [str(job_id) for job_id in self._json("POST", "/v1/retry")["job_ids"]]
+
+    def report(self, job_id: str) -> list[FileReport]:
+        """Return what a job made of each file."""
+        return [_make(FileReport, item) for item in self._json("GET", f"/v1/jobs/{job_id}/report")["files"]]
+
+    def report_csv(self, job_id: str) -> bytes:
+        """Return the same as a CSV file."""
+        return self._request("GET", f"/v1/jobs/{job_id}/report", params={"format": "csv"}).content
 
     # health
 

@@ -7,7 +7,7 @@ from collections import Counter
 import streamlit as st
 
 from ui import adding
-from ui.client import Answer, Api, ApiProblem, Document
+from ui.client import Answer, Api, ApiProblem, Document, Receipt
 from ui.inert import show, show_problem, table_html
 from ui.place import name
 
@@ -29,8 +29,23 @@ def page(api: Api, collection: str | None) -> None:
     adding.forms(api, collection)
     adding.follow(api)
     st.divider()
+    _receipt()
     st.fragment(_table, run_every=EVERY if adding.work().running else None)(api, collection)
     _remove(api, collection)
+
+
+def _receipt() -> None:
+    """Say once what a removal removed, and whether anything of it was found afterwards."""
+    receipt: Receipt | None = st.session_state.pop("receipt", None)
+    if receipt is None:
+        return
+    if receipt.traces:
+        show_problem(ApiProblem(f"Text of the document is left in: {', '.join(receipt.traces)}.", "Remove it again."))
+    else:
+        show(
+            f"Removed {receipt.documents:,} document(s). {receipt.samples:,} pieces of the text were looked for in "
+            f"{receipt.bytes_searched:,} bytes of the home folder: none is left."
+        )
 
 
 def _table(api: Api, collection: str | None) -> None:
@@ -122,11 +137,12 @@ def _confirm(api: Api, document: Document) -> None:
     with st.container(horizontal=True):
         if st.button("Remove", type="primary"):
             try:
-                api.forget(document.document_id)
+                receipt = api.forget(document.document_id)
             except ApiProblem as problem:
                 show_problem(problem)
                 return
             _drop_answers(document.document_id)
+            st.session_state["receipt"] = receipt
             st.rerun()
         if st.button("Keep"):
             st.rerun()

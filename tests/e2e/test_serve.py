@@ -60,7 +60,7 @@ def test_the_command_line_talks_to_the_server(served: Server, tmp_path: Path, ru
         == served.get(f"/v1/documents/{hits[0]['document_id']}/text").json()["text"]
     )
     assert run("rebuild", "--json").json["vectors"] == run("status", "--json").json["chunks"]
-    assert [item["path"] for item in run("forget", outside / "otter.txt", "--json").json] == [
+    assert [item["path"] for item in run("forget", outside / "otter.txt", "--json").json["forgotten"]] == [
         str(outside / "otter.txt")
     ]
     assert run("search", "otter", "--collection", "nowhere", "--json").code == 1

@@ -159,7 +159,7 @@ def test_upload_replace_and_delete(server: Server) -> None:
         assert server.get(f"/v1/documents/{name}/text").json()["text"] == content
     kept = [file for file in (server.home / "uploads").rglob("*") if file.is_file()]
     assert [file.name for file in kept] == ["timetable.txt"]
-    assert server.delete(f"/v1/documents/{name}").json()[0]["document_id"] == name
+    assert server.delete(f"/v1/documents/{name}").json()["forgotten"][0]["document_id"] == name
     problem(server.get(f"/v1/documents/{name}"), 404, "NotFound", name)
     problem(server.delete(f"/v1/documents/{name}"), 404, "NotFound", name)
     assert not kept[0].exists()

@@ -20,10 +20,10 @@ ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
 }  # fmt: skip
 CITATION = {"n", "document_id", "version", "path", "page", "quote", "start", "end", "boxes"}
-INGEST = {"job_id", "added", "updated", "unchanged", "removed", "failed", "pages", "chunks", "seconds"}
+INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed", "pages", "chunks", "seconds"}
 DOCUMENT = {
-    "document_id", "path", "collection", "state", "version", "pages", "chunks", "characters_extracted",
-    "characters_indexed", "problems",
+    "document_id", "path", "collection", "state", "version", "container", "format", "language", "pages", "ocr_pages",
+    "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed", "tokens_beyond_embedder", "problems",
 }  # fmt: skip
 BOX = {"page", "x0", "y0", "x1", "y1"}
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
@@ -135,8 +135,10 @@ def test_forget_by_id_and_by_path(filled_home: Path, corpus: Path, run: Run) -> 
     listed = {Path(item["path"]).name: item for item in run("documents", "--json").json}
     by_id = listed["spare-parts-stock.csv"]["document_id"]
     done = run("forget", by_id, corpus / "workshop-handover.txt", "--json")
-    assert done.code == 0 and all(set(item) == {"document_id", "path", "chunks"} for item in done.json)
-    assert {Path(item["path"]).name for item in done.json} == {"spare-parts-stock.csv", "workshop-handover.txt"}
+    assert done.code == 0 and done.json["traces"] == [] and done.json["samples"] > 5 and done.json["vectors"] > 0
+    gone = done.json["forgotten"]
+    assert {Path(item["path"]).name for item in gone} == {"spare-parts-stock.csv", "workshop-handover.txt"}
+    assert all(item["chunks"] and item["characters"] and item["pages"] for item in gone)
     assert len(run("documents", "--json").json) == len(SMALL) - 2
     hits = run("search", "reference hydrophone drift bench 3", "--json").json["hits"]
     assert not any(hit["path"].endswith(("handover.txt", "stock.csv")) for hit in hits)

@@ -115,7 +115,7 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     page.get_by_label("Folder or file").fill(str(server.folder))
     page.get_by_label("Into collection").first.fill(f"by-page-{uuid.uuid4().hex[:8]}")
     page.get_by_role("button", name="Add", exact=True).click()
-    done = page.get_by_text("Done: 3 added, 0 updated, 0 unchanged, 0 removed, 1 failed.")
+    done = page.get_by_text("Done: 3 added, 0 updated, 0 moved, 0 unchanged, 0 removed, 1 failed.")
     expect(done).to_be_visible(timeout=180_000)
     failed = page.get_by_role("row").filter(has_text=str(server.folder / "pressure-chamber-offer-corrupt.pdf"))
     for cell in range(3):

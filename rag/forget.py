@@ -1,0 +1,147 @@
+"""Forgets documents, and looks through the home folder whether anything of their text is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection, Table, func, select
+
+from rag.catalog import Catalog
+from rag.erase import erase_documents, tidy, with_members
+from rag.errors import NotFound
+from rag.home import Home
+from rag.schema import answers, chunks, documents, embeddings, pages, versions
+from rag.shapes import Forgotten, Receipt
+from rag.store import Store
+
+SAMPLES = 12
+"""Pieces of removed text that are looked for in the home folder, from as many places of the documents."""
+SAMPLE_CHARACTERS = 24
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was removed from the catalog, and pieces of its text that no other document has."""
+
+    forgotten: list[Forgotten]
+    vectors: int
+    answers: int
+    files: list[Path]
+    samples: list[bytes]
+
+
+class Forgetter:
+    """Removes documents by id, path or folder; the files that were uploaded into the home folder too."""
+
+    def __init__(self, store: Store, catalog: Catalog, home: Home) -> None:
+        self._store, self._catalog, self._home = store, catalog, home
+
+    def erase(self, names: Sequence[str]) -> Erased:
+        """Remove documents, all or, when one is unknown, none; NotFound names it."""
+        found: list[str] = []
+        for name in names:
+            ids = self._catalog.find(name)
+            if not ids:
+                raise NotFound(
+                    f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed."
+                )
+            found += [identity for identity in ids if identity not in found]
+        with self._store.write() as connection:
+            found = with_members(connection, found)
+            forgotten = [_facts(connection, identity) for identity in found]
+            pieces = list(_pieces(connection, found))
+            before = _count(connection, embeddings), _count(connection, answers)
+            erase_documents(connection, found)
+            tidy(connection)
+            after = _count(connection, embeddings), _count(connection, answers)
+            own = (piece.encode() for piece in pieces if not _stands_elsewhere(connection, piece))
+            samples = list(islice(own, SAMPLES))
+        files = [Path(item.path) for item in forgotten if Path(item.path).is_relative_to(self._home.uploads)]
+        files = [file for file in files if file.is_file()]
+        for file in files:
+            file.unlink(missing_ok=True)
+        self._store.forget_traces()
+        return Erased(forgotten, before[0] - after[0], before[1] - after[1], files, samples)
+
+    def receipt(self, erased: Erased) -> Receipt:
+        """Search the home folder for what was removed; return what was removed and found."""
+        searched, traces = 0, []
+        for file in sorted(self._home.folder.rglob("*")):
+            if file.is_file() and not file.is_symlink():
+                size, hit = _search(file, erased.samples)
+                searched += size
+                if hit:
+                    traces.append(str(file.relative_to(self._home.folder)))
+        return Receipt(
+            forgotten=erased.forgotten,
+            vectors=erased.vectors,
+            answers=erased.answers,
+            files=[str(file) for file in erased.files],
+            samples=len(erased.samples),
+            bytes_searched=searched,
+            traces=traces,
+        )
+
+
+def _facts(connection: Connection, identity: str) -> Forgotten:
+    row = connection.execute(
+        select(documents.c.path, func.length(versions.c.text).label("characters"))
+        .outerjoin(versions, versions.c.document_id == documents.c.document_id)
+        .where(documents.c.document_id == identity)
+    ).one()
+    counts = {
+        name: connection.scalar(select(func.count()).select_from(table).where(table.c.document_id == identity)) or 0
+        for name, table in (("chunks", chunks), ("pages", pages))
+    }
+    return Forgotten(document_id=identity, path=row.path, characters=row.characters or 0, **counts)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _pieces(connection: Connection, ids: Sequence[str]) -> Iterator[str]:
+    """Yield pieces of the documents' text from places spread over all of it, always the same ones."""
+    chosen = random.Random(len(ids)).sample(list(ids), min(len(ids), SAMPLES))
+    for identity in chosen:
+        text = connection.scalar(select(versions.c.text).where(versions.c.document_id == identity)) or ""
+        places = range(0, max(1, len(text) - SAMPLE_CHARACTERS), max(1, len(text) // (2 * SAMPLES // len(chosen))))
+        yield from (piece for at in places if len(piece := _piece(text, at)) >= SAMPLE_CHARACTERS // 2)
+
+
+def _piece(text: str, at: int) -> str:
+    """Return some characters of one line that begin with a word."""
+    start = text.find(" ", at) + 1
+    return text[start : start + SAMPLE_CHARACTERS].split("\n", maxsplit=1)[0]
+
+
+def _stands_elsewhere(connection: Connection, piece: str) -> bool:
+    holding = select(chunks.c.id).where(func.instr(chunks.c.text, piece) > 0)
+    return connection.scalar(holding.limit(1)) is not None
+
+
+def _search(file: Path, wanted: Sequence[bytes]) -> tuple[int, bool]:
+    """Return how many bytes a file has and whether it holds one of the pieces."""
+    size, found = 0, False
+    overlap = max((len(piece) for piece in wanted), default=1) - 1
+    tail = b""
+    for block in _blocks(file):
+        size += len(block)
+        window = tail + block
+        found = found or any(piece in window for piece in wanted)
+        tail = window[-overlap:] if overlap else b""
+    return size, found
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    try:
+        with open(file, "rb") as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+    except FileNotFoundError:  # another process removed it: then there is nothing in it
+        return

@@ -1,0 +1,125 @@
+"""Writes the rows of a version: its text, pages, chunks and words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zlib
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, String, cast, func, insert, literal, or_, select, text, true
+
+from ingest.pipeline import embedded_text
+from ingest.ports import Version
+from rag.schema import chunks, documents, pages, versions
+
+_ADD_WORDS = text(
+    "INSERT INTO chunk_words(rowid, title, heading, text) "
+    "SELECT id, title, heading, text FROM chunks WHERE document_id = :document_id AND version = :version"
+)
+
+
+def document_id(collection: str, path: str) -> str:
+    """Return the identity of (collection, path)."""
+    return hashlib.sha256(f"{collection}\0{path}".encode()).hexdigest()[:16]
+
+
+def below(path: str) -> Any:
+    """Return the condition for documents whose file is `path` or stands below it, those inside files included."""
+    if path == "/":
+        return true()
+    folder = path.rstrip("/") + "/"
+    return or_(documents.c.source == path, func.substr(documents.c.source, 1, len(folder)) == folder)
+
+
+def insert_version(connection: Connection, collection: str, path: str, version: Version) -> None:
+    """Insert a version with its pages, chunks and words; the document's own row is the caller's."""
+    reading = version.reading
+    key = {"document_id": version.document_id, "version": version.version}
+    connection.execute(
+        insert(versions).values(
+            **key,
+            source_sha256=version.source_sha256,
+            format=version.format,
+            title=reading.title,
+            text=reading.text,
+            problems=json.dumps(reading.problems),
+            details=json.dumps(reading.metadata),
+            created=time.time(),
+            beyond=version.beyond,
+        )
+    )
+    runs: dict[int, list[list[float]]] = defaultdict(list)
+    for run in reading.runs:
+        box = run.box
+        places = [round(value, 1) for value in (box.x0, box.y0, box.x1, box.y1)]
+        runs[box.page].append([run.start, run.end, *places])
+    rows: list[dict[str, Any]] = [
+        {
+            **key,
+            "number": page.number,
+            "label": page.label,
+            "width": page.width,
+            "height": page.height,
+            "ocr": page.ocr,
+            "confidence": page.confidence,
+            "runs": zlib.compress(json.dumps(runs[page.number], separators=(",", ":")).encode(), 1),
+        }
+        for page in reading.pages
+    ]
+    if rows:
+        connection.execute(insert(pages), rows)
+    title = _title(reading.title, path)
+    rows = []
+    for chunk in version.chunks:
+        body = reading.text[chunk.start : chunk.end]
+        rows.append(
+            {
+                **key,
+                "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
+                "collection": collection,
+                "ordinal": chunk.ordinal,
+                "start": chunk.start,
+                "end": chunk.end,
+                "page": chunk.page,
+                "title": title,
+                "heading": chunk.heading,
+                "context": chunk.context,
+                "text": body,
+                "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
+            }
+        )
+    if rows:
+        connection.execute(insert(chunks), rows)
+    connection.execute(_ADD_WORDS, key)
+
+
+def copy_version(connection: Connection, donor: Row[Any], identity: str, collection: str, path: str) -> tuple[int, int]:
+    """Give document `identity` the donor's live version; return its numbers of pages and chunks."""
+    mine: dict[str, Any] = {"document_id": literal(identity), "collection": literal(collection)}
+    live = [donor.document_id, donor.version]
+    title = connection.scalar(
+        select(versions.c.title).where(versions.c.document_id == live[0], versions.c.version == live[1])
+    )
+    mine["title"] = literal(_title(title, path))
+    mine["chunk_id"] = literal(f"{identity}.{donor.version}.").concat(cast(chunks.c.ordinal, String))
+    for table in (versions, pages, chunks):
+        names = [column.name for column in table.c if not (table is chunks and column.name == "id")]
+        special = set(mine) if table is chunks else {"document_id"}
+        columns = [mine[name].label(name) if name in special else table.c[name] for name in names]
+        rows = select(*columns).where(table.c.document_id == live[0], table.c.version == live[1])
+        connection.execute(insert(table).from_select(names, rows.order_by(*table.primary_key.columns)))
+    connection.execute(_ADD_WORDS, {"document_id": identity, "version": donor.version})
+    counts = [
+        connection.scalar(select(func.count()).select_from(table).where(table.c.document_id == identity)) or 0
+        for table in (pages, chunks)
+    ]
+    return counts[0], counts[1]
+
+
+def _title(title: str | None, path: str) -> str:
+    """Return what the keyword index knows of a document beside its text: its title and the name of its file."""
+    return " ".join(part for part in (title or "", Path(path).stem.replace("_", " ")) if part)
