@@ -6,11 +6,16 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from rag.errors import HomeLocked, HomeUnusable
+
+TEMPORARY = "readingroom-"
+"""How the names of the readers' temporary folders begin; their process id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,11 @@ class Home:
         return self.folder / "uploads"
 
     @property
+    def temporary(self) -> Path:
+        """Where the readers keep members of archives and mails while they read them."""
+        return self.folder / "tmp"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "lock"
 
@@ -48,6 +58,16 @@ class Home:
             probe.unlink()
         except OSError as error:
             raise unusable(self.folder, error) from error
+
+    def use_temporary(self) -> None:
+        """Let this process and its readers keep temporary files below the home; remove those of readers that are gone."""
+        self.temporary.mkdir(mode=0o700, exist_ok=True)
+        for left in self.temporary.glob(f"{TEMPORARY}*"):
+            owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
+            if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()):
+                shutil.rmtree(left, ignore_errors=True)
+        os.environ["TMPDIR"] = str(self.temporary)
+        tempfile.tempdir = None  # read again where it was asked for before
 
     def remember_address(self, url: str) -> str:
         """Write where the API listens and a new owner's token, for programs of the same user; return the token."""

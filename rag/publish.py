@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 
 import numpy as np
-from sqlalchemy import and_, delete, exists, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 
 from rag.schema import chunks, documents, embeddings, job_files, jobs, retired
 from rag.store import Store
@@ -24,6 +24,7 @@ class Publisher:
         self._index = index
         self._embedder = embedder
         self._turn = threading.Lock()
+        self._log_holds_removed = False
 
     def run(self) -> bool:
         """Remove what was retired, add what is embedded, close jobs that are complete; return whether there was work."""
@@ -31,7 +32,10 @@ class Publisher:
             worked = self._remove_retired()
             while self._add_embedded():
                 worked = True
-            return self._close_jobs() or worked
+            worked = self._close_jobs() or worked
+            if self._log_holds_removed and self._store.empty_log():
+                self._log_holds_removed = False
+            return worked
 
     def rebuild(self) -> int:
         """Fill an emptied index from the catalog's vectors; return the number of vectors."""
@@ -107,6 +111,10 @@ class Publisher:
         )
         with self._store.read() as connection:
             complete = connection.scalars(select(jobs.c.job_id).where(jobs.c.stage == "publishing", ~waiting)).all()
+            replaced = job_files.c.outcome.in_(["updated", "moved"])
+            removed = or_(jobs.c.removed > 0, exists().where(job_files.c.job_id == jobs.c.job_id, replaced))
+            some = select(jobs.c.job_id).where(jobs.c.job_id.in_(complete), removed).limit(1)
+            self._log_holds_removed = self._log_holds_removed or connection.scalar(some) is not None
         if complete:
             with self._store.write() as connection:
                 connection.execute(

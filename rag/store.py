@@ -79,15 +79,18 @@ class Store:
         Waits for readers of older states; raises ReadingRoomError when one does not end.
         """
         for _ in range(CHECKPOINT_TRIES):
-            with self.engine.connect() as connection:
-                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-            if not busy:
+            if self.empty_log():
                 return
             time.sleep(0.1)
         raise ReadingRoomError(
             "What was removed is gone from the catalog, but its log is still in use and could not be emptied.",
             "It is emptied when Reading Room stops, or with the next `readingroom forget`.",
         )
+
+    def empty_log(self) -> bool:
+        """Try once to move the write-ahead log into the database and empty it; False while somebody reads an older state."""
+        with self.engine.connect() as connection:
+            return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
 
     def close(self) -> None:
         self.engine.dispose()
