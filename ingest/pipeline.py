@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import UnreadableFile
+from ingest.language import language
 from ingest.ports import Embedder, FileReader, Known, Version
 from ingest.split import SPLITTER, split
 
@@ -45,6 +46,8 @@ def prepare(
     if known and healthy and known.version == version:
         return Unchanged(size, modified_ns)
     reading = reader.read(path)
+    if code := language(reading.text):
+        reading.metadata["language"] = code
     if _sha256(path) != digest:
         raise UnreadableFile("The file changed while it was read.", "Ingest it again when nothing writes to it.")
     chunks = split(reading, embedder.count)

@@ -26,6 +26,7 @@ from rag.schema import (
     pages,
     versions,
 )
+from rag.scripts import is_single
 from rag.shapes import (
     Answer,
     CollectionStatus,
@@ -38,8 +39,8 @@ from rag.shapes import (
 )
 from rag.store import Store
 
-BM25_WEIGHTS = "2.0, 1.5, 1.0"
-"""Weights of title, heading and text in FTS5's bm25()."""
+BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
+"""Weights of title, heading, text and segments in FTS5's bm25()."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Catalog:
                 documents,
                 versions.c.problems,
                 func.length(versions.c.text).label("characters"),
+                func.json_extract(versions.c.details, "$.language").label("language"),
                 sizes.c.chunks,
                 sizes.c.indexed,
                 page_counts.c.pages,
@@ -223,7 +225,7 @@ class Catalog:
         """Return live passages that contain any of the words, best first, with their BM25 score (higher is better)."""
         if not words or not collections:
             return []
-        match = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        match = " OR ".join(map(_match, words))
         names = {f"c{number}": name for number, name in enumerate(collections)}
         query = text(
             f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
@@ -253,10 +255,9 @@ class Catalog:
         with self._store.read() as connection:
             total = connection.scalar(select(func.count()).select_from(chunks)) or 0
             for word in words:
-                quoted = '"' + word.replace('"', '""') + '"'
                 counts[word] = (
                     connection.scalar(
-                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": quoted}
+                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": _match(word)}
                     )
                     or 0
                 )
@@ -361,6 +362,11 @@ class Catalog:
                 )
 
 
+def _match(word: str) -> str:
+    """Return the expression of FTS5 for a word; one sign of a script without spaces begins each pair it stands first in."""
+    return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
+
+
 def _passages() -> Any:
     return select(
         chunks.c.id,
@@ -405,6 +411,7 @@ def _document(row: Row[Any]) -> DocumentStatus:
         collection=row.collection,
         state="searchable" if row.state == "embedded" else row.state,
         version=row.version,
+        language=row.language,
         pages=row.pages or 0,
         chunks=row.chunks or 0,
         characters_extracted=row.characters or 0,

@@ -17,11 +17,12 @@ from ingest.ports import Job, Known, Vectors, Version
 from rag.erase import drop_versions, erase_documents, merge_words, sweep
 from rag.schema import chunks, documents, embeddings, job_files, jobs, pages, versions
 from rag.store import Store
+from rag.words import segments
 
 UNFINISHED = ("queued", "reading", "embedding")
 _ADD_WORDS = text(
-    "INSERT INTO chunk_words(rowid, title, heading, text) "
-    "SELECT id, title, heading, text FROM chunks WHERE document_id = :document_id AND version = :version"
+    "INSERT INTO chunk_words(rowid, title, heading, text, segments) "
+    "SELECT id, title, heading, text, segments FROM chunks WHERE document_id = :document_id AND version = :version"
 )
 
 
@@ -192,6 +193,7 @@ class Intake:
                     "heading": chunk.heading,
                     "context": chunk.context,
                     "text": body,
+                    "segments": segments(f"{title}\n{chunk.heading}\n{body}"),
                     "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
                 }
             )

@@ -137,6 +137,7 @@ class DocumentStatus(Shape):
     collection: str
     state: Literal["queued", "searchable", "ready", "failed"]
     version: str | None
+    language: str | None = Field(default=None, description="ISO 639-1 code of the language of most of the text")
     pages: int
     chunks: int
     characters_extracted: int
