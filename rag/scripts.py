@@ -37,6 +37,7 @@ _DIGITS = re.compile(r"(?![0-9])\d")
 _VOWELS = re.compile(
     "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
 )
+_AND = re.compile("^[وف](?=ال|لل|بال|كال)")  # the stemmer takes off one of "and" and the article, not both
 _FINALS = str.maketrans("ךםןףץ", "כמנפצ")
 
 FUNCTION_WORDS = re.compile(
@@ -120,7 +121,7 @@ def root(word: str) -> str:
     """Return an Arabic or Hebrew word without vowel signs, tatweel, what is written onto its front, and common endings."""
     plain = _VOWELS.sub("", word)
     if not re.search(f"[{_HEBREW}]", plain):
-        return str(_arabic().stemWord(plain)) or plain
+        return str(_arabic().stemWord(_AND.sub("", plain))) or plain
     while len(plain) > 3 and plain[0] in "והבכלמש":
         plain = plain[1:]
     if len(plain) > 4 and plain.endswith(("ים", "ות")):
