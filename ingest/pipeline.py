@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import UnreadableFile
+from ingest.language import language
 from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import SPLITTER, split
 
@@ -68,6 +69,8 @@ def prepare(
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
     except UnreadableFile as error:
         raise Failed(error, seen, tried) from error
+    if code := language(reading.text):
+        reading.metadata["language"] = code
     chunks = split(reading, recipe.embedder.count)
     kind = reading.metadata.get("format", Path(task.path).suffix.lstrip(".").lower())
     return Version(

@@ -24,6 +24,7 @@ from rag.schema import (
     pages,
     versions,
 )
+from rag.scripts import is_single
 from rag.shapes import (
     Answer,
     CollectionStatus,
@@ -33,8 +34,8 @@ from rag.shapes import (
 from rag.store import Store
 from rag.version_rows import below
 
-BM25_WEIGHTS = "2.0, 1.5, 1.0"
-"""Weights of title, heading and text in FTS5's bm25()."""
+BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
+"""Weights of title, heading, text and segments in FTS5's bm25()."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class Catalog:
         """Return live passages that contain any of the words, best first, with their BM25 score (higher is better)."""
         if not words or not collections:
             return []
-        match = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        match = " OR ".join(map(_match, words))
         names = {f"c{number}": name for number, name in enumerate(collections)}
         query = text(
             f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
@@ -207,10 +208,9 @@ class Catalog:
         with self._store.read() as connection:
             total = connection.scalar(select(func.count()).select_from(chunks)) or 0
             for word in words:
-                quoted = '"' + word.replace('"', '""') + '"'
                 counts[word] = (
                     connection.scalar(
-                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": quoted}
+                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": _match(word)}
                     )
                     or 0
                 )
@@ -246,6 +246,11 @@ class Catalog:
                 connection.execute(
                     insert(answer_documents), [{"answer_id": answer.id, "document_id": name} for name in sorted(used)]
                 )
+
+
+def _match(word: str) -> str:
+    """Return the expression of FTS5 for a word; one sign of a script without spaces begins each pair it stands first in."""
+    return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
 
 
 def _passages() -> Any:

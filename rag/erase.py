@@ -10,8 +10,8 @@ from sqlalchemy import Connection, delete, exists, insert, select, text, update
 from rag.schema import answer_documents, answers, chunks, documents, embeddings, job_files, jobs, retired, versions
 
 _DROP_WORDS = text(
-    "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text) "
-    "SELECT 'delete', id, title, heading, text FROM chunks WHERE document_id = :document_id"
+    "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text, segments) "
+    "SELECT 'delete', id, title, heading, text, segments FROM chunks WHERE document_id = :document_id"
 )
 
 

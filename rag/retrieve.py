@@ -12,7 +12,7 @@ from rag.catalog import Catalog, Passage
 from rag.places import boxes
 from rag.shapes import Hit
 from rag.vectors import VectorIndex
-from rag.words import content_words
+from rag.words import search_words
 
 Search = Literal["keyword", "vector"]
 MAX_WORDS = 64
@@ -42,7 +42,7 @@ class Retriever:
         """Return the best live passages and the milliseconds each step took."""
         names = self.catalog.require_collections(collections)
         clock = Clock()
-        keyword = self.catalog.keyword_search(content_words(question)[:MAX_WORDS], names, self.candidates)
+        keyword = self.catalog.keyword_search(search_words(question)[:MAX_WORDS], names, self.candidates)
         clock.lap("keyword")
         vector = self.embedder.embed([question])[0]
         clock.lap("embed")

@@ -106,6 +106,7 @@ chunks = Table(
         "context", Text, nullable=False, comment="what is embedded in front of the text: heading path, table header"
     ),
     Column("text", Text, nullable=False),
+    Column("segments", Text, nullable=False, comment="pairs of signs and roots of words, for the keyword index only"),
     Column("text_hash", String, nullable=False, comment="SHA-256 of what is embedded"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
     Index("chunks_document", "document_id", "version", "ordinal"),
@@ -186,7 +187,8 @@ answer_documents = Table(
 
 KEYWORD_INDEX = """
 CREATE VIRTUAL TABLE IF NOT EXISTS chunk_words USING fts5(
-    title, heading, text, content='chunks', content_rowid='id', tokenize="porter unicode61 remove_diacritics 2"
+    title, heading, text, segments, content='chunks', content_rowid='id',
+    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 )
 """
 """FTS5 over the live chunks, kept in step by the catalog in the same transaction; it stores no text of its own."""

@@ -10,15 +10,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, cast, func, insert, literal, or_, select, text, true
+from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, text, true
 
 from ingest.pipeline import embedded_text
 from ingest.ports import Version
 from rag.schema import chunks, documents, pages, versions
+from rag.words import segments
 
 _ADD_WORDS = text(
-    "INSERT INTO chunk_words(rowid, title, heading, text) "
-    "SELECT id, title, heading, text FROM chunks WHERE document_id = :document_id AND version = :version"
+    "INSERT INTO chunk_words(rowid, title, heading, text, segments) "
+    "SELECT id, title, heading, text, segments FROM chunks WHERE document_id = :document_id AND version = :version"
 )
 
 
@@ -89,6 +90,7 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
                 "heading": chunk.heading,
                 "context": chunk.context,
                 "text": body,
+                "segments": segments(f"{title}\n{chunk.heading}\n{body}"),
                 "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
             }
         )
@@ -99,25 +101,27 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
 
 def copy_version(connection: Connection, donor: Row[Any], identity: str, collection: str, path: str) -> tuple[int, int]:
     """Give document `identity` the donor's live version; return its numbers of pages and chunks."""
-    mine: dict[str, Any] = {"document_id": literal(identity), "collection": literal(collection)}
-    live = [donor.document_id, donor.version]
-    title = connection.scalar(
-        select(versions.c.title).where(versions.c.document_id == live[0], versions.c.version == live[1])
-    )
-    mine["title"] = literal(_title(title, path))
-    mine["chunk_id"] = literal(f"{identity}.{donor.version}.").concat(cast(chunks.c.ordinal, String))
-    for table in (versions, pages, chunks):
-        names = [column.name for column in table.c if not (table is chunks and column.name == "id")]
-        special = set(mine) if table is chunks else {"document_id"}
-        columns = [mine[name].label(name) if name in special else table.c[name] for name in names]
-        rows = select(*columns).where(table.c.document_id == live[0], table.c.version == live[1])
-        connection.execute(insert(table).from_select(names, rows.order_by(*table.primary_key.columns)))
-    connection.execute(_ADD_WORDS, {"document_id": identity, "version": donor.version})
-    counts = [
-        connection.scalar(select(func.count()).select_from(table).where(table.c.document_id == identity)) or 0
-        for table in (pages, chunks)
+    for table in (versions, pages):
+        rows = select(*(literal(identity) if c.name == "document_id" else c for c in table.c))
+        mine = and_(table.c.document_id == donor.document_id, table.c.version == donor.version)
+        connection.execute(insert(table).from_select([c.name for c in table.c], rows.where(mine)))
+    title = connection.scalar(select(versions.c.title).where(versions.c.document_id == identity))
+    named = {"document_id": identity, "collection": collection, "title": _title(title, path)}
+    rows_of = select(chunks).where(chunks.c.document_id == donor.document_id, chunks.c.version == donor.version)
+    copied = [
+        {
+            **{key: value for key, value in row._mapping.items() if key != "id"},
+            **named,
+            "chunk_id": f"{identity}.{donor.version}.{row.ordinal}",
+            "segments": segments(f"{named['title']}\n{row.heading}\n{row.text}"),
+        }
+        for row in connection.execute(rows_of.order_by(chunks.c.ordinal))
     ]
-    return counts[0], counts[1]
+    if copied:
+        connection.execute(insert(chunks), copied)
+    connection.execute(_ADD_WORDS, {"document_id": identity, "version": donor.version})
+    paged = connection.scalar(select(func.count()).select_from(pages).where(pages.c.document_id == identity))
+    return paged or 0, len(copied)
 
 
 def _title(title: str | None, path: str) -> str:

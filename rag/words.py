@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+(?:[-&/][^\W_]+)+|\d+(?:[.,]\d+)*(?![^\W_])|[^\W_]+")
-_NUMBER = re.compile(r"(?<![^\W\d_])\d+(?:[.,]\d+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-Þ])|\n+")
+from rag import scripts
+
+_LETTER = rf"(?:(?!_)[\w{scripts.MARKS}{scripts.SPACELESS}])"  # one way to match each: no backtracking
+_WORD = re.compile(
+    rf"{_LETTER}+(?:[-&/]{_LETTER}+)+|\d+(?:[.,]\d+)*(?=[{scripts.SPACELESS}])|\d+(?:[.,]\d+)*(?!{_LETTER})|{_LETTER}+"
+)
+_NUMBER = re.compile(rf"(?:(?<![^\W\d_])|(?<=[{scripts.SPACELESS}]))\d+(?:[.,]\d+)*")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])|\n+"
+    r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff])"
+)
 
 _UNITS = {
     spelling: unit
@@ -37,8 +45,8 @@ STOP_WORDS = frozenset(
     their them then there these they this those through to too under until up us very was we were what when where
     which while who whom whose why will with would you your s t
     """.split()
-)
-"""Words of a question that say nothing of what it is about (English function words and polite phrases)."""
+).union(scripts.STOP_WORDS)
+"""Words of a question that say nothing of what it is about (function words and polite phrases)."""
 
 
 @lru_cache(maxsize=1)
@@ -53,14 +61,22 @@ def stem(word: str) -> str:
     """Return the Porter stem of a word, as the keyword index has it; numbers stay as they are, without separators."""
     if word[0].isdigit() and not word.isalnum():
         return word.replace(",", "")
+    if scripts.is_joined(word):
+        return scripts.root(word)
     return str(_stemmer().stemWord(word.lower()))
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words and numbers of a text as written, hyphenated words also in parts."""
+    """Return the words and numbers of a text as written, hyphenated words also in parts.
+
+    Scripts without spaces come as pairs of neighbouring signs; other forms of a sign (full width) are made plain.
+    """
     found: list[str] = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(scripts.fold(text)):
         word = match.group()
+        if not word.isascii() and scripts.is_foreign(word):
+            found.extend(piece for part in re.split(r"[-&/]", word) for piece in scripts.pieces(part))
+            continue
         found.append(word)
         if re.search(r"[-&/]", word):
             found.extend(re.split(r"[-&/]", word))
@@ -68,20 +84,61 @@ def tokens(text: str) -> list[str]:
 
 
 def stems(text: str) -> set[str]:
-    """Return the distinct stems of a text."""
-    return {stem(word) for word in tokens(text)}
+    """Return the distinct stems of a text, and the single signs of its scripts without spaces."""
+    found = {stem(word) for word in tokens(text)}
+    return found if text.isascii() else found | scripts.single_signs(scripts.fold(text))
 
 
 def content_words(question: str) -> list[str]:
     """Return the distinct words of a question that say what it is about, in order; all words when nothing else is left."""
-    words = list(dict.fromkeys(tokens(question)))
+    folded = scripts.fold(question)
+    words = list(dict.fromkeys(tokens(folded if folded.isascii() else scripts.FUNCTION_WORDS.sub(" ", folded))))
     content = [word for word in words if word.lower() not in STOP_WORDS]
-    return content or words
+    return content or words or list(dict.fromkeys(tokens(folded)))
+
+
+def search_words(question: str) -> list[str]:
+    """Return the distinct words to look for in the keyword index: the content words, and the forms that `segments` adds.
+
+    Function words of scripts without spaces stay in, and so do the pairs across them: measured, recall falls without.
+    """
+    words = [word for word in tokens(question) if word.lower() not in STOP_WORDS] or tokens(question)
+    return list(dict.fromkeys(form for word in words for form in _forms(word)))
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    return (word, scripts.root(word)) if scripts.is_joined(word) else (word,)
+
+
+def segments(text: str) -> str:
+    """Return what the keyword index needs beside a text whose words it can't find by itself, or "" for all other text.
+
+    It is: pairs of neighbouring signs of scripts without spaces, and the last sign of each run; what stands beside them
+    without a space ("2023年"); roots of Arabic and Hebrew words; words that `scripts.fold` writes in another form.
+    """
+    folded = scripts.fold(text)
+    if text.isascii() or (folded == text and not scripts.is_foreign(text)):
+        return ""
+    found = scripts.last_signs(folded)
+    for match in _WORD.finditer(folded):
+        word = match.group()
+        if scripts.is_foreign(word):
+            parts = [piece for part in re.split(r"[-&/]", word) for piece in scripts.pieces(part)]
+            found.extend(scripts.root(part) if scripts.is_joined(part) else part for part in parts)
+        elif word not in text or _beside(folded, match):
+            found.append(word)
+    return " ".join(found)
+
+
+def _beside(text: str, match: re.Match[str]) -> bool:
+    """Return whether a word touches a sign of a script without spaces, so that the index takes both for one word."""
+    around = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
+    return scripts.is_foreign(around)
 
 
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text without thousands separators, trailing zeros of decimals kept."""
-    return {match.group().replace(",", "") for match in _NUMBER.finditer(text)}
+    return {match.group().replace(",", "") for match in _NUMBER.finditer(scripts.fold(text))}
 
 
 def units(text: str) -> set[str]:

@@ -37,6 +37,7 @@ ONE_FILE = {
     "pathspec": {"ingest/walk.py"},
     "yaml": {"rag/settings.py", "rag/model_manifest.py", "rag/demo.py"},  # three files that a person writes
     "lxml": {"ingest/office.py"},
+    "py3langid": {"ingest/language.py"},
     "PIL": {"rag/page_image.py"},
 }
 """Library → the files that may import it."""
