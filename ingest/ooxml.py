@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.errors import UnreadableFile
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
@@ -20,7 +22,12 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 _TERMS = "{http://purl.org/dc/terms/}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
-_TRACKED = re.compile(rb"<w:(?:ins|del|moveTo|moveFrom) ")
+_OVERLOOKED = re.compile(rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent")
+_NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_GONE = {f"{_W}del", f"{_W}moveFrom"}
+_WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag"}
 
 
 def parse(data: bytes) -> Node:
@@ -34,24 +41,37 @@ def parse(data: bytes) -> Node:
 def load_docx(path: Path) -> bytes:
     """Return a Word file's bytes, changed where python-docx would lose text.
 
-    ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted: it overlooks
-    inserted text. Parts are otherwise as they were.
+    ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted, content controls are
+    replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place.
     """
     data = path.read_bytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        main = archive.read("word/document.xml")
-        if not _STRICT.search(main[:20_000]) and not _TRACKED.search(main):
+        main = main_part(archive, "word/document.xml")
+        part = archive.read(main)
+        strict = bool(_STRICT.search(part[:20_000]))
+        if not strict and not _OVERLOOKED.search(part):
             return data
         written = io.BytesIO()
         with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
             for member in archive.infolist():
-                part = archive.read(member)
-                if member.filename.endswith((".xml", ".rels")):
-                    part = _STRICT.sub(_transitional, part)
-                if member.filename == "word/document.xml":
-                    part = _accepted(part)
-                copy.writestr(member.filename, part)
+                content = archive.read(member)
+                if strict and member.filename.endswith((".xml", ".rels")):
+                    content = _STRICT.sub(_transitional, content)
+                if member.filename == main:
+                    content = _plainer(content, archive, main)
+                copy.writestr(member.filename, content)
     return written.getvalue()
+
+
+def main_part(archive: zipfile.ZipFile, usual: str) -> str:
+    """Return the name of the main part: the usual one, else the one that the package's relations name."""
+    names = set(archive.namelist())
+    if usual in names or "_rels/.rels" not in names:
+        return usual
+    for rel in parse(archive.read("_rels/.rels")):
+        if rel.get("Type", "").endswith("/officeDocument"):
+            return rel.get("Target", usual).lstrip("/")
+    return usual
 
 
 def _transitional(match: re.Match[bytes]) -> bytes:
@@ -59,19 +79,118 @@ def _transitional(match: re.Match[bytes]) -> bytes:
     return b"http://schemas.openxmlformats.org/" + match[1] + b"/2006"
 
 
-def _accepted(part: bytes) -> bytes:
-    """Return a document part with insertions kept as plain text and deletions gone."""
-    from xml.etree.ElementTree import tostring
+def _plainer(part: bytes, archive: zipfile.ZipFile, main: str) -> bytes:
+    """Return a document part in which all text stands where python-docx looks for it."""
+    from xml.etree.ElementTree import register_namespace, tostring
 
+    for prefix, uri in _NAMESPACES.findall(part[:20_000]):
+        # Parts name prefixes in attributes (mc:Ignorable), so they keep theirs.
+        if not re.fullmatch(rb"ns\d+", prefix):
+            register_namespace(prefix.decode("ascii"), uri.decode("utf-8"))
     root = parse(part)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{_W}del", f"{_W}moveFrom"):
-                parent.remove(child)
-            elif child.tag in (f"{_W}ins", f"{_W}moveTo"):
-                at = list(parent).index(child)
-                parent[at : at + 1] = list(child)
+    root.attrib.pop(f"{_MC}Ignorable", None)
+    imported = {i: t for i, (kind, t) in _targets(archive, main).items() if kind.endswith("/aFChunk")}
+    _unwrap(root, archive, imported)
+    _hoist(root)
     return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+
+
+def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> None:
+    """Accept tracked changes, and replace wrappers by what they hold."""
+    waiting = [root]
+    while waiting:
+        parent = waiting.pop()
+        at = 0
+        while at < len(parent):
+            child = parent[at]
+            if child.tag in _GONE:
+                parent.remove(child)
+            elif child.tag in _WRAPPERS:
+                parent[at : at + 1] = list(child)
+            elif child.tag == f"{_W}sdt":
+                content = child.find(f"{_W}sdtContent")
+                parent[at : at + 1] = list(content) if content is not None else []
+            elif child.tag == f"{_MC}AlternateContent":
+                chosen = child.find(f"{_MC}Choice")
+                chosen = chosen if chosen is not None else child.find(f"{_MC}Fallback")
+                parent[at : at + 1] = list(chosen) if chosen is not None else []
+            elif child.tag == f"{_W}altChunk":
+                parent[at : at + 1] = _imported(archive, imported.get(child.get(f"{_R}id", ""), ""))
+            else:
+                waiting.append(child)
+                at += 1
+
+
+def _hoist(root: Node) -> None:
+    """Move the blocks of text boxes behind the paragraph that they hang on."""
+    for body in [node for node in root.iter() if node.tag in (f"{_W}body", f"{_W}tc")]:
+        at = 0
+        while at < len(body):
+            child = body[at]
+            if child.tag == f"{_W}p":
+                boxes = [box for box in child.iter(f"{_W}txbxContent")]
+                blocks = [block for box in boxes for block in list(box)]
+                for box in boxes:
+                    for block in list(box):
+                        box.remove(block)
+                body[at + 1 : at + 1] = blocks
+            at += 1
+
+
+def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
+    """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
+    from xml.etree.ElementTree import Element, SubElement
+
+    from ingest.elements import Writer
+    from ingest.plain import add_paragraphs, decode
+    from ingest.web import add_html
+
+    if part not in archive.namelist():
+        return []
+    data, writer = archive.read(part), Writer()
+    if data.startswith(b"{\\rtf"):
+        from ingest.rtf import text_of
+
+        add_paragraphs(writer, text_of(data).replace("\n", "\n\n"))
+    elif data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as inner:
+            for node in parse(inner.read(main_part(inner, "word/document.xml"))).iter(f"{_W}p"):
+                writer.add("paragraph", paragraph(node))
+    elif b"<" in data[:1000]:
+        add_html(writer, data, article=False)
+    else:
+        add_paragraphs(writer, decode(data)[0])
+    found = []
+    for text in writer.parts[::2]:
+        block = Element(f"{_W}p")
+        SubElement(SubElement(block, f"{_W}r"), f"{_W}t").text = text
+        found.append(block)
+    return found
+
+
+def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
+    """Yield (name, content) of the documents inside an Office file; the data behind its charts are left out."""
+    from ingest.ole import packaged
+
+    with zipfile.ZipFile(path) as archive:
+        behind_charts = {
+            target
+            for name in archive.namelist()
+            if "/charts/" in name and not name.endswith(".rels")
+            for _, target in _relations(archive, name)
+        }
+        for name in archive.namelist():
+            if "/embeddings/" not in name or name in behind_charts or name.endswith("/"):
+                continue
+            data = archive.read(name)
+            held = packaged(data) if data.startswith(b"\xd0\xcf\x11\xe0") else None
+            label, content = held or (posixpath.basename(name), data)
+            label = posixpath.basename(label.replace("\\", "/")) or posixpath.basename(name)
+            if held and label == "embedded":
+                label = posixpath.splitext(posixpath.basename(name))[0]
+            if not held and name.endswith(".bin"):
+                continue  # an object of a program, such as an equation, whose picture is in the text
+            yield label, [content]
 
 
 def properties(data: bytes) -> dict[str, str]:
@@ -97,16 +216,17 @@ def notes(data: bytes) -> Iterator[tuple[str, str]]:
             if name not in archive.namelist():
                 continue
             number = 0
-            for note in parse(archive.read(name)):
-                text = " ".join(filter(None, (_paragraph(p) for p in note.iter(f"{_W}p"))))
+            for note in parse(_STRICT.sub(_transitional, archive.read(name))):
+                text = " ".join(filter(None, (paragraph(p) for p in note.iter(f"{_W}p"))))
                 if note.get(f"{_W}type") in (None, "normal") and text:
                     number += 1
                     yield f"{label} {number}", text
 
 
-def _paragraph(node: Node) -> str:
+def paragraph(node: Node) -> str:
     """Return the text of one Word paragraph."""
-    return "".join(t.text or "" for t in node.iter(f"{_W}t")).strip()
+    signs = {f"{_W}tab": " ", f"{_W}br": " ", f"{_W}noBreakHyphen": "-"}
+    return "".join((t.text or "") if t.tag == f"{_W}t" else signs.get(t.tag, "") for t in node.iter()).strip()
 
 
 def charts(data: bytes) -> dict[int, list[list[list[str]]]]:
@@ -138,13 +258,20 @@ def _slides(archive: zipfile.ZipFile) -> list[str]:
 
 def _relations(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str]]:
     """Yield (type, part) of everything inside the file that a part refers to."""
+    yield from _targets(archive, part).values()
+
+
+def _targets(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """Return identifier → (type, part) of everything inside the file that a part refers to."""
+    found = {}
     folder, name = posixpath.split(part)
     rels = f"{folder}/_rels/{name}.rels"
     if rels in archive.namelist():
         for rel in parse(archive.read(rels)):
             if rel.get("TargetMode") != "External":
-                target = posixpath.normpath(posixpath.join(folder, rel.get("Target", "")))
-                yield rel.get("Type", ""), target.lstrip("/")
+                target = posixpath.normpath(posixpath.join("/", folder, rel.get("Target", "")))
+                found[rel.get("Id", "")] = (rel.get("Type", ""), target.lstrip("/"))
+    return found
 
 
 def _chart(root: Node) -> list[list[str]]:
