@@ -111,7 +111,9 @@ def _with(reading: Reading, form: str, members: tuple[Member, ...], problems: tu
     )
 
 
-def _listed(path: Path, form: str, key: tuple[str, ...], password: str | None) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+def _listed(
+    path: Path, form: str, key: tuple[str, ...], password: str | None
+) -> tuple[tuple[Member, ...], tuple[str, ...]]:
     """Return the members of a container and the problems with them; none below the deepest level."""
     try:
         found = _shelf.get(key, path, form, password)
@@ -211,7 +213,9 @@ def unpack(path: Path, form: str, name: str, password: str | None = None) -> Unp
     try:
         for label, content in _contents(path, form, name.rsplit("/", 1)[-1], password):
             if len(entries) >= _MAX_MEMBERS:
-                problems.append(f"Only the first {_MAX_MEMBERS:,} files inside were read: unpack it to read the others.")
+                problems.append(
+                    f"Only the first {_MAX_MEMBERS:,} files inside were read: unpack it to read the others."
+                )
                 break
             unique = _unique(label, entries)
             if isinstance(content, UnreadableFile):
@@ -286,7 +290,9 @@ def _contents(path: Path, form: str, name: str, password: str | None) -> Iterato
 
 def _unique(label: str, taken: dict[str, Entry]) -> str:
     """Return a harmless name that no other member has: no way out of a folder, no control characters."""
-    parts = [" ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", part).split()) for part in re.split(r"[/\\]+", label)]
+    parts = [
+        " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", part).split()) for part in re.split(r"[/\\]+", label)
+    ]
     parts = [part[:120] + Path(part).suffix[:12] if len(part) > 130 else part for part in parts]
     if parts and re.fullmatch(r"[A-Za-z]:", parts[0]):
         parts = parts[1:]

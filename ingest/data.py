@@ -182,9 +182,13 @@ def _xml_lines(node: Node, depth: int) -> Iterator[str]:
     if depth > _MAX_DEPTH:
         raise RecursionError
     name = _local(node.tag)
-    given = [f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value]
+    given = [
+        f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value
+    ]
     mixed = any((child.tail or "").strip() for child in node)
-    text = " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
+    text = (
+        " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
+    )
     if text:
         yield f"{' '.join([name, *given])}: {text}"
     elif given:

@@ -99,7 +99,9 @@ class Document:
             data = self._main[begin : begin + (last - first) * width]
             decoded = data.decode("utf-16-le", "surrogatepass") if piece.wide else data.decode("cp1252", "replace")
             if piece.wide and len(decoded) != last - first:  # characters beyond the first plane take two places
-                decoded = "".join(chr(code) for code in struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2]))
+                decoded = "".join(
+                    chr(code) for code in struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
+                )
             for i, character in enumerate(decoded):
                 offset = begin + i * width
                 if not self._at(self._gone_at, self._gone, offset, False):

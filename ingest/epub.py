@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
-from ingest.web import add_html
 from ingest.ooxml import parse
+from ingest.web import add_html
 
 _REMEDY = "Get a good copy of the book, without copy protection."
 _DC = "{http://purl.org/dc/elements/1.1/}"

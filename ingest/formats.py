@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zipfile
 from collections.abc import Callable
@@ -159,6 +160,7 @@ _REFUSED_PARTS = {
     "AndroidManifest.xml": ("an Android program", "Leave it out."),
     "FixedDocumentSequence.fdseq": ("an XPS document", "Print it to PDF."),
 }
+_OFFICE = ("word/", "ppt/", "xl/")
 _OPEN = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
 
 
@@ -169,6 +171,8 @@ def _zipped(path: Path, promised: str) -> str:
             members = archive.infolist()
             refuse_bomb(len(members), sum(member.file_size for member in members), path.stat().st_size)
             names = {member.filename.replace("\\", "/").lstrip("/") for member in members}
+            if any(name.startswith(_OFFICE) for name in names):
+                _refuse_entities(archive, members)
             kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, RuntimeError, KeyError, EOFError) as error:
         what = "ZIP archive is damaged: it" if promised in ("zip", "") else "file is damaged: its ZIP container"
@@ -185,10 +189,23 @@ def _zipped(path: Path, promised: str) -> str:
     return "epub" if "META-INF/container.xml" in names and "META-INF/MANIFEST.MF" not in names else "zip"
 
 
+def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    """Raise UnreadableFile when a part of an Office file defines entities by entities: they expand without end."""
+    for member in members[:2000]:
+        if member.filename.endswith(".xml") and not member.flag_bits & 1:
+            with archive.open(member) as part:
+                head = part.read(8192)
+            if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
+                bomb = "The file expands XML entities without end (an XML bomb)."
+                raise UnreadableFile(bomb, "Do not open it.")
+
+
 def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
     """Raise UnreadableFile for a file that unpacks to far more than it holds; sizes in bytes."""
-    if members > _MAX_MEMBERS or unpacked > max(_MAX_UNPACKED, 20 * packed) or (
-        unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO
+    if (
+        members > _MAX_MEMBERS
+        or unpacked > max(_MAX_UNPACKED, 20 * packed)
+        or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO)
     ):
         raise UnreadableFile(
             "The file unpacks to far more data than it holds (a decompression bomb?).", "Do not open it."

@@ -124,8 +124,12 @@ def _add_body(writer: Writer, message: EmailMessage, problems: list[str]) -> str
 
 def _alike(left: list[str], right: list[str]) -> bool:
     """Say whether two texts have nearly the same words, links and marks aside."""
-    sets = [{w for word in words if "://" not in word for w in re.findall(r"\w+", word.lower())} for words in (left, right)]
-    return len(sets[0] & sets[1]) >= 0.8 * max(1, min(len(sets[0]), len(sets[1]))) and len(sets[0]) >= 0.5 * len(sets[1])
+    sets = [
+        {w for word in words if "://" not in word for w in re.findall(r"\w+", word.lower())} for words in (left, right)
+    ]
+    return len(sets[0] & sets[1]) >= 0.8 * max(1, min(len(sets[0]), len(sets[1]))) and len(sets[0]) >= 0.5 * len(
+        sets[1]
+    )
 
 
 def _form(message: EmailMessage, kind: str) -> str:
@@ -171,9 +175,7 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes]]]:
 
 def messages(path: Path) -> Iterator[tuple[str, list[bytes]]]:
     """Yield ("0001 Subject.eml", content) of each message in a mailbox file."""
-    number = 0
-    for data in _split(path):
-        number += 1
+    for number, data in enumerate(_split(path), start=1):
         subject = re.sub(r'[\\/:*?"<>|]+', " ", header(parse(data[:65536]), "Subject"))
         yield f"{number:04d} {' '.join(subject.split())[:100] or 'message'}.eml", [data]
 

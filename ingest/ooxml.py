@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _TERMS = "{http://purl.org/dc/terms/}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
-_OVERLOOKED = re.compile(rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent")
+_OVERLOOKED = re.compile(
+    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent"
+)
 _NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -157,7 +161,12 @@ def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
             for node in parse(inner.read(main_part(inner, "word/document.xml"))).iter(f"{_W}p"):
                 writer.add("paragraph", paragraph(node))
     elif b"<" in data[:1000]:
-        add_html(writer, data, article=False)
+        inner_writer = Writer()
+        title = add_html(inner_writer, data, article=False)
+        if title and title not in "".join(inner_writer.parts):
+            writer.add("paragraph", title)
+        for text in inner_writer.parts[::2]:
+            writer.add("paragraph", text)
     else:
         add_paragraphs(writer, decode(data)[0])
     found = []
@@ -229,31 +238,79 @@ def paragraph(node: Node) -> str:
     return "".join((t.text or "") if t.tag == f"{_W}t" else signs.get(t.tag, "") for t in node.iter()).strip()
 
 
-def charts(data: bytes) -> dict[int, list[list[list[str]]]]:
-    """Return the charts of each slide as rows: title and series names first, then one row a category."""
-    found: dict[int, list[list[list[str]]]] = {}
+def beside_slides(data: bytes) -> dict[int, list[str | list[list[str]]]]:
+    """Return what belongs to each slide and isn't among its shapes, tables as rows.
+
+    Diagrams (SmartArt), charts (title and series names first, then one row a category), notes, comments.
+    """
+    found: dict[int, list[str | list[list[str]]]] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = set(archive.namelist())
         for number, slide in enumerate(_slides(archive), start=1):
+            parts: list[tuple[int, str | list[list[str]]]] = []
             for kind, target in _relations(archive, slide):
-                if kind.endswith("/chart") and target in names:
-                    rows = _chart(parse(archive.read(target)))
-                    if len(rows) > 1:
-                        found.setdefault(number, []).append(rows)
+                word = kind.rpartition("/")[2]
+                if target in names and word in _BESIDE:
+                    order = list(_BESIDE).index(word)
+                    parts += [(order, part) for part in _BESIDE[word](parse(archive.read(target)))]
+            found[number] = [part for _, part in sorted(parts, key=lambda pair: pair[0])]
     return found
+
+
+def _chart_rows(root: Node) -> list[str | list[list[str]]]:
+    rows = _chart(root)
+    return [rows] if len(rows) > 1 else []
+
+
+def _diagram(root: Node) -> list[str | list[list[str]]]:
+    """Return the texts of a SmartArt diagram, node by node."""
+    points = (" ".join(filter(None, map(_drawn, point.iter(f"{_A}p")))) for point in root.iter(f"{_DGM}pt"))
+    return [text for text in points if text]
+
+
+def _notes(root: Node) -> list[str | list[list[str]]]:
+    """Return the notes of a slide: paragraphs and tables; its number, picture, header and footer left out."""
+    found: list[str | list[list[str]]] = []
+    for shape in root.iter():
+        if shape.tag == f"{_P}sp":
+            place = next(shape.iter(f"{_P}ph"), None)
+            if place is None or place.get("type", "body") == "body":
+                found += filter(None, map(_drawn, shape.iter(f"{_A}p")))
+        elif shape.tag == f"{_A}tbl":
+            rows = [
+                [" ".join(filter(None, map(_drawn, cell.iter(f"{_A}p")))) for cell in row.iterfind(f"{_A}tc")]
+                for row in shape.iterfind(f"{_A}tr")
+            ]
+            found.append(rows)
+    return found
+
+
+def _comments(root: Node) -> list[str | list[list[str]]]:
+    """Return the comments on a slide, in the old form and the threaded one."""
+    texts = ["".join(node.itertext()).strip() for node in root.iter() if node.tag in (f"{_P}text",)]
+    texts += [" ".join(filter(None, map(_drawn, node.iter(f"{_A}p")))) for node in root.iter() if _is_threaded(node)]
+    return [f"Comment: {text}" for text in texts if text]
+
+
+def _is_threaded(node: Node) -> bool:
+    return str(node.tag).endswith("}txBody") and "2018/8/main" in str(node.tag)
+
+
+def _drawn(node: Node) -> str:
+    """Return the text of one paragraph of a drawing."""
+    return "".join(t.text or "" for t in node.iter(f"{_A}t")).strip()
+
+
+_BESIDE = {"diagramData": _diagram, "chart": _chart_rows, "notesSlide": _notes, "comments": _comments}
+"""Kind of relation → what reads its part, in the order in which the parts follow a slide."""
 
 
 def _slides(archive: zipfile.ZipFile) -> list[str]:
     """Return the parts of the slides in the order in which they are shown."""
-    main = "ppt/presentation.xml"
-    root = parse(archive.read(main))
-    r = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-    targets = {}
-    rels = "ppt/_rels/presentation.xml.rels"
-    for rel in parse(archive.read(rels)):
-        targets[rel.get("Id")] = posixpath.normpath(posixpath.join("ppt", rel.get("Target", "")))
-    ids = [node.get(r) for node in root.iter() if node.tag.endswith("}sldId")]
-    return [targets[i].lstrip("/") for i in ids if i in targets]
+    main = main_part(archive, "ppt/presentation.xml")
+    targets = _targets(archive, main)
+    ids = [node.get(f"{_R}id", "") for node in parse(archive.read(main)).iter() if node.tag.endswith("}sldId")]
+    return [targets[i][1] for i in ids if i in targets]
 
 
 def _relations(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str]]:
@@ -290,4 +347,11 @@ def _chart(root: Node) -> list[list[str]]:
 
 def _values(node: Node | None) -> list[str]:
     """Return the cached values of a chart's reference, in order."""
-    return [(v.text or "").strip() for v in node.iter(f"{_C}v")] if node is not None else []
+    return [_short((v.text or "").strip()) for v in node.iter(f"{_C}v")] if node is not None else []
+
+
+def _short(value: str) -> str:
+    """Return a number without the digits that only floating point has."""
+    if re.fullmatch(r"-?\d+[.]\d{13,}", value):
+        return f"{float(value):.12g}"
+    return value

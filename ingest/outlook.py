@@ -87,7 +87,9 @@ def _add_headers(made: EmailMessage, text: Any, fixed: dict[int, bytes]) -> None
         first, second = (value, header(sent, name)) if name == "Subject" else (header(sent, name), value)
         shown = " ".join(re.sub(r"[\x00-\x1f]", " ", first or second).split())
         if shown:
-            with contextlib.suppress(ValueError, IndexError, TypeError, AttributeError):  # a header that can't be parsed
+            with contextlib.suppress(
+                ValueError, IndexError, TypeError, AttributeError
+            ):  # a header that can't be parsed
                 made[name] = shown
 
 
@@ -130,7 +132,9 @@ def _from_rtf(data: bytes) -> str:
 
 _DICTIONARY = (
     rb"{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbol"
-    rb"ArialTimes New RomanCourier{\colortbl\red0\green0\blue0" b"\r\n" rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
+    rb"ArialTimes New RomanCourier{\colortbl\red0\green0\blue0"
+    b"\r\n"
+    rb"\par \pard\plain\f0\fs20\b\i\u\tab\tx"
 )
 
 
@@ -172,14 +176,16 @@ def _decompressed(data: bytes) -> bytes:
 def _fixed(container: Any, at: list[str], header: int) -> dict[int, bytes]:
     """Return the properties of fixed size: tag to eight bytes."""
     data = stream(container, *at, "__properties_version1.0")
-    return {
-        struct.unpack_from("<H", data, i + 2)[0]: data[i + 8 : i + 16] for i in range(header, len(data) - 15, 16)
-    }
+    return {struct.unpack_from("<H", data, i + 2)[0]: data[i + 8 : i + 16] for i in range(header, len(data) - 15, 16)}
 
 
 def _folders(container: Any, at: list[str]) -> Iterator[str]:
     """Yield the storages of the attachments."""
-    inner = {entry[len(at)] for entry in container.listdir(streams=True, storages=True) if entry[: len(at)] == at and len(entry) > len(at)}
+    inner = {
+        entry[len(at)]
+        for entry in container.listdir(streams=True, storages=True)
+        if entry[: len(at)] == at and len(entry) > len(at)
+    }
     yield from sorted(name for name in inner if name.startswith("__attach_version1.0_"))
 
 
@@ -193,7 +199,11 @@ def _attach(made: EmailMessage, container: Any, at: list[str], charset: str | No
         return
     data = stream(container, *at, _BINARY.format(_DATA))
     main, _, sub = (_text(container, at, _MIME, charset) or "application/octet-stream").partition("/")
-    if not re.fullmatch(r"[\w.+-]+", main) or not re.fullmatch(r"[\w.+-]+", sub) or main in ("text", "message", "multipart"):
+    if (
+        not re.fullmatch(r"[\w.+-]+", main)
+        or not re.fullmatch(r"[\w.+-]+", sub)
+        or main in ("text", "message", "multipart")
+    ):
         main, sub = "application", "octet-stream"
     shown = _text(container, at, _CONTENT_ID, charset) and main == "image"
     made.add_attachment(

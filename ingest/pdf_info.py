@@ -148,6 +148,10 @@ def _filespecs(reader: object) -> Iterator[DictionaryObject]:
             shown = note.get_object()
             spec = shown.get("/FS") if isinstance(shown, DictionaryObject) else None
             found = spec.get_object() if spec is not None else None
-            if isinstance(found, DictionaryObject) and shown.get("/Subtype") == "/FileAttachment" and id(found) not in seen:
+            if (
+                isinstance(found, DictionaryObject)
+                and shown.get("/Subtype") == "/FileAttachment"
+                and id(found) not in seen
+            ):
                 seen.add(id(found))
                 yield found

@@ -42,12 +42,12 @@ def read_rtf(path: Path) -> Reading:
 
 def text_of(data: bytes) -> str:
     """Return the text of RTF."""
-    from striprtf.striprtf import rtf_to_text
+    from striprtf import striprtf
 
     # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
     plain = _PICTURES.sub(b" ", _without_binaries(data))
     try:
-        return str(rtf_to_text(plain.decode("latin-1"), errors="replace")).replace("\x00", "")
+        return str(striprtf.rtf_to_text(plain.decode("latin-1"), errors="replace")).replace("\x00", "")
     except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
 

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _MAX_CELLS = 2_000_000
 _MAX_ROWS = 1_100_000
@@ -43,17 +42,17 @@ def as_shown(path: Path) -> list[Sheet]:
     from openpyxl import load_workbook
 
     # read_only streams the rows: drawings and external links are never loaded.
-    book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    # As an open file: given a path, openpyxl refuses suffixes that it doesn't know.
+    file = path.open("rb")
     sheets, left = [], _MAX_CELLS
     try:
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
             # Many programs write a wrong extent; without one openpyxl finds it from the rows.
             sheet.reset_dimensions()
             rows, cells = [], 0
             for row in sheet.iter_rows():
-                rows.append(
-                    [None if c.value is None else shown(c.value, c.number_format or "General") for c in row]
-                )
+                rows.append([None if c.value is None else shown(c.value, c.number_format or "General") for c in row])
                 cells += sum(value is not None for value in rows[-1])
                 if cells > left or len(rows) > _MAX_ROWS:
                     break
@@ -62,7 +61,7 @@ def as_shown(path: Path) -> list[Sheet]:
             sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0))
             left = max(0, left)
     finally:
-        book.close()
+        file.close()
     return sheets
 
 
@@ -89,8 +88,8 @@ def filled(sheet: Sheet) -> Iterator[list[str | None]]:
     yielded as one.
     """
     budget = _MAX_COVERED
-    for top, bottom, left, right in sheet.merged:
-        bottom = min(bottom, len(sheet.rows) - 1)
+    for top, last, left, right in sheet.merged:
+        bottom = min(last, len(sheet.rows) - 1)
         value = sheet.rows[top][left] if top <= bottom and left < len(sheet.rows[top]) else None
         area = (bottom - top + 1) * (right - left + 1)
         if not value or area > _MAX_REGION or area > budget:

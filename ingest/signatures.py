@@ -82,7 +82,12 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"AC10", "an AutoCAD drawing", _AS_PDF),
     (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile picture", "Save it as PNG."),
     (40, b" EMF", "a Windows metafile picture", "Save it as PNG."),
-    (0, b"\x78\x9f\x3e\x22", "a winmail.dat of Outlook (TNEF)", "Ask for the mail in Internet format, or save it as msg."),
+    (
+        0,
+        b"\x78\x9f\x3e\x22",
+        "a winmail.dat of Outlook (TNEF)",
+        "Ask for the mail in Internet format, or save it as msg.",
+    ),
     (0, b"L\x00\x00\x00\x01\x14\x02\x00", "a Windows shortcut", "Ingest the file that it points to."),
     (0, b"bplist00", "a binary property list of macOS", _NO_TEXT),
     (0, b"\x80\x04\x95", "a Python pickle", _NO_TEXT),
@@ -92,7 +97,8 @@ _BOXES = {b"heic": "picture", b"heix": "picture", b"mif1": "picture", b"avif": "
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _HTML = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _XML_ROOT = re.compile(
-    r"(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!doctype[^\[>]*(?:\[.*?\]\s*)?>\s*)*<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)", re.I | re.S
+    r"(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!doctype[^\[>]*(?:\[.*?\]\s*)?>\s*)*<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)",
+    re.I | re.S,
 )
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t\r\n]")
 _MAIL_HEADERS = frozenset(

@@ -135,7 +135,7 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
         tag = _tag(child)
         if tag == "br":
             run.append("\n")
-        elif tag in _BLOCKS and depth < _MAX_DEPTH or (tag and depth < _MAX_DEPTH and _has_block(child)):
+        elif tag and depth < _MAX_DEPTH and (tag in _BLOCKS or _has_block(child)):
             yield from flush()
             yield from _block(child, tag, kind, depth + 1)
         elif tag:
@@ -170,7 +170,10 @@ def _table(node: Any, depth: int) -> Iterator[Block]:
     """Yield a table; one that only lays out the page, with blocks or tables in its cells, as what stands in it."""
     rows = [row for row in node.iter("tr") if _owner(row) is node]
     cells = [cell for row in rows for cell in row.iterchildren("td", "th")]
-    if any(cell.find(".//table") is not None or sum(1 for _ in cell.iter("p", "h1", "h2", "h3", "li")) > 3 for cell in cells):
+    if any(
+        cell.find(".//table") is not None or sum(1 for _ in cell.iter("p", "h1", "h2", "h3", "li")) > 3
+        for cell in cells
+    ):
         for caption in node.iterchildren("caption"):
             yield from _walk(caption, "caption", depth)
         for cell in cells:

@@ -29,16 +29,19 @@ def _sheets(path: Path) -> Iterator[Sheet]:
 
     try:
         # Merged regions and number formats are known only with formatting_info.
-        with open("/dev/null", "w", encoding="utf-8") as nowhere, xlrd.open_workbook(
-            str(path), formatting_info=True, on_demand=True, logfile=nowhere
-        ) as book:
+        with (
+            open("/dev/null", "w", encoding="utf-8") as nowhere,
+            xlrd.open_workbook(str(path), formatting_info=True, on_demand=True, logfile=nowhere) as book,
+        ):
             for number in range(book.nsheets):
                 sheet = book.sheet_by_index(number)
                 yield Sheet(sheet.name, sheet.visibility != 0, list(_rows(book, sheet)), _merged(sheet))
                 book.unload_sheet(number)
     except xlrd.XLRDError as error:
         if "encrypt" in str(error).lower() or "password" in str(error).lower():
-            raise UnreadableFile("The workbook is encrypted and needs a password.", "Save a copy without it.") from error
+            raise UnreadableFile(
+                "The workbook is encrypted and needs a password.", "Save a copy without it."
+            ) from error
         raise UnreadableFile("The workbook is damaged or too old.", _REMEDY) from error
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, OverflowError) as error:
         # xlrd raises plain Python errors of many kinds for damaged files.
