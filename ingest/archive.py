@@ -114,9 +114,9 @@ def _packed(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
     suffix = PurePosixPath(plain).suffix.lower().lstrip(".")
     stem = plain[: -len(suffix) - 1] if suffix in ("gz", "bz2", "xz", "gzip", "z") else plain
     opener: dict[str, Callable[[], Any]] = {
-        "gz": lambda: gzip.open(path),
-        "bz2": lambda: bz2.open(path),
-        "xz": lambda: lzma.open(path),
+        "gz": lambda: gzip.open(path),  # noqa: SIM115  opened by the with statement below
+        "bz2": lambda: bz2.open(path),  # noqa: SIM115
+        "xz": lambda: lzma.open(path),  # noqa: SIM115
     }
     with opener[form]() as stream:
         yield (_gzip_name(head) if form == "gz" else None) or stem or "file", _pieces(stream)

@@ -185,7 +185,7 @@ def _xml_lines(node: Node, depth: int) -> Iterator[str]:
     given = [
         f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value
     ]
-    mixed = any((child.tail or "").strip() for child in node)
+    mixed = len(node) > 0 and bool((node.text or "").strip() or any((child.tail or "").strip() for child in node))
     text = (
         " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
     )

@@ -47,6 +47,7 @@ class Looks:
 class _Row:
     cells: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    ended: bool = False
 
 
 class Document:
@@ -104,17 +105,18 @@ class Document:
                 )
             for i, character in enumerate(decoded):
                 offset = begin + i * width
-                if not self._at(self._gone_at, self._gone, offset, False):
+                if self._is_shown(offset):
                     yield character, offset
 
     def looks(self, offset: int) -> Looks:
         """Return the formatting of the paragraph whose end mark stands at a byte offset."""
-        found: Looks = self._at(self._looks_at, self._looks, offset, Looks())
+        i = bisect_right(self._looks_at, offset) - 1
+        found: Looks = self._looks[i] if i >= 0 else Looks()
         return found
 
-    def _at(self, starts: list[int], values: list[Any], offset: int, default: Any) -> Any:
-        i = bisect_right(starts, offset) - 1
-        return values[i] if i >= 0 else default
+    def _is_shown(self, offset: int) -> bool:
+        i = bisect_right(self._gone_at, offset) - 1
+        return i < 0 or not self._gone[i]
 
     def _ranges(self, which: int, read: Any) -> tuple[list[int], list[Any]]:
         """Return where ranges of one formatting begin, and their formatting (pages of 512 bytes, MS-DOC 2.9.54)."""
@@ -246,11 +248,11 @@ def _body(writer: Writer, document: Document, start: int, end: int, headings: di
     for text, (mark, offset) in _paragraphs(document, start, end):
         looks = document.looks(offset)
         if looks.in_table or mark == "\x07":
-            if not rows or rows[-1].cells[-1:] == ["\x07"]:
+            if not rows or rows[-1].ended:
                 rows.append(_Row())
             row = rows[-1]
             if looks.row_end:
-                row.cells.append("\x07")
+                row.ended = True
                 continue
             row.lines.append(text)
             if mark == "\x07":
@@ -268,7 +270,7 @@ def _body(writer: Writer, document: Document, start: int, end: int, headings: di
 
 def _flush(writer: Writer, rows: list[_Row]) -> None:
     """Append the rows gathered so far as a table."""
-    table = [[Cell(clean(cell)) for cell in row.cells if cell != "\x07"] for row in rows]
+    table = [[Cell(clean(cell)) for cell in row.cells] for row in rows]
     rows.clear()
     table = [row for row in table if any(cell.text for cell in row)]
     if table:

@@ -130,7 +130,8 @@ def _text_kind(text: str, promised: str) -> str:
     if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
         if found == "xml":
             return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
-        return promised if promised == "mhtml" and found == "eml" else found
+        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"))
+        return promised if kept else found
     if promised == "eml":
         if not has_headers(text, 1):
             raise UnreadableFile(
@@ -139,9 +140,10 @@ def _text_kind(text: str, promised: str) -> str:
         return "eml"
     if promised in _TEXTUAL - {"mbox", "mhtml", "svg"}:
         return promised
-    if promised and promised not in _OLD | _TEXTUAL and len(text.split()) < _WORDS:
+    likely = resembles(text)
+    if promised and promised not in _OLD | _TEXTUAL and likely == "text" and len(text.split()) < _WORDS:
         raise _mismatch(promised)
-    return resembles(text)
+    return likely
 
 
 def _flat_office(text: str) -> str | None:

@@ -85,7 +85,7 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 def read_docx(path: Path) -> Reading:
     """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes and comments."""
-    from ingest.ooxml import load_docx, notes
+    from ingest.word import load_docx, notes
 
     data = _partition_bytes(path, load_docx)
     found = _partition(lambda: _unstructured().docx(file=io.BytesIO(data), languages=[""]))
@@ -113,7 +113,8 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 
 def read_pptx(path: Path) -> Reading:
     """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes and comments."""
-    from ingest.ooxml import beside_slides, properties
+    from ingest.ooxml import properties
+    from ingest.slides import beside_slides
 
     data = _partition_bytes(path, Path.read_bytes)
     found = _partition(

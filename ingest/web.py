@@ -1,14 +1,13 @@
-"""Reads web pages: the article where trafilatura (imported here only) finds one, else the page without its furniture."""
+"""Reads web pages: headings, paragraphs, lists and tables, without navigation and what is hidden."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.article import Block, article_of
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
@@ -29,23 +28,6 @@ _BLOCKS = frozenset(
 )
 _HEADING = re.compile(r"h[1-6]")
 _MAX_DEPTH = 250
-_ARTICLE_WORDS = 60
-_GRAM = 4
-_LINKED = 0.05
-_TABLES = 0.2
-_PROSE = 0.25
-_LONG = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a page; `rows` are a table's."""
-
-    kind: Kind
-    text: str
-    level: int = 0
-    rows: tuple[tuple[Span, ...], ...] = ()
-    linked: int = 0
 
 
 def read_html(path: Path) -> Reading:
@@ -83,7 +65,7 @@ def add_html(
         return None
     title = " ".join(str(root.findtext(".//title") or "").split()) or None
     blocks = list(_blocks(root))
-    for block in _article(text, blocks) if article else blocks:
+    for block in article_of(text, blocks) if article else blocks:
         if block.kind == "table":
             rows = filled(block.rows)
             if rows and max(len(row) for row in rows) == 1:
@@ -255,56 +237,3 @@ def _squeeze(text: str) -> str:
 def _number(value: str | None) -> int:
     """Return how many columns or rows a cell covers."""
     return min(100, max(1, int(value))) if value and value.isascii() and value.isdigit() else 1
-
-
-def _article(page: str, blocks: list[Block]) -> list[Block]:
-    """Return the blocks that are the page's article; all of them when it is no article with furniture around it."""
-    size = sum(len(block.text) for block in blocks)
-    linked = sum(block.linked for block in blocks)
-    tables = sum(len(block.text) for block in blocks if block.kind == "table")
-    if not size or linked / size < _LINKED or tables / size > _TABLES:
-        return blocks
-    article = _extracted(page)
-    if len(article) < _ARTICLE_WORDS:
-        return blocks
-    grams = {tuple(article[i : i + _GRAM]) for i in range(len(article) - _GRAM + 1)}
-    joined = f" {' '.join(article)} "
-    kept = [_belongs(block, grams, joined) for block in blocks]
-    prose = [i for i, b in enumerate(blocks) if b.linked < 0.2 * len(b.text) and len(b.text.split()) > _LONG]
-    taken = sum(len(blocks[i].text) for i in prose if kept[i])
-    if True not in kept or taken < _PROSE * sum(len(blocks[i].text) for i in prose):
-        return blocks
-    first, last = kept.index(True), len(kept) - 1 - kept[::-1].index(True)
-    # A table with few links in the middle of an article is its own, whatever the extraction made of it.
-    inner = [b.kind == "table" and first < i < last and b.linked < 0.5 * len(b.text) for i, b in enumerate(blocks)]
-    return [block for i, block in enumerate(blocks) if kept[i] or inner[i]]
-
-
-def _belongs(block: Block, grams: set[tuple[str, ...]], joined: str) -> bool:
-    """Say whether a block's words are those of the article."""
-    words = _words(block.text)
-    if len(words) < 2 * _GRAM:
-        return bool(words) and f" {' '.join(words)} " in joined
-    own = [tuple(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)]
-    return sum(gram in grams for gram in own) >= 0.5 * len(own)
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of a text for comparison; single characters where a script has no spaces."""
-    return re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+", text.lower())
-
-
-def _extracted(page: str) -> list[str]:
-    """Return the words of the page's article as trafilatura finds them; none when it finds no article."""
-    import trafilatura  # takes half a second, and only pages with furniture need it
-
-    # It logs what it does with a page, with pieces of the page; it fetches nothing when given the page itself.
-    for name in ("trafilatura", "htmldate", "courlan", "justext"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        text = trafilatura.extract(
-            page, output_format="txt", include_comments=False, include_tables=True, with_metadata=False
-        )
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-        return []  # its rules assume pages that are made better than this one
-    return _words(text or "")
