@@ -127,9 +127,7 @@ class Document:
         for i in range(max(0, count)):
             page = struct.unpack_from("<I", plc, 4 * (count + 1) + 4 * i)[0] & 0x3FFFFF
             block = self._main[page * 512 : page * 512 + 512]
-            if len(block) < 512:
-                continue
-            runs = block[511]
+            runs = block[511] if len(block) == 512 else 0
             bounds = struct.unpack_from(f"<{runs + 1}I", block)
             for j in range(runs):
                 found.append((bounds[j], read(block, runs, j)))
@@ -169,9 +167,7 @@ class Document:
         at, length = self.place(_STYLES)
         sheet = self._table[at : at + length]
         found: dict[int, int] = {}
-        if len(sheet) < 4:
-            return found
-        at = 2 + struct.unpack_from("<H", sheet)[0]
+        at = 2 + struct.unpack_from("<H", sheet)[0] if len(sheet) > 4 else len(sheet)
         number = 0
         while at + 2 <= len(sheet):
             size = struct.unpack_from("<H", sheet, at)[0]
@@ -299,7 +295,6 @@ def _paragraphs(document: Document, start: int, end: int) -> Iterator[tuple[str,
 
 
 def _tidy(run: list[str]) -> str:
-    """Return a paragraph's text without Word's own marks."""
     text = "".join(run).replace("\x0b", "\n").replace("\x1e", "-").replace("\x1f", "").replace("\xa0", " ")
     text = "".join(character for character in text if character >= " " or character in "\n\t")
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
