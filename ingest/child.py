@@ -56,7 +56,7 @@ def _stay_small() -> None:
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_NOFILE, 256)
-    _lower(resource.RLIMIT_FSIZE, 512 * 1024 * 1024)
+    _lower(resource.RLIMIT_FSIZE, 1200 * 1024 * 1024)
 
 
 def _lower(which: int, value: int) -> None:
@@ -71,7 +71,7 @@ def _limit(request: dict[str, Any], form: str = "") -> None:
     Writable memory counts (RLIMIT_DATA): the whole address space would count reservations that nobody uses. liteparse
     reserves 1 GiB of writable memory at its first file and keeps it (measured with 2.18), so that comes on top.
     """
-    reserved = _RESERVED if form in ("pdf", "eml") or "liteparse" in sys.modules else 0
+    reserved = _RESERVED if form == "pdf" or "liteparse" in sys.modules else 0
     _lower(resource.RLIMIT_DATA, int(request["memory_bytes"]) + reserved)
     used = resource.getrusage(resource.RUSAGE_SELF)
     # All threads count, so on several cores processor time may run faster than the parent's clock.
@@ -96,27 +96,32 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Read a file or render a page."""
-    from ingest.formats import detect, read_as
+    """Read a file or render a page, of the file itself or of a member inside it."""
+    from ingest.container import member, read
     from ingest.wire import pack
 
-    path = Path(request["path"])
-    password = request.get("password")
-    form = request.get("format") or detect(path)
-    _limit(request, form)
+    path, inside, password = Path(request["path"]), tuple(request.get("inside") or ()), request.get("password")
     if request["task"] == "render":
-        if form != "pdf":
-            raise UnreadableFile("Only PDF pages can be shown as images.", "Show the passage's text instead.")
-        from ingest.pdf import render_page
-
-        return IMAGE, render_page(path, int(request["page"]), float(request["dpi"]), password)
-    content = pack(read_as(path, form, password))
+        with member(path, inside, password) as (file, form, _):
+            _limit(request, form)
+            return IMAGE, _picture(file, form, request, password)
+    reading = read(path, inside, password, lambda form: _limit(request, form))
+    content = pack(reading)
     if len(content) > int(request["output_bytes"]):
         raise UnreadableFile(
             f"The file's text is too large ({len(content) // 1_000_000:,} MB with its places).",
             "Split the file into smaller ones, or raise the reader's output limit.",
         )
     return READING, content
+
+
+def _picture(path: Path, form: str, request: dict[str, Any], password: str | None) -> bytes:
+    """Return a page of a PDF as PNG."""
+    if form != "pdf":
+        raise UnreadableFile("Only PDF pages can be shown as images.", "Show the passage's text instead.")
+    from ingest.pdf import render_page
+
+    return render_page(path, int(request["page"]), float(request["dpi"]), password)
 
 
 def _send(answers: BinaryIO, kind: bytes, content: bytes) -> None:

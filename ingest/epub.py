@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
-from ingest.office import add_html
 from ingest.ooxml import parse
+from ingest.web import add_html
 
 _REMEDY = "Get a good copy of the book, without copy protection."
 _DC = "{http://purl.org/dc/elements/1.1/}"
@@ -42,7 +42,7 @@ def _read(book: zipfile.ZipFile) -> Reading:
         if chapter not in names or chapter in locked:
             missing += 1
             continue
-        add_html(writer, book.read(chapter), page=pages)
+        add_html(writer, book.read(chapter), page=pages, article=False)
     if not writer.elements:
         reason = "is copy-protected" if locked else "has no text"
         raise UnreadableFile(f"The EPUB {reason}.", _REMEDY)

@@ -1,4 +1,4 @@
-"""Says which reader reads a file: by its suffix, checked against what the file really holds."""
+"""Says which reader reads a file: by what it really holds; its name decides only between kinds of text."""
 
 from __future__ import annotations
 
@@ -10,50 +10,66 @@ from pathlib import Path
 
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
+from ingest.signatures import beginning, has_headers, is_text, marked, refused, resembles, signature
 
-_FORMATS = {
-    ".pdf": "pdf",
-    ".docx": "docx",
-    ".docm": "docx",
-    ".pptx": "pptx",
-    ".pptm": "pptx",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".eml": "eml",
-    ".epub": "epub",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "text",
-    ".text": "text",
-    ".log": "text",
-    ".rst": "text",
+_NAMES = {
+    "pdf": "pdf",
+    "docx": "docx docm dotx dotm",
+    "pptx": "pptx pptm ppsx ppsm potx",
+    "xlsx": "xlsx xlsm xltx xltm",
+    "doc": "doc dot",
+    "ppt": "ppt pps pot",
+    "xls": "xls xlt",
+    "rtf": "rtf",
+    "odt": "odt ott fodt",
+    "ods": "ods ots fods",
+    "odp": "odp otp fodp",
+    "html": "html htm xhtml",
+    "mhtml": "mhtml mht",
+    "eml": "eml",
+    "msg": "msg",
+    "mbox": "mbox",
+    "epub": "epub",
+    "markdown": "md markdown mdown",
+    "rst": "rst",
+    "csv": "csv tsv",
+    "json": "json geojson ipynb",
+    "jsonl": "jsonl ndjson",
+    "xml": "xml xsd xsl xslt rss atom",
+    "svg": "svg",
+    "text": "txt text log asc nfo srt vtt ics vcf",
+    "code": "yaml yml toml ini cfg conf properties env py pyi js mjs ts jsx tsx java kt kts c h cc cpp cxx hpp cs go rs rb "
+    "php pl pm sh bash zsh ps1 bat cmd sql r jl lua swift scala m mm dart vue css scss less tex bib sty gradle groovy tf "
+    "proto graphql dockerfile makefile cmake vb bas f f90 for pas asm clj ex exs erl hs ml nim patch diff",
+    "image": "png jpg jpeg tif tiff webp bmp gif",
+    "zip": "zip",
+    "tar": "tar tgz tbz2 txz",
+    "gz": "gz",
+    "bz2": "bz2",
+    "xz": "xz",
+    "7z": "7z",
 }
+_FORMATS = {f".{suffix}": form for form, suffixes in _NAMES.items() for suffix in suffixes.split()}
 
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
-"""The suffixes that can be ingested, in lower case."""
+"""The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
-_TEXTUAL = {"html", "eml", "markdown", "csv", "text"}
-_INNER = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+CONTAINERS = frozenset("pdf docx pptx xlsx eml msg mbox zip tar gz bz2 xz 7z".split())
+"""The formats that may hold files inside."""
+
+_TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg text code".split())
+_KEEP = frozenset({"code", "markdown", "rst"})
+"""Kinds of text in which pages, mails and XML are quoted: their content is not taken for one."""
+_OLD = frozenset({"doc", "xls", "ppt", "rtf"})
 _HEAD = 65536
 _MAX_MEMBERS = 20_000
 _MAX_UNPACKED = 1_000_000_000
 _MAX_RATIO = 400
-_MAIL_HEADER = re.compile(r"(?:From \S+.*\r?\n)?(?:[ \t].*\r?\n)*[A-Za-z][A-Za-z0-9-]*:[ \t\r\n]")
+_WORDS = 20
 
 
 def check_name(path: Path) -> str:
-    """Return the format that the suffix promises; UnreadableFile for unknown suffixes, empty and unreachable files."""
-    suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        shown = f'Files ending in "{suffix}" are' if suffix else "Files without a suffix are"
-        raise UnreadableFile(f"{shown} not supported.", f"Supported are {' '.join(sorted(SUFFIXES))}.")
+    """Return the format that the suffix promises, "" for unknown ones; UnreadableFile for empty, unreachable files."""
     try:
         found = path.stat()
     except OSError as error:
@@ -62,7 +78,7 @@ def check_name(path: Path) -> str:
         raise UnreadableFile("This is not a regular file.", "Give the path of a file.")
     if found.st_size == 0:
         raise UnreadableFile("The file is empty.", "It has 0 bytes; check where it came from.")
-    return _FORMATS[suffix]
+    return _FORMATS.get(path.suffix.lower(), "")
 
 
 def unopened(error: OSError) -> UnreadableFile:
@@ -78,8 +94,8 @@ def unopened(error: OSError) -> UnreadableFile:
 def detect(path: Path) -> str:
     """Return the name of the file's format.
 
-    The content decides where it is certain (a PDF named .txt is read as a PDF); where name and content contradict
-    each other and the content is not certain, the file is refused with UnreadableFile.
+    The content decides where it is certain (a PDF named .txt is read as a PDF). Text in a file whose suffix is unknown
+    is read as text. What can't be read is refused by name with UnreadableFile.
     """
     promised = check_name(path)
     try:
@@ -87,66 +103,115 @@ def detect(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError as error:
         raise unopened(error) from error
-    found = _certain(path, head, promised)
+    found = signature(head)
+    if found == "zip":
+        return _zipped(path, promised)
+    if found == "ole":
+        from ingest.ole import kind_of  # olefile is needed for old Office files only
+
+        return kind_of(path)
     if found is not None:
         return found
-    if promised not in _TEXTUAL:
-        raise _mismatch(promised)
-    if not _is_text(head):
-        raise UnreadableFile("The file holds binary data, not text.", "Give it the suffix of its real format.")
-    if promised == "eml" and not _MAIL_HEADER.match(_decoded(head).lstrip()):
-        raise UnreadableFile("The file is no e-mail: it has no header lines.", "Rename it to .txt to read it as text.")
-    return promised
-
-
-def _certain(path: Path, head: bytes, promised: str) -> str | None:
-    """Return the format by the content's signature, None when the content has none."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n\x00")
-    if start.startswith(b"%PDF-") or (promised == "pdf" and b"%PDF" in head[:1024]):
+    if promised == "pdf" and b"%PDF" in head[:1024]:
         return "pdf"
-    if head.startswith(b"PK\x03\x04"):
-        return _zipped(path)
-    if head.startswith(_OLE):
-        raise _ole(path)
-    if promised not in _TEXTUAL and re.match(rb"<!doctype html|<html", start, re.I):
-        return "html"
+    other = refused(head)
+    if other is not None:
+        raise UnreadableFile(f"The file is {other[0]}, which can't be read.", other[1])
+    if not is_text(head):
+        if promised and promised not in _TEXTUAL:
+            raise _mismatch(promised)
+        raise UnreadableFile("The file holds binary data, not text.", "Export it as PDF or text and ingest that.")
+    return _text_kind(beginning(head), promised)
+
+
+def _text_kind(text: str, promised: str) -> str:
+    """Return the kind of a text file, from its first 64 KiB and its suffix."""
+    found = None if promised in _KEEP else marked(text)
+    if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
+        if found == "xml":
+            return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
+        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"))
+        return promised if kept else found
+    if promised == "eml":
+        if not has_headers(text, 1):
+            raise UnreadableFile(
+                "The file is no e-mail: it has no header lines.", "Rename it to .txt to read it as text."
+            )
+        return "eml"
+    if promised in _TEXTUAL - {"mbox", "mhtml", "svg"}:
+        return promised
+    likely = resembles(text)
+    if promised and promised not in _OLD | _TEXTUAL and likely == "text" and len(text.split()) < _WORDS:
+        raise _mismatch(promised)
+    return likely
+
+
+def _flat_office(text: str) -> str | None:
+    """Return the format of an OpenDocument file that is one XML text, None for other XML."""
+    for form, name in (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation")):
+        if f"application/vnd.oasis.opendocument.{name}" in text[:4000]:
+            return form
     return None
 
 
-def _zipped(path: Path) -> str:
+_PARTS = {"docx": "word/document", "pptx": "ppt/presentation", "xlsx": "xl/workbook"}
+_REFUSED_PARTS = {
+    "xl/workbook.bin": ("a binary workbook (xlsb)", "Save it as xlsx."),
+    "visio/document.xml": ("a Visio drawing", "Save it as PDF."),
+    "Index/Document.iwa": ("a Pages, Numbers or Keynote document", "Export it as PDF or in an Office format."),
+    "AndroidManifest.xml": ("an Android program", "Leave it out."),
+    "FixedDocumentSequence.fdseq": ("an XPS document", "Print it to PDF."),
+}
+_OFFICE = ("word/", "ppt/", "xl/")
+_OPEN = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
+
+
+def _zipped(path: Path, promised: str) -> str:
     """Return the format of a ZIP container by the names inside; refuse bombs before anything is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            unpacked = sum(member.file_size for member in members)
-            packed = max(1, sum(member.compress_size for member in members))
-            bomb = unpacked > _MAX_UNPACKED or (unpacked > 50_000_000 and unpacked / packed > _MAX_RATIO)
-            if len(members) > _MAX_MEMBERS or bomb:
-                raise UnreadableFile(
-                    "The file unpacks to far more data than it holds (a decompression bomb?).", "Do not open it."
-                )
+            refuse_bomb(len(members), sum(member.file_size for member in members), path.stat().st_size)
             names = {member.filename.replace("\\", "/").lstrip("/") for member in members}
-            for inner, name in _INNER.items():
-                if inner in names:
-                    return name
-            if "META-INF/container.xml" in names:
-                return "epub"
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+            if any(name.startswith(_OFFICE) for name in names):
+                _refuse_entities(archive, members)
+            kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, RuntimeError, KeyError, EOFError) as error:
+        what = "ZIP archive is damaged: it" if promised in ("zip", "") else "file is damaged: its ZIP container"
+        raise UnreadableFile(f"The {what} can't be opened.", "Get a good copy, or save it again.") from error
+    for form, part in _PARTS.items():
+        if any(name.startswith(part) and name.endswith(".xml") for name in names):
+            return form
+    for name, (what, remedy) in _REFUSED_PARTS.items():
+        if name in names:
+            raise UnreadableFile(f"The file is {what}, which can't be read.", remedy)
+    opened = _OPEN.get(kind.strip().removeprefix("application/vnd.oasis.opendocument.").removesuffix("-template"))
+    if opened:
+        return opened
+    return "epub" if "META-INF/container.xml" in names and "META-INF/MANIFEST.MF" not in names else "zip"
+
+
+def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+    """Raise UnreadableFile when a part of an Office file defines entities by entities: they expand without end."""
+    for member in members[:2000]:
+        if member.filename.endswith(".xml") and not member.flag_bits & 1:
+            with archive.open(member) as part:
+                head = part.read(8192)
+            if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
+                bomb = "The file expands XML entities without end (an XML bomb)."
+                raise UnreadableFile(bomb, "Do not open it.")
+
+
+def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
+    """Raise UnreadableFile for a file that unpacks to far more than it holds; sizes in bytes."""
+    if (
+        members > _MAX_MEMBERS
+        or unpacked > max(_MAX_UNPACKED, 20 * packed)
+        or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO)
+    ):
         raise UnreadableFile(
-            "The file is damaged: its ZIP container can't be opened.", "Get a good copy, or save it again."
-        ) from error
-    raise UnreadableFile("The file is a ZIP archive, not a document.", "Unpack it and ingest what it contains.")
-
-
-def _ole(path: Path) -> UnreadableFile:
-    """Return the error for an OLE container: an encrypted modern Office file, or one of the old binary formats."""
-    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
-        return UnreadableFile(
-            "The Office file is encrypted and needs a password.", "Save a copy without a password and ingest that."
+            "The file unpacks to far more data than it holds (a decompression bomb?).", "Do not open it."
         )
-    return UnreadableFile(
-        "The file is in an old binary Office format (doc, xls, ppt or msg).", "Save it as docx, xlsx, pptx or eml."
-    )
 
 
 def _mismatch(promised: str) -> UnreadableFile:
@@ -157,68 +222,51 @@ def _mismatch(promised: str) -> UnreadableFile:
     )
 
 
-def _is_text(head: bytes) -> bool:
-    """Say whether bytes may be text: a byte order mark, no NUL bytes, or NULs on one side only as in UTF-16."""
-    if head.startswith(_BOMS) or b"\x00" not in head:
-        return _control_share(head) < 0.05
-    return utf16_without_mark(head) is not None
-
-
-def _control_share(head: bytes) -> float:
-    """Return the share of bytes that no text has: control characters other than white space and escape."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return 0.0
-    return sum(byte < 32 and byte not in (8, 9, 10, 11, 12, 13, 27) for byte in head) / max(1, len(head))
-
-
-def utf16_without_mark(data: bytes) -> str | None:
-    """Return "utf-16-le" or "utf-16-be" when NULs stand in only one byte of each pair, else None."""
-    sample = data[:4096]
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    pairs = max(1, len(sample) // 2)
-    if odd > 0.3 * pairs and even < 0.02 * pairs:
-        return "utf-16-le"
-    if even > 0.3 * pairs and odd < 0.02 * pairs:
-        return "utf-16-be"
-    return None
-
-
-def _decoded(head: bytes) -> str:
-    """Return the beginning of a text file, good enough to look for ASCII in it."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return head.decode("utf-16", errors="replace")
-    return head.decode(utf16_without_mark(head) or "utf-8-sig", errors="replace")
-
-
-def read_as(path: Path, form: str, password: str | None = None, depth: int = 0) -> Reading:
-    """Read a file of a known format; `depth` counts how deep in attachments it is. Raises UnreadableFile."""
+def read_as(path: Path, form: str, password: str | None = None) -> Reading:
+    """Read a file of a known format, without the files inside it. Raises UnreadableFile."""
     # Each reader imports its vendor inside, so that a text file costs no PDF or Office import.
     if form == "pdf":
         from ingest.pdf import read_pdf
 
         return read_pdf(path, password)
-    if form == "eml":
-        from ingest.mail import read_mail
-
-        return read_mail(path, depth, lambda inner, level: read_as(inner, detect(inner), None, level))
+    if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+        return Reading("", (), ())
     return _reader(form)(path)
 
 
 def _reader(form: str) -> Callable[[Path], Reading]:
     """Return the function that reads a format without further arguments."""
-    from ingest import plain
+    import importlib
 
-    if form in ("text", "markdown", "csv"):
-        return {"text": plain.read_text, "markdown": plain.read_markdown, "csv": plain.read_csv}[form]
-    if form == "epub":
-        from ingest.epub import read_epub
+    module, name = _READERS[form]
+    read: Callable[[Path], Reading] = getattr(importlib.import_module(f"ingest.{module}"), name)
+    return read
 
-        return read_epub
-    from ingest import office
 
-    return {
-        "docx": office.read_docx,
-        "pptx": office.read_pptx,
-        "xlsx": office.read_xlsx,
-        "html": office.read_html_file,
-    }[form]
+_READERS = {
+    "text": ("plain", "read_text"),
+    "code": ("plain", "read_code"),
+    "markdown": ("plain", "read_markdown"),
+    "rst": ("plain", "read_rst"),
+    "csv": ("plain", "read_csv"),
+    "json": ("data", "read_json"),
+    "jsonl": ("data", "read_jsonl"),
+    "xml": ("data", "read_xml"),
+    "svg": ("data", "read_svg"),
+    "html": ("web", "read_html"),
+    "mhtml": ("mail", "read_mhtml"),
+    "eml": ("mail", "read_eml"),
+    "msg": ("outlook", "read_msg"),
+    "epub": ("epub", "read_epub"),
+    "docx": ("office", "read_docx"),
+    "pptx": ("office", "read_pptx"),
+    "xlsx": ("office", "read_xlsx"),
+    "xls": ("xls", "read_xls"),
+    "doc": ("doc", "read_doc"),
+    "ppt": ("ppt", "read_ppt"),
+    "rtf": ("rtf", "read_rtf"),
+    "odt": ("opendocument", "read_odf"),
+    "ods": ("opendocument", "read_odf"),
+    "odp": ("opendocument", "read_odf"),
+    "image": ("ocr", "read_image"),
+}

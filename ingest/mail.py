@@ -1,124 +1,205 @@
-"""Reads e-mails: the headers, the body, then each attachment as a section of its own."""
+"""Reads e-mails and saved web pages in MIME form: headers and body; attachments are files inside them."""
 
 from __future__ import annotations
 
 import email
 import email.policy
 import re
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
-from ingest.formats import SUFFIXES, unopened
+from ingest.formats import unopened
 from ingest.plain import add_paragraphs, decode
 
-_MAX_DEPTH = 3
-_MAX_ATTACHMENTS = 200
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_THREAD = {"message_id": "Message-ID", "in_reply_to": "In-Reply-To", "references": "References"}
 _ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
+_SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_SMALL_PICTURE = 20_000
+_MAX_MAIL = 200_000_000
+_DAMAGED = "Save it again in your mail program."
+_STUB = re.compile(r"\b(?:html|browser|mail (?:client|program|reader)|e-?mail client)\b", re.I)
 
-ReadInner = Callable[[Path, int], Reading]
-"""Reads a file at a depth of attachments; raises UnreadableFile."""
 
-
-def read_mail(path: Path, depth: int, read_inner: ReadInner) -> Reading:
-    """Read one e-mail; attachments go to `read_inner`, down to 3 levels; those not read are named as problems."""
+def load(path: Path) -> EmailMessage:
+    """Return a mail file's message; its parts are not decoded yet."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise unopened(error) from error
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    return parse(data)
+
+
+def parse(data: bytes) -> EmailMessage:
+    """Return the message that bytes hold; mails saved as UTF-16 are taken for what they show."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:200]:
         data = decode(data)[0].encode()
-    message = email.message_from_bytes(data, policy=email.policy.default)
+    message = email.message_from_bytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
-    if message.get_content_type() in _ENCRYPTED:
+    return message
+
+
+def read_eml(path: Path) -> Reading:
+    """Read one e-mail: its headers and its body, plain text before HTML."""
+    return read_message(load(path))
+
+
+def read_message(message: EmailMessage) -> Reading:
+    """Return the reading of a message. UnreadableFile: it is encrypted, or holds nothing."""
+    if message.get_content_type() in _ENCRYPTED and message.get_param("smime-type") != "signed-data":
         raise UnreadableFile("The e-mail is encrypted.", "Decrypt it in your mail program and save the readable copy.")
     writer, problems = Writer(), list[str]()
-    headers = {name: _header(message, name) for name in _HEADERS}
+    headers = {name: header(message, name) for name in _HEADERS}
     writer.add("paragraph", "\n".join(f"{name}: {value}" for name, value in headers.items() if value))
-    body = _add_body(writer, message)
-    _add_attachments(writer, message, body, problems=problems, depth=depth, read_inner=read_inner)
+    body = _add_body(writer, message, problems)
     if not writer.elements:
         raise UnreadableFile("The e-mail has no text.", "Check where it came from.")
-    if body is None:
+    if not body:
         problems.append("The e-mail has no text of its own, only attachments or pictures.")
-    metadata = {"author": headers["From"], "created": headers["Date"]}
+    metadata = {"author": headers["From"], "created": _iso(headers["Date"]), "body": body}
+    metadata |= {key: header(message, name) for key, name in _THREAD.items()}
     return writer.reading(
         title=headers["Subject"] or None, problems=problems, metadata={k: v for k, v in metadata.items() if v}
     )
 
 
-def _header(message: EmailMessage, name: str) -> str:
-    """Return a header's decoded text on one line; an empty text when it is missing or malformed."""
+def read_mhtml(path: Path) -> Reading:
+    """Read a web page saved as one file."""
+    from ingest.web import read_page
+
+    message = load(path)
+    for part in message.walk():
+        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
+            assert isinstance(part, EmailMessage)
+            return read_page(_text(part, "html").encode(), declared="utf-8")
+    return read_message(message)
+
+
+def _iso(date: str) -> str:
+    """Return a Date header as ISO 8601, as it is when it is malformed."""
     try:
-        values = message.get_all(name) or []
-    except (ValueError, IndexError, TypeError, AttributeError):
+        return parsedate_to_datetime(date).isoformat()
+    except (ValueError, TypeError, IndexError):
+        return date
+
+
+def header(message: EmailMessage, name: str) -> str:
+    """Return a header's decoded text on one line; raw 8-bit headers are decoded by their bytes."""
+    try:
+        values = [str(value) for value in message.get_all(name) or []]
+    except (ValueError, IndexError, TypeError, AttributeError, LookupError):
         # The standard library's header parser raises any of these for malformed headers.
-        return ""
-    return ", ".join(" ".join(str(value).split()) for value in values)
+        values = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    if any("\ufffd" in value or re.search("[\udc80-\udcff]", value) for value in values):
+        raw = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+        values = [decode(value.encode("utf-8", "surrogateescape"))[0] for value in raw]
+    return ", ".join(" ".join(value.split()) for value in values)
 
 
-def _add_body(writer: Writer, message: EmailMessage) -> EmailMessage | None:
-    """Append the body, plain text before HTML; return the part that it came from."""
-    for kind in ("plain", "html"):
-        part = message.get_body(preferencelist=(kind,))
-        if part is None:
-            continue
-        assert isinstance(part, EmailMessage)
-        before = len(writer.elements)
-        if kind == "plain":
-            add_paragraphs(writer, _text(part))
-        else:
-            from ingest.office import add_html  # a plain mail must not pay for the import of unstructured
+def _add_body(writer: Writer, message: EmailMessage, problems: list[str]) -> str:
+    """Append the body; return "plain" or "html", whichever it was taken from, "" when there is none."""
+    plain, page = (_form(message, kind) for kind in ("plain", "html"))
+    if page.strip():
+        from ingest.web import add_html  # a plain mail must not pay for the HTML reader
 
-            add_html(writer, _text(part).encode())
-        if len(writer.elements) > before:
-            return part
-    return None
+        other = Writer()
+        add_html(other, page.encode(), declared="utf-8", article=False)
+        words, html_words = plain.split(), "".join(other.parts).split()
+        stub = len(words) < 60 and len(html_words) > len(words) and _STUB.search(plain)
+        if not words or stub:
+            for element, text in zip(other.elements, other.parts[::2], strict=True):
+                writer.add(element.kind, text, level=element.level, header_rows=element.header_rows)
+            return "html" if other.elements else ""
+        if html_words and not _alike(words, html_words):
+            problems.append("The plain text and the HTML form of this e-mail differ; the plain text was read.")
+    if plain.strip():
+        add_paragraphs(writer, plain)
+        return "plain"
+    return ""
 
 
-def _text(part: EmailMessage) -> str:
+def _alike(left: list[str], right: list[str]) -> bool:
+    """Say whether two texts have nearly the same words, links and marks aside."""
+    sets = [
+        {w for word in words if "://" not in word for w in re.findall(r"\w+", word.lower())} for words in (left, right)
+    ]
+    return len(sets[0] & sets[1]) >= 0.8 * max(1, min(len(sets[0]), len(sets[1]))) and len(sets[0]) >= 0.5 * len(
+        sets[1]
+    )
+
+
+def _form(message: EmailMessage, kind: str) -> str:
+    """Return the body's text in one of its forms, all parts of it in order; an empty text when it hasn't that form."""
+    texts = []
+    for part in _leaves(message):
+        if part.get_content_type() == f"text/{kind}" and not _is_attachment(part):
+            texts.append(_text(part, kind))
+    return "\n\n".join(texts)
+
+
+def _text(part: EmailMessage, kind: str) -> str:
     """Return a text part decoded by its declared character set, or by its bytes where that is wrong."""
-    payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
-    text, _ = decode(data, part.get_content_charset())
-    if part.get_content_subtype() == "html":
+    try:
+        payload = part.get_payload(decode=True)
+    except (LookupError, ValueError, TypeError):
+        payload = None
+    text, _ = decode(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
+    if kind == "html":
         # The text goes on as UTF-8, so a declaration of another character set in it is no longer true.
         text = re.sub(r"""(<meta[^>]*?charset\s*=\s*["']?)[^"'\s;>]+""", r"\1utf-8", text, flags=re.I)
     return text
 
 
-def _add_attachments(
-    writer: Writer,
-    message: EmailMessage,
-    body: EmailMessage | None,
-    *,
-    problems: list[str],
-    depth: int,
-    read_inner: ReadInner,
-) -> None:
-    """Append every attachment that can be read under a heading with its name."""
-    parts = [part for part in _leaves(message) if part is not body and _is_attachment(part)]
-    if len(parts) > _MAX_ATTACHMENTS:
-        problems.append(f"Only the first {_MAX_ATTACHMENTS} of {len(parts)} attachments were read.")
-    for number, part in enumerate(parts[:_MAX_ATTACHMENTS], start=1):
-        name = _name(part, number)
-        if Path(name).suffix.lower() not in SUFFIXES:
-            problems.append(f'The attachment "{name}" was not read: its format is not supported.')
+def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield (name, content) of the files attached to a mail; signatures and small pictures of its text left out."""
+    if form == "msg":
+        from ingest.outlook import message_of
+
+        message = message_of(path)
+    else:
+        message = load(path)
+    number = 0
+    for part in _leaves(message):
+        if not _is_attachment(part) or part.get_content_type() in _SIGNATURES:
             continue
-        if depth >= _MAX_DEPTH:
-            problems.append(f'The attachment "{name}" was not read: it is nested more than {_MAX_DEPTH} levels deep.')
+        number += 1
+        data = _content(part)
+        if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
             continue
-        try:
-            inner = _read_attachment(part, name, depth, read_inner)
-        except UnreadableFile as error:
-            problems.append(f'The attachment "{name}" was not read: {error.reason}')
-            continue
-        _append(writer, name, inner)
-        problems.extend(f'Attachment "{name}": {problem}' for problem in inner.problems)
+        yield _name(part, number), [data]
+
+
+def messages(path: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield ("0001 Subject.eml", content) of each message in a mailbox file."""
+    for number, data in enumerate(_split(path), start=1):
+        subject = re.sub(r'[\\/:*?"<>|]+', " ", header(parse(data[:65536]), "Subject"))
+        yield f"{number:04d} {' '.join(subject.split())[:100] or 'message'}.eml", [data]
+
+
+def _split(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of each message of a mailbox: "From " lines after a blank line divide them."""
+    lines: list[bytes] = []
+    size, blank = 0, True
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if blank and line.startswith(b"From ") and re.search(rb"\d", line):
+                    if lines:
+                        yield b"".join(lines)
+                    lines, size = [], 0
+                    continue
+                blank = not line.strip()
+                size += len(line)
+                if size < _MAX_MAIL:
+                    lines.append(line[1:] if re.match(rb">+From ", line) else line)
+    except OSError as error:
+        raise unopened(error) from error
+    if any(line.strip() for line in lines):
+        yield b"".join(lines)
 
 
 def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:
@@ -126,43 +207,54 @@ def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:
     if message.get_content_type() == "message/rfc822" or not message.is_multipart():
         yield message
         return
-    for part in message.iter_parts():
-        assert isinstance(part, EmailMessage)
-        yield from _leaves(part)
+    for part in message.get_payload():
+        if isinstance(part, EmailMessage):
+            yield from _leaves(part)
 
 
 def _is_attachment(part: EmailMessage) -> bool:
-    """Say whether a part is a file of its own and not the body's other form."""
-    named = part.get_filename() is not None or part.get_content_type() == "message/rfc822"
-    return named or part.get_content_disposition() == "attachment"
+    """Say whether a part is a file of its own and not one of the body's forms."""
+    if part.get_content_type() == "message/rfc822" or part.get_content_disposition() == "attachment":
+        return True
+    if part.get_content_maintype() == "text":
+        return _filename(part) is not None or part.get_content_subtype() not in ("plain", "html")
+    return part.get_content_maintype() in ("image", "application", "audio", "video")
+
+
+def _is_decoration(part: EmailMessage) -> bool:
+    """Say whether a part is a picture that the text shows inside itself."""
+    shown = part.get("Content-ID") is not None or part.get_content_disposition() == "inline"
+    return part.get_content_maintype() == "image" and shown
+
+
+def _filename(part: EmailMessage) -> str | None:
+    try:
+        return part.get_filename()
+    except (LookupError, ValueError, TypeError, IndexError):
+        return None
 
 
 def _name(part: EmailMessage, number: int) -> str:
     """Return an attachment's file name without folders; a made-up one when it has none."""
-    if part.get_content_type() == "message/rfc822" and not (part.get_filename() or "").lower().endswith(".eml"):
-        return f"message-{number}.eml"
-    name = (part.get_filename() or f"attachment-{number}").replace("\\", "/").rsplit("/", 1)[-1]
-    return " ".join(name.split())[:200] or f"attachment-{number}"
-
-
-def _read_attachment(part: EmailMessage, name: str, depth: int, read_inner: ReadInner) -> Reading:
-    """Read one attachment through a private temporary file, which is gone afterwards."""
-    if part.get_content_type() == "message/rfc822":
+    given = (_filename(part) or "").replace("\\", "/").rsplit("/", 1)[-1]
+    given = " ".join(given.split())[:200]
+    if part.get_content_type() == "message/rfc822" and not given.lower().endswith((".eml", ".msg")):
         inner = part.get_payload(0) if part.is_multipart() else None
-        data = inner.as_bytes(policy=email.policy.compat32) if isinstance(inner, EmailMessage) else b""
-    else:
+        subject = header(inner, "Subject") if isinstance(inner, EmailMessage) else ""
+        given = re.sub(r'[\\/:*?"<>|]+', " ", given or subject)[:100].strip() or f"message-{number}"
+        return f"{given}.eml"
+    import mimetypes
+
+    return given or f"attachment-{number}{mimetypes.guess_extension(part.get_content_type()) or ''}"
+
+
+def _content(part: EmailMessage) -> bytes:
+    """Return an attachment's bytes; an attached mail as a mail file."""
+    try:
+        if part.get_content_type() == "message/rfc822" and part.is_multipart():
+            inner = part.get_payload(0)
+            return inner.as_bytes(policy=email.policy.compat32) if isinstance(inner, EmailMessage) else b""
         payload = part.get_payload(decode=True)
-        data = payload if isinstance(payload, bytes) else b""
-    with tempfile.TemporaryDirectory(prefix="reading-") as folder:
-        # The name in the mail is not trusted with a place on the disk: only its suffix is used.
-        file = Path(folder) / f"attachment{Path(name).suffix.lower()}"
-        file.write_bytes(data)
-        return read_inner(file, depth + 1)
-
-
-def _append(writer: Writer, name: str, inner: Reading) -> None:
-    """Append an attachment's elements below a heading; its pages are not pages of the mail, so it has no boxes."""
-    writer.add("heading", f"Attachment: {name}", level=1)
-    for element in inner.elements:
-        level = min(6, element.level + 1) if element.kind == "heading" else element.level
-        writer.add(element.kind, inner.text[element.start : element.end], 1, level, element.header_rows)
+    except (LookupError, ValueError, TypeError, AttributeError):
+        return b""
+    return payload if isinstance(payload, bytes) else b""

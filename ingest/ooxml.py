@@ -1,26 +1,21 @@
-"""Reads from zipped Office files what unstructured leaves out: properties, notes, charts, the Strict variant."""
+"""Opens zipped Office files: their parts, relations, properties and the documents inside them."""
 
 from __future__ import annotations
 
 import io
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.errors import UnreadableFile
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _TERMS = "{http://purl.org/dc/terms/}"
-_NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
-_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
-_TRACKED = re.compile(rb"<w:(?:ins|del|moveTo|moveFrom) ")
 
 
 def parse(data: bytes) -> Node:
@@ -31,47 +26,15 @@ def parse(data: bytes) -> Node:
     return root
 
 
-def load_docx(path: Path) -> bytes:
-    """Return a Word file's bytes, changed where python-docx would lose text.
-
-    ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted: it overlooks
-    inserted text. Parts are otherwise as they were.
-    """
-    data = path.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        main = archive.read("word/document.xml")
-        if not _STRICT.search(main[:20_000]) and not _TRACKED.search(main):
-            return data
-        written = io.BytesIO()
-        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
-            for member in archive.infolist():
-                part = archive.read(member)
-                if member.filename.endswith((".xml", ".rels")):
-                    part = _STRICT.sub(_transitional, part)
-                if member.filename == "word/document.xml":
-                    part = _accepted(part)
-                copy.writestr(member.filename, part)
-    return written.getvalue()
-
-
-def _transitional(match: re.Match[bytes]) -> bytes:
-    """Return the usual namespace for one of ISO Strict: the same name with a year in it."""
-    return b"http://schemas.openxmlformats.org/" + match[1] + b"/2006"
-
-
-def _accepted(part: bytes) -> bytes:
-    """Return a document part with insertions kept as plain text and deletions gone."""
-    from xml.etree.ElementTree import tostring
-
-    root = parse(part)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{_W}del", f"{_W}moveFrom"):
-                parent.remove(child)
-            elif child.tag in (f"{_W}ins", f"{_W}moveTo"):
-                at = list(parent).index(child)
-                parent[at : at + 1] = list(child)
-    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+def main_part(archive: zipfile.ZipFile, usual: str) -> str:
+    """Return the name of the main part: the usual one, else the one that the package's relations name."""
+    names = set(archive.namelist())
+    if usual in names or "_rels/.rels" not in names:
+        return usual
+    for rel in parse(archive.read("_rels/.rels")):
+        if rel.get("Type", "").endswith("/officeDocument"):
+            return rel.get("Target", usual).lstrip("/")
+    return usual
 
 
 def properties(data: bytes) -> dict[str, str]:
@@ -90,77 +53,44 @@ def properties(data: bytes) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def notes(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield ("Footnote 1", text) for each footnote, endnote and comment of a Word file."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for name, label in _NOTES.items():
-            if name not in archive.namelist():
-                continue
-            number = 0
-            for note in parse(archive.read(name)):
-                text = " ".join(filter(None, (_paragraph(p) for p in note.iter(f"{_W}p"))))
-                if note.get(f"{_W}type") in (None, "normal") and text:
-                    number += 1
-                    yield f"{label} {number}", text
-
-
-def _paragraph(node: Node) -> str:
-    """Return the text of one Word paragraph."""
-    return "".join(t.text or "" for t in node.iter(f"{_W}t")).strip()
-
-
-def charts(data: bytes) -> dict[int, list[list[list[str]]]]:
-    """Return the charts of each slide as rows: title and series names first, then one row a category."""
-    found: dict[int, list[list[list[str]]]] = {}
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = set(archive.namelist())
-        for number, slide in enumerate(_slides(archive), start=1):
-            for kind, target in _relations(archive, slide):
-                if kind.endswith("/chart") and target in names:
-                    rows = _chart(parse(archive.read(target)))
-                    if len(rows) > 1:
-                        found.setdefault(number, []).append(rows)
-    return found
-
-
-def _slides(archive: zipfile.ZipFile) -> list[str]:
-    """Return the parts of the slides in the order in which they are shown."""
-    main = "ppt/presentation.xml"
-    root = parse(archive.read(main))
-    r = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-    targets = {}
-    rels = "ppt/_rels/presentation.xml.rels"
-    for rel in parse(archive.read(rels)):
-        targets[rel.get("Id")] = posixpath.normpath(posixpath.join("ppt", rel.get("Target", "")))
-    ids = [node.get(r) for node in root.iter() if node.tag.endswith("}sldId")]
-    return [targets[i].lstrip("/") for i in ids if i in targets]
-
-
-def _relations(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str]]:
+def relations(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, str]]:
     """Yield (type, part) of everything inside the file that a part refers to."""
+    yield from targets(archive, part).values()
+
+
+def targets(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """Return identifier → (type, part) of everything inside the file that a part refers to."""
+    found = {}
     folder, name = posixpath.split(part)
     rels = f"{folder}/_rels/{name}.rels"
     if rels in archive.namelist():
         for rel in parse(archive.read(rels)):
             if rel.get("TargetMode") != "External":
-                target = posixpath.normpath(posixpath.join(folder, rel.get("Target", "")))
-                yield rel.get("Type", ""), target.lstrip("/")
+                target = posixpath.normpath(posixpath.join("/", folder, rel.get("Target", "")))
+                found[rel.get("Id", "")] = (rel.get("Type", ""), target.lstrip("/"))
+    return found
 
 
-def _chart(root: Node) -> list[list[str]]:
-    """Return one chart's rows."""
-    heading = root.find(f"{_C}chart/{_C}title")
-    title = "".join(t.text or "" for t in heading.iter(f"{_A}t")) if heading is not None else ""
-    series = list(root.iter(f"{_C}ser"))
-    names = [_values(s.find(f"{_C}tx")) for s in series]
-    categories: list[str] = max((_values(s.find(f"{_C}cat")) for s in series), key=len, default=[])
-    columns = [_values(s.find(f"{_C}val")) for s in series]
-    rows = [[title, *(name[0] if name else "" for name in names)]]
-    for i, category in enumerate(categories):
-        rows.append([category, *(column[i] if i < len(column) else "" for column in columns)])
-    return rows
+def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
+    """Yield (name, content) of the documents inside an Office file; the data behind its charts are left out."""
+    from ingest.ole import packaged
 
-
-def _values(node: Node | None) -> list[str]:
-    """Return the cached values of a chart's reference, in order."""
-    return [(v.text or "").strip() for v in node.iter(f"{_C}v")] if node is not None else []
+    with zipfile.ZipFile(path) as archive:
+        behind_charts = {
+            target
+            for name in archive.namelist()
+            if "/charts/" in name and not name.endswith(".rels")
+            for _, target in relations(archive, name)
+        }
+        for name in archive.namelist():
+            if "/embeddings/" not in name or name in behind_charts or name.endswith("/"):
+                continue
+            data = archive.read(name)
+            held = packaged(data) if data.startswith(b"\xd0\xcf\x11\xe0") else None
+            label, content = held or (posixpath.basename(name), data)
+            label = posixpath.basename(label.replace("\\", "/")) or posixpath.basename(name)
+            if held and label == "embedded":
+                label = posixpath.splitext(posixpath.basename(name))[0]
+            if not held and name.endswith(".bin"):
+                continue  # an object of a program, such as an equation, whose picture is in the text
+            yield label, [content]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 from pathlib import Path
 
-from ingest.elements import Reading, Writer
+from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
-from ingest.formats import unopened, utf16_without_mark
+from ingest.formats import unopened
+from ingest.signatures import utf16_without_mark
 from ingest.tables import Cell, add_table, clean
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
@@ -20,41 +22,92 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
+_RST = re.compile(r"([=\-~^\"'`#*+.:_<>])\1{2,}")
 _SNIFF = 65536
+_STATEFUL = {"iso2022_jp", "iso2022_kr", "hz", "iso2022_jp_2", "utf-7"}
+_BROWSER = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso8859-11": "cp874",
+    "iso-8859-8-i": "cp1255",
+    "iso8859-8": "cp1255",
+    "ks_c_5601-1987": "cp949",
+    "x-sjis": "cp932",
+    "windows-874": "cp874",
+}
+"""Names of encodings → the larger ones that are really meant, as the Encoding Standard of browsers has it."""
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
     """Return the text of bytes and, when its encoding had to be guessed, that encoding's name.
 
-    Order: byte order mark, the declared encoding if it fits, UTF-8, UTF-16 without a mark, then charset-normalizer.
+    Order: byte order mark, UTF-8 (few other texts happen to be valid UTF-8), the declared encoding if it fits, UTF-16
+    without a mark, then charset-normalizer. A declaration is distrusted where its text would be rubbish.
     """
     for mark, name in _BOMS + _BOMS_16:
         if data.startswith(mark):
             return _lines(data.decode(name, errors="replace")), None
-    for name in filter(None, (declared, "utf-8")):
+    name = _known(declared)
+    if name in _STATEFUL and b"\x1b" in data:
+        return _lines(data.decode(name, errors="replace")), None
+    for candidate in filter(None, ("utf-8", name)):
         try:
-            text = data.decode(name)
+            text = data.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
-        if "\x00" not in text:
+        if "\x00" not in text and (candidate == "utf-8" or _plausible(text)):
             return _lines(text), None
+    if name == "utf-8" and b"\x00" not in data and _nearly(data):
+        return _lines(data.decode("utf-8", errors="replace")), None
     wide = utf16_without_mark(data)
     if wide:
         return _lines(data.decode(wide, errors="replace")), None
     return _guess(data)
 
 
+def _known(declared: str | None) -> str:
+    """Return Python's name of a declared encoding as browsers understand it, "" when it is unknown."""
+    label = (declared or "").strip().strip("\"'").lower()
+    try:
+        name = codecs.lookup(_BROWSER.get(label, label)).name if label else ""
+    except (LookupError, ValueError):
+        return ""
+    return _BROWSER.get(name, name)
+
+
+def _nearly(data: bytes) -> bool:
+    """Say whether bytes are UTF-8 but for a few places, as where a text was cut or pasted."""
+    text = data.decode("utf-8", errors="replace")
+    wrong, right = text.count("\ufffd"), sum(c > "\x7f" for c in text)
+    return wrong <= 0.1 * right
+
+
+def _plausible(text: str) -> bool:
+    """Say whether decoded text looks written: no control characters of the second set, accents among plain letters."""
+    if any("\x80" <= c <= "\x9f" for c in text[:100_000]):
+        return False
+    letters = [c for c in text[:100_000] if c.isalpha()]
+    latin = [c for c in letters if "\xa0" <= c <= "\u024f"]
+    return len(latin) <= 0.4 * len(letters)
+
+
 def _guess(data: bytes) -> tuple[str, str]:
     """Return text in a legacy encoding, and which one it was taken for."""
     from charset_normalizer import from_bytes  # only needed for the few files that aren't UTF-8
 
-    if b"\x00" in data:
-        raise UnreadableFile("The file holds binary data, not text.", "Give it the suffix of its real format.")
+    if data.count(0) > 0.001 * len(data):
+        raise UnreadableFile("The file holds binary data, not text.", "Export it as PDF or text and ingest that.")
+    data = data.replace(b"\x00", b" ")
     if _is_western(data):
         return _lines(data.decode("cp1252")), "cp1252"
     best = from_bytes(data[:200_000]).best()
     if best is None:
-        raise UnreadableFile("The file's text encoding is not recognised.", "Save it as UTF-8 and ingest it again.")
+        return _lines(data.decode("cp1252", errors="replace")), "cp1252"
     return _lines(data.decode(best.encoding, errors="replace")), best.encoding
 
 
@@ -74,7 +127,7 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").removeprefix("\ufeff")
 
 
-def _load(path: Path) -> tuple[str, list[str]]:
+def load(path: Path) -> tuple[str, list[str]]:
     """Return a file's text and the problem sentences that its encoding gives rise to."""
     try:
         data = path.read_bytes()
@@ -95,15 +148,47 @@ def add_paragraphs(writer: Writer, text: str, page: int = 1) -> None:
 
 def read_text(path: Path) -> Reading:
     """Read a plain text file: its paragraphs, verbatim."""
-    text, problems = _load(path)
+    text, problems = load(path)
     writer = Writer()
     add_paragraphs(writer, text)
     return writer.reading(problems=problems)
 
 
+def read_code(path: Path) -> Reading:
+    """Read source code or a configuration file: its blocks, verbatim."""
+    text, problems = load(path)
+    writer = Writer()
+    for part in re.split(r"\n[ \t]*\n|\f", text):
+        writer.add("code", part.strip("\n").rstrip())
+    return writer.reading(problems=problems)
+
+
+def read_rst(path: Path) -> Reading:
+    """Read reStructuredText: underlined titles are headings, levels in the order in which their marks appear."""
+    text, problems = load(path)
+    writer = Writer()
+    marks: list[str] = []
+    for part in re.split(r"\n[ \t]*\n", text):
+        lines = [line.rstrip() for line in part.strip("\n").split("\n")]
+        over = len(lines) > 2 and _RST.fullmatch(lines[0]) and lines[0][:1] == lines[2][:1]
+        if over:
+            lines = lines[1:]
+        if len(lines) > 1 and _RST.fullmatch(lines[1]) and 0 < len(lines[0].strip()) <= len(lines[1]) + 1:
+            mark = lines[1][0] * (2 if over else 1)
+            if mark not in marks:
+                marks.append(mark)
+            writer.add("heading", lines[0].strip(), level=min(6, marks.index(mark) + 1))
+            lines = lines[2:]
+        kind: Kind = "list_item" if lines and _ITEM.match(lines[0]) else "paragraph"
+        writer.add(kind, "\n".join(lines).rstrip())
+    top = next((e for e in writer.elements if e.kind == "heading"), None)
+    whole = "".join(writer.parts)
+    return writer.reading(title=whole[top.start : top.end] if top else None, problems=problems)
+
+
 def read_csv(path: Path) -> Reading:
     """Read a CSV or TSV file as one table; its first full row is the header row, lone cells above it are captions."""
-    text, problems = _load(path)
+    text, problems = load(path)
     csv.field_size_limit(10_000_000)
     try:
         dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(text[:_SNIFF], delimiters=",;\t|")
@@ -123,7 +208,7 @@ def read_csv(path: Path) -> Reading:
 
 def read_markdown(path: Path) -> Reading:
     """Read a Markdown file: headings without their marks, everything else verbatim."""
-    text, problems = _load(path)
+    text, problems = load(path)
     writer = Writer()
     add_markdown(writer, text)
     top = next((e for e in writer.elements if e.kind == "heading" and e.level == 1), None)

@@ -23,12 +23,12 @@ from ingest.errors import UnreadableFile
 from ingest.formats import check_name
 from ingest.wire import unpack
 
-_READER = 1
+_READER = 2
 """Raise when the same file gives another text, so that documents are read again."""
 
-PARSER: str = " ".join(
-    [f"reader-{_READER}", *(f"{name}-{version(name)}" for name in ("liteparse", "unstructured", "pypdf"))]
-)
+_VENDORS = "liteparse unstructured pypdf trafilatura striprtf xlrd openpyxl python-docx python-pptx"
+
+PARSER: str = " ".join([f"reader-{_READER}", *(f"{name}-{version(name)}" for name in _VENDORS.split())])
 """Which parsers read a document; a part of its version's identity."""
 
 _SMALLER = "Split the file into smaller ones, or raise the reader's limit in the settings."

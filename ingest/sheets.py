@@ -6,77 +6,126 @@ import datetime as dt
 import io
 import math
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _MAX_CELLS = 2_000_000
+_MAX_ROWS = 1_100_000
+_MAX_MERGED = 100_000
+_MAX_REGION = 20_000
+_MAX_COVERED = 200_000
+_MERGE = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]+\d+:[A-Z]+\d+)["']""")
+_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DECIMALS = re.compile(r"\.(0+)")
 _CURRENCY = re.compile(r'(?:\[\$([^\]-]*)[^\]]*\]|"([$€£¥])"|\\?([$€£¥]))')
 _EPOCH = dt.time(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A workbook's sheets as (name, number of filled cells, one-sheet workbook), and what is missing."""
+class Sheet:
+    """A sheet: rows of shown text, and merged regions as (first row, last row, first column, last column) from 0."""
 
-    sheets: tuple[tuple[str, int, bytes], ...]
-    problems: tuple[str, ...]
+    name: str
+    hidden: bool
+    rows: list[list[str | None]]
+    merged: list[tuple[int, int, int, int]]
+    cut: bool = False
 
 
-def as_shown(path: Path) -> Shown:
+def as_shown(path: Path) -> list[Sheet]:
     """Return the sheets of a workbook with numbers and dates as text in their own format; formulas give the last value.
 
     pandas, which unstructured reads with, knows no number formats: 5 % would be read as 0.05 and a date with its hour.
     """
     from openpyxl import load_workbook
 
-    # read_only streams the rows: merged regions, drawings and external links are never loaded.
-    book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    sheets, problems, total = [], [], 0
+    # read_only streams the rows: drawings and external links are never loaded.
+    # As an open file: given a path, openpyxl refuses suffixes that it doesn't know.
+    file = path.open("rb")
+    sheets, left = [], _MAX_CELLS
     try:
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
             # Many programs write a wrong extent; without one openpyxl finds it from the rows.
             sheet.reset_dimensions()
-            name, cells, data, cut = _rewrite(sheet, _MAX_CELLS - total)
-            total += cells
-            sheets.append((name, cells, data))
-            if cut:
-                problems.append(f'The sheet "{name}" was read in part: there are more than {_MAX_CELLS:,} cells.')
+            rows, cells = [], 0
+            for row in sheet.iter_rows():
+                rows.append([None if c.value is None else shown(c.value, c.number_format or "General") for c in row])
+                cells += sum(value is not None for value in rows[-1])
+                if cells > left or len(rows) > _MAX_ROWS:
+                    break
+            left -= cells
+            merged = _merged(path, sheet._worksheet_path)
+            sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0))
+            left = max(0, left)
     finally:
-        book.close()
-    return Shown(tuple(sheets), tuple(problems))
+        file.close()
+    return sheets
 
 
-def _rewrite(sheet: Any, allowed: int) -> tuple[str, int, bytes, bool]:
-    """Return a sheet's name, its number of filled cells, a workbook with its shown text, and whether it was cut."""
-    from openpyxl import Workbook
+def _merged(path: Path, part: str) -> list[tuple[int, int, int, int]]:
+    """Return the merged regions of a sheet, read from its part: openpyxl doesn't keep them when it streams."""
+    from openpyxl.utils import range_boundaries
 
-    written = Workbook(write_only=True)
-    target = written.create_sheet("Sheet")
-    cells, cut = 0, False
-    for row in _rows(sheet):
-        target.append(row)
-        cells += sum(value is not None for value in row)
-        if cells > allowed:
-            cut = True
-            break
-    data = io.BytesIO()
-    written.save(data)
-    return sheet.title, cells, data.getvalue(), cut
+    found: list[tuple[int, int, int, int]] = []
+    with zipfile.ZipFile(path) as archive, archive.open(part.lstrip("/")) as stream:
+        rest = b""
+        while piece := stream.read(1 << 20):
+            text = rest + piece
+            for match in _MERGE.finditer(text):
+                left, top, right, bottom = range_boundaries(match[1].decode("ascii"))
+                found.append((top - 1, bottom - 1, left - 1, right - 1))
+            rest = text[max(text.rfind(b"<"), len(text) - 200) :] if len(found) < _MAX_MERGED else b""
+    return found
 
 
-def _rows(sheet: Any) -> Iterator[list[str | None]]:
-    """Yield the rows of a sheet as shown text; more than one empty row in succession is yielded as one."""
+def filled(sheet: Sheet) -> Iterator[list[str | None]]:
+    """Yield a sheet's rows with the value of each merged cell in all cells that it covers.
+
+    A title that lies over several columns with nothing beside it stands once. Several empty rows in succession are
+    yielded as one.
+    """
+    budget = _MAX_COVERED
+    for top, last, left, right in sheet.merged:
+        bottom = min(last, len(sheet.rows) - 1)
+        value = sheet.rows[top][left] if top <= bottom and left < len(sheet.rows[top]) else None
+        area = (bottom - top + 1) * (right - left + 1)
+        if not value or area > _MAX_REGION or area > budget:
+            continue
+        row = sheet.rows[top]
+        beside = any(row[i] for i in range(len(row)) if not left <= i <= right)
+        columns = [left] if not beside and right > left else range(left, right + 1)
+        budget -= area
+        for number in range(top, bottom + 1):
+            target = sheet.rows[number]
+            target.extend([None] * (columns[-1] + 1 - len(target)))
+            for column in columns:
+                target[column] = target[column] or value
     gap = 0
-    for row in sheet.iter_rows():
-        values = [None if cell.value is None else shown(cell.value, cell.number_format or "General") for cell in row]
+    for row in sheet.rows:
+        values = list(row)
         while values and not values[-1]:
             values.pop()
         gap = 0 if values else gap + 1
         if gap <= 1:
             yield values
+
+
+def workbook(sheet: Sheet) -> tuple[int, bytes]:
+    """Return a sheet's number of filled cells and a workbook that holds it alone, as text."""
+    from openpyxl import Workbook
+
+    written = Workbook(write_only=True)
+    target = written.create_sheet("Sheet")
+    cells = 0
+    for row in filled(sheet):
+        target.append([_ILLEGAL.sub(" ", value) if value else value for value in row])
+        cells += sum(value is not None for value in row)
+    data = io.BytesIO()
+    written.save(data)
+    return cells, data.getvalue()
 
 
 def shown(value: object, number_format: str) -> str | None:

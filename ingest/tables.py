@@ -41,13 +41,13 @@ def join(left: Cell, right: Cell, between: str = "") -> Cell:
 def tidy(rows: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
     """Return rows of equal length: lone signs joined to their number, empty rows and columns gone."""
     width = max((len(row) for row in rows), default=0)
-    padded = [_join_signs(list(row) + [Cell("")] * (width - len(row))) for row in rows]
+    padded = [join_signs(list(row) + [Cell("")] * (width - len(row))) for row in rows]
     filled = [row for row in padded if any(cell.text for cell in row)]
     used = [i for i in range(width) if any(row[i].text for row in filled)]
     return [[row[i] for i in used] for row in filled]
 
 
-def _join_signs(row: list[Cell]) -> list[Cell]:
+def join_signs(row: list[Cell]) -> list[Cell]:
     """Move "$" and "(" into the amount to their right, ")" and "%" into the amount to their left."""
     for i in range(len(row) - 1):
         if row[i].text in _OPENERS:

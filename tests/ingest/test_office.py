@@ -19,6 +19,7 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
+from ingest.container import read
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.formats import detect, read_as
@@ -233,37 +234,38 @@ def _mail(*attachments: tuple[str, bytes]) -> EmailMessage:
 
 
 def test_mail_with_attachments(tmp_path: Path) -> None:
-    """Headers, body and readable attachments are in the text; the others are named as problems."""
-    _word(tmp_path / "policy.docx")
-    message = _mail(
-        ("../../notes.md", b"# Notes\n\nWe agreed."),
-        ("policy.docx", (tmp_path / "policy.docx").read_bytes()),
-        ("photo.png", b"\x89PNG"),
-        ("broken.pdf", b"no pdf"),
-    )
+    """Headers and body are the mail's text; attachments are files inside it, their names without folders."""
+    message = _mail(("../../notes.md", b"# Notes\n\nWe agreed."), ("broken.pdf", b"no pdf"))
+    message["Message-ID"], message["In-Reply-To"] = "<2@example.org>", "<1@example.org>"
+    message.add_attachment(b"\x89PNG logo", "image", "png", cid="<logo>", disposition="inline")
     (tmp_path / "a.eml").write_bytes(message.as_bytes())
-    reading = _read(tmp_path / "a.eml")
-    parts = [text for _, text in _parts(reading)]
+    mail = read(tmp_path / "a.eml")
+    parts = [text for _, text in _parts(mail)]
     assert parts[0].startswith("From: Grüner <a@example.org>\nTo: b@example.org\nDate: ")
-    assert parts[1:6] == ["Let us meet at noon.", "Bring the figures.", "Attachment: notes.md", "Notes", "We agreed."]
-    assert "Attachment: policy.docx" in parts and "| Staff | 30 | a/b |" in reading.text
-    assert reading.title == "Lunch on Friday"
-    assert len(reading.problems) == 2 and "photo.png" in reading.problems[0] and "broken.pdf" in reading.problems[1]
+    assert parts[1:] == ["Let us meet at noon.", "Bring the figures."]
+    assert mail.title == "Lunch on Friday" and mail.metadata["created"] == "2024-03-01T10:00:00+00:00"
+    assert (mail.metadata["message_id"], mail.metadata["in_reply_to"]) == ("<2@example.org>", "<1@example.org>")
+    assert [member.name for member in mail.members] == ["notes.md", "broken.pdf"]
+    assert read(tmp_path / "a.eml", ("notes.md",)).text == "Notes\n\nWe agreed."
+    with pytest.raises(UnreadableFile, match="not what its name says"):
+        read(tmp_path / "a.eml", ("broken.pdf",))
     assert not (tmp_path.parent / "notes.md").exists()
 
 
-def test_mail_nested_too_deep_stops(tmp_path: Path) -> None:
-    """Mails within mails are read three levels down, then named as a problem."""
-    message = _mail(("deepest.txt", b"the deepest words"))
-    for level in range(4):
-        outer = _mail()
-        outer.replace_header("Subject", f"Level {level}")
-        outer.add_attachment(message)
-        message = outer
+def test_mail_whose_two_forms_differ_says_which_was_read(tmp_path: Path) -> None:
+    """A mail is read once: from its plain text, or from the HTML when the plain text only says to look there."""
+    message = _mail()
+    message.add_alternative("<p>Quite another message about the harbour and its ferries.</p>", subtype="html")
     (tmp_path / "a.eml").write_bytes(message.as_bytes())
-    reading = _read(tmp_path / "a.eml")
-    assert "Level 0" in reading.text and "the deepest words" not in reading.text
-    assert any("more than 3 levels deep" in problem for problem in reading.problems)
+    mail = read(tmp_path / "a.eml")
+    assert "noon" in mail.text and "harbour" not in mail.text
+    assert mail.metadata["body"] == "plain" and "differ" in mail.problems[0]
+    message = EmailMessage()
+    message["Subject"] = "News"
+    message.set_content("Your mail client does not show HTML.")
+    message.add_alternative("<p>The ferry to the northern islands leaves an hour later in winter.</p>", subtype="html")
+    (tmp_path / "b.eml").write_bytes(message.as_bytes())
+    assert "northern islands" in read(tmp_path / "b.eml").text
 
 
 def test_html_mail_and_encrypted_mail(tmp_path: Path) -> None:
@@ -297,6 +299,7 @@ def refuse(*a, **k): raise SystemExit("a connection was attempted")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
 from pathlib import Path
+from ingest.container import read
 from ingest.formats import detect, read_as
 for name in sys.argv[1:]:
     print(len(read_as(Path(name), detect(Path(name))).text) > 0)

@@ -36,8 +36,14 @@ ONE_FILE = {
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
     "yaml": {"rag/settings.py", "rag/model_manifest.py", "rag/demo.py"},  # three files that a person writes
-    "lxml": {"ingest/office.py"},
     "py3langid": {"ingest/language.py"},
+    "lxml": {"ingest/web.py"},
+    "trafilatura": {"ingest/article.py"},
+    "olefile": {"ingest/ole.py"},
+    "xlrd": {"ingest/xls.py"},
+    "striprtf": {"ingest/rtf.py"},
+    "py7zr": {"ingest/archive.py"},
+    "openpyxl": {"ingest/sheets.py"},
     "PIL": {"rag/page_image.py"},
 }
 """Library → the files that may import it."""

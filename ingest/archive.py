@@ -1,0 +1,200 @@
+"""Yields the files in ZIP, TAR and 7Z archives and in single files packed with gzip, bzip2 or xz."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from ingest.errors import UnreadableFile
+
+Content = Iterable[bytes] | UnreadableFile
+"""A file's bytes in pieces, or why they can't be had."""
+
+_PIECE = 1 << 20
+_LOCKED = UnreadableFile(
+    "The file in the archive is encrypted and needs a password.", "Unpack it with its password and ingest the file."
+)
+_DAMAGED = UnreadableFile("The file in the archive is damaged.", "Get a good copy of the archive.")
+_JUNK = {"thumbs.db", "desktop.ini"}
+
+
+def files(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
+    """Yield (name, content) of each file in an archive; hidden files, folders and links are left out.
+
+    `form` is one of zip, tar, 7z, gz, bz2, xz; `name` is what the archive is called. A content must be consumed before
+    the next is asked for. Raises UnreadableFile when the archive itself is damaged.
+    """
+    readers: dict[str, Callable[[], Iterator[tuple[str, Content]]]] = {
+        "zip": lambda: _zip(path),
+        "tar": lambda: _tar(path),
+        "7z": lambda: _seven(path),
+    }
+    try:
+        yield from readers.get(form, lambda: _packed(path, form, name))()
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        raise damaged(form) from error
+    except (struct.error, NotImplementedError, KeyError, IndexError, RuntimeError) as error:
+        raise damaged(form) from error
+
+
+def damaged(form: str) -> UnreadableFile:
+    """Return the error for an archive that can't be unpacked."""
+    kind = {"gz": "gzip file", "bz2": "bzip2 file", "xz": "xz file"}.get(form, f"{form.upper()} archive")
+    return UnreadableFile(f"The {kind} is damaged: it can't be unpacked.", "Get a good copy, or pack it again.")
+
+
+def wanted(name: str) -> bool:
+    """Say whether a file in an archive is a document of someone's: not hidden, no lock file, no system file."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or parts[-1].lower() in _JUNK or parts[-1].startswith("~$"):
+        return False
+    return not any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in parts)
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what is left of a stream; UnreadableFile when it is damaged."""
+    try:
+        while piece := stream.read(_PIECE):
+            yield piece
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        raise _DAMAGED from error
+    except (EOFError, OSError, NotImplementedError, ValueError) as error:
+        raise _DAMAGED from error
+
+
+def _zip(path: Path) -> Iterator[tuple[str, Content]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.is_dir() or not wanted(name := _zip_name(member)):
+                continue
+            if member.flag_bits & 1:
+                yield name, _LOCKED
+                continue
+            try:
+                stream = archive.open(member)
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, KeyError):
+                yield name, _DAMAGED
+                continue
+            with stream:
+                yield name, _pieces(stream)
+
+
+def _zip_name(member: zipfile.ZipInfo) -> str:
+    """Return a member's name; names without the UTF-8 flag are tried as UTF-8 before the old code page."""
+    if member.flag_bits & 0x800:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
+
+
+def _tar(path: Path) -> Iterator[tuple[str, Content]]:
+    with tarfile.open(path, "r|*") as archive:  # a stream: nothing is unpacked twice
+        for member in archive:
+            if not member.isreg() or not wanted(member.name):
+                continue
+            stream = archive.extractfile(member)
+            yield member.name, _pieces(stream) if stream is not None else _DAMAGED
+
+
+def _packed(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    plain = PurePosixPath(name).name
+    suffix = PurePosixPath(plain).suffix.lower().lstrip(".")
+    stem = plain[: -len(suffix) - 1] if suffix in ("gz", "bz2", "xz", "gzip", "z") else plain
+    opener: dict[str, Callable[[], Any]] = {
+        "gz": lambda: gzip.open(path),  # noqa: SIM115  opened by the with statement below
+        "bz2": lambda: bz2.open(path),  # noqa: SIM115
+        "xz": lambda: lzma.open(path),  # noqa: SIM115
+    }
+    with opener[form]() as stream:
+        yield (_gzip_name(head) if form == "gz" else None) or stem or "file", _pieces(stream)
+
+
+def _gzip_name(head: bytes) -> str | None:
+    """Return the name that a gzip file's header holds."""
+    if len(head) < 11 or not head[3] & 8:
+        return None
+    at = 10
+    if head[3] & 4:
+        at += 2 + int.from_bytes(head[10:12], "little")
+    name = head[at : at + 300].split(b"\x00", 1)[0].decode("latin-1", "replace")
+    return PurePosixPath(name.replace("\\", "/")).name or None
+
+
+class _Sink(io.BytesIO):
+    """Where py7zr writes one member; refuses to grow beyond what the archive's list of contents announces."""
+
+    def __init__(self, announced: int) -> None:
+        super().__init__()
+        self._announced = announced
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self._announced:
+            raise ValueError("more data than announced")
+        return super().write(data)
+
+    def size(self) -> int:
+        return len(self.getbuffer())
+
+    def close(self) -> None:
+        """Stay open: py7zr closes what it has written, and it is read afterwards."""
+
+
+def _seven(path: Path) -> Iterator[tuple[str, Content]]:
+    import py7zr  # LGPL, imported and not changed; needed for 7Z archives only
+    from py7zr.exceptions import ArchiveError
+
+    try:
+        with py7zr.SevenZipFile(path) as archive:
+            listed = [found for found in archive.list() if not found.is_directory and wanted(found.filename)]
+            if archive.needs_password():
+                yield from ((found.filename, _LOCKED) for found in listed)
+                return
+    except py7zr.PasswordRequired as error:
+        raise UnreadableFile(_LOCKED.reason.replace("file in the ", ""), _LOCKED.remedy) from error
+    except (ArchiveError, TypeError, AttributeError) as error:
+        raise damaged("7z") from error
+    from ingest.formats import refuse_bomb
+
+    refuse_bomb(len(listed), sum(found.uncompressed for found in listed), path.stat().st_size)
+    yield from _seven_contents(path, {found.filename: found.uncompressed for found in listed})
+
+
+def _seven_contents(path: Path, sizes: dict[str, int]) -> Iterator[tuple[str, Content]]:
+    """Yield members in batches of some 100 MB, so that memory stays bounded and few are unpacked twice."""
+    import py7zr
+    from py7zr.exceptions import ArchiveError
+    from py7zr.io import WriterFactory
+
+    sinks: dict[str, _Sink] = {}
+
+    class Factory(WriterFactory):
+        def create(self, filename: str) -> Any:
+            sinks[filename] = _Sink(sizes.get(filename, 0))
+            return sinks[filename]
+
+    names = list(sizes)
+    while names:
+        batch, total = [names.pop(0)], 0
+        while names and (total := total + sizes[batch[-1]]) < 100_000_000:
+            batch.append(names.pop(0))
+        sinks.clear()
+        try:
+            with py7zr.SevenZipFile(path) as archive:
+                archive.extract(targets=batch, factory=Factory())
+        except (ArchiveError, TypeError, AttributeError) as error:
+            raise damaged("7z") from error
+        for name in batch:
+            yield name, [sinks[name].getvalue()] if name in sinks else _DAMAGED

@@ -1,0 +1,171 @@
+"""Opens files inside files: what a container holds, and a member on disk for the time that it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.elements import Member, Page, Reading
+from ingest.errors import UnreadableFile
+from ingest.formats import CONTAINERS, detect, read_as, unopened
+from ingest.unpack import PREFIX, Unpacked, unpack
+
+MAX_DEPTH = 5
+_KEPT_BYTES = 1_000_000_000
+_KEPT = 16
+
+
+class Shelf:
+    """Keeps the containers that were unpacked last, so that a thousand members cost one unpacking."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, ...], Unpacked] = OrderedDict()
+
+    def get(self, key: tuple[str, ...], path: Path, form: str, password: str | None) -> Unpacked:
+        """Return the container at a path, unpacked now unless it is kept under this key."""
+        found = self._kept.pop(key, None) or unpack(path, form, key[-1], password)
+        self._kept[key] = found
+        while len(self._kept) > 1 and (
+            len(self._kept) > _KEPT or sum(kept.size for kept in self._kept.values()) > _KEPT_BYTES
+        ):
+            self._kept.popitem(last=False)[1].spool.close()
+        return found
+
+    def find(self, key: tuple[str, ...]) -> Unpacked | None:
+        """Return a kept container."""
+        return self._kept.get(key)
+
+
+_shelf = Shelf()
+
+
+def read(
+    path: Path,
+    inside: Sequence[str] = (),
+    password: str | None = None,
+    found: Callable[[str], None] = lambda form: None,
+) -> Reading:
+    """Read a file, or the member of it that `inside` leads to, and list the members in it. Raises UnreadableFile.
+
+    `found` is told the format before the file is read.
+    """
+    with member(path, inside, password) as (file, form, key):
+        found(form)
+        reading = read_as(file, form, password)
+        members: tuple[Member, ...] = ()
+        problems: tuple[str, ...] = ()
+        if form in CONTAINERS:
+            members, problems = _listed(file, form, key, password)
+    if not reading.pages and not members:
+        raise UnreadableFile(
+            f"The archive holds no file that can be read. {' '.join(problems)}".strip(), "Check where it came from."
+        )
+    return _with(reading, form, members, problems)
+
+
+def _with(reading: Reading, form: str, members: tuple[Member, ...], problems: tuple[str, ...]) -> Reading:
+    """Return a reading with its format, its members and what is to be said of them."""
+    return replace(
+        reading,
+        pages=reading.pages or (Page(1),),
+        members=(*reading.members, *members),
+        problems=(*reading.problems, *problems),
+        metadata={**reading.metadata, "format": form},
+    )
+
+
+def _listed(
+    path: Path, form: str, key: tuple[str, ...], password: str | None
+) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+    """Return the members of a container and the problems with them; none below the deepest level."""
+    try:
+        found = _shelf.get(key, path, form, password)
+    except UnreadableFile as error:
+        if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+            raise
+        return (), (f"The files inside could not be listed: {error.reason}",)
+    members = tuple(entry.member for entry in found.entries.values())
+    own = {member.sha256 for member in members if member.sha256} & _ancestors(path, key, members)
+    if own:
+        members = tuple(member for member in members if member.sha256 not in own)
+        return members, (*found.problems, "A file that contains itself was left out.")
+    if members and len(key) > MAX_DEPTH:
+        sentence = f"{len(members)} files inside were left out: they are nested more than {MAX_DEPTH} levels deep."
+        return (), (*found.problems, sentence)
+    return members, found.problems
+
+
+def _ancestors(path: Path, key: tuple[str, ...], members: Sequence[Member]) -> set[str]:
+    """Return the hashes of this container and those around it, as far as a member could be one of them."""
+    hashes = set()
+    for length in range(1, len(key)):
+        around = _shelf.find(key[:length])
+        if around is not None and key[length] in around.entries:
+            hashes.add(around.entries[key[length]].member.sha256)
+    if any(member.size == path.stat().st_size for member in members):
+        hashes.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    return hashes
+
+
+@contextlib.contextmanager
+def member(
+    path: Path, inside: Sequence[str], password: str | None = None
+) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
+    """Give a member's file, format and key for a while; the file itself when `inside` is empty."""
+    if len(inside) > MAX_DEPTH:
+        raise UnreadableFile(
+            f"The file is nested more than {MAX_DEPTH} levels deep.", "Unpack the outer files and ingest it directly."
+        )
+    # The name comes last in a key: a packed file is named after its container.
+    key: tuple[str, ...] = (f"{_stamp(path)}/{path.name}",)
+    with contextlib.ExitStack() as stack:
+        file, form = path, ""
+        for name in inside:
+            found = _shelf.find(key) or _shelf.get(key, file, form or _container(file), password)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")))
+            file = _extract(found, name, folder)
+            key = (*key, name)
+            form = ""
+        yield file, form or detect(file), key
+
+
+def _stamp(path: Path) -> str:
+    """Return what changes when the file changes."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unopened(error) from error
+    return f"{path}:{found.st_size}:{found.st_mtime_ns}"
+
+
+def _container(path: Path) -> str:
+    """Return the format of a container; UnreadableFile for files that hold no others."""
+    form = detect(path)
+    if form not in CONTAINERS:
+        raise UnreadableFile("There is no file inside this one.", "Ingest the file again.")
+    return form
+
+
+def _extract(found: Unpacked, name: str, folder: Path) -> Path:
+    """Write one member to a private file, of whose name only the suffix comes from the container."""
+    entry = found.entries.get(name)
+    if entry is None:
+        raise UnreadableFile("The file is not in its container any more.", "Ingest the container again.")
+    if entry.refusal is not None:
+        raise entry.refusal
+    suffix = Path(name).suffix.lower()
+    file = folder / f"member{suffix if re.fullmatch(r'[.][a-z0-9]{1,12}', suffix) else ''}"
+    found.spool.seek(entry.offset)
+    left = entry.member.size
+    with file.open("wb") as written:
+        while left > 0 and (piece := found.spool.read(min(left, 1 << 20))):
+            written.write(piece)
+            left -= len(piece)
+    return file

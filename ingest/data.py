@@ -1,0 +1,219 @@
+"""Reads JSON, XML and SVG files: every value with the names that lead to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.elements import Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened
+from ingest.plain import add_markdown, load
+from ingest.tables import Cell, add_table, clean
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element as Node
+
+_BROKEN = "Open it in an editor and correct it, or rename it to .txt to read it as text."
+_MAX_DEPTH = 60
+_BLOCK = 40
+
+
+def read_json(path: Path) -> Reading:
+    """Read a JSON file: lists of records as tables, everything else as lines "name.name: value"; notebooks as text."""
+    text, problems = load(path)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        # Configuration files with comments and cut exports are still worth finding.
+        return _verbatim(text, [*problems, "The JSON is malformed; it was read as plain text."])
+    writer = Writer()
+    if isinstance(value, dict) and isinstance(value.get("cells"), list) and "nbformat" in value:
+        _notebook(writer, value["cells"])
+    else:
+        _value(writer, value, "")
+    if not writer.elements:
+        raise UnreadableFile("The file has no text: its JSON is empty.", "Check where it came from.")
+    title = value.get("title") if isinstance(value, dict) else None
+    return writer.reading(title=title if isinstance(title, str) and title.strip() else None, problems=problems)
+
+
+def read_jsonl(path: Path) -> Reading:
+    """Read a file with one JSON value a line as a table of records."""
+    text, problems = load(path)
+    values = []
+    for line in text.split("\n"):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except (ValueError, RecursionError):
+            return _verbatim(text, [*problems, "A line is no JSON; the file was read as plain text."])
+    writer = Writer()
+    _value(writer, values, "")
+    return writer.reading(problems=problems)
+
+
+def _verbatim(text: str, problems: list[str]) -> Reading:
+    writer = Writer()
+    for part in re.split(r"\n[ \t]*\n", text):
+        writer.add("code", part.strip("\n"))
+    return writer.reading(problems=problems)
+
+
+def _notebook(writer: Writer, cells: list[Any]) -> None:
+    """Append a Jupyter notebook: prose as Markdown, code as code, printed results as paragraphs."""
+    for cell in cells:
+        source = _joined(cell.get("source")) if isinstance(cell, dict) else ""
+        if isinstance(cell, dict) and cell.get("cell_type") == "markdown":
+            add_markdown(writer, source)
+        elif isinstance(cell, dict):
+            writer.add("code", source.strip("\n"))
+            for output in cell.get("outputs") or []:
+                data = output.get("data") or {} if isinstance(output, dict) else {}
+                writer.add("paragraph", _joined(output.get("text") or data.get("text/plain")).strip("\n"))
+
+
+def _joined(value: object) -> str:
+    return "".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _value(writer: Writer, value: object, name: str) -> None:
+    """Append a JSON value: tables for lists of flat records, lines for the rest."""
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(item, dict) and _flat(item) for item in value):
+        columns = list(dict.fromkeys(key for item in value for key in item))
+        if len(columns) <= 60:
+            if name:
+                writer.add("heading", name, level=min(6, name.count(".") + 1))
+            rows = [[Cell(clean(column)) for column in columns]]
+            rows += [[Cell(clean(_shown(item.get(column)))) for column in columns] for item in value]
+            add_table(writer, rows, header=True)
+            return
+    if isinstance(value, dict) and not name and any(isinstance(item, (list, dict)) for item in value.values()):
+        flat = {key: item for key, item in value.items() if not isinstance(item, (list, dict))}
+        _lines(writer, flat, "")
+        for key, item in value.items():
+            if isinstance(item, (list, dict)):
+                _value(writer, item, str(key))
+        return
+    _lines(writer, value, name)
+
+
+def _flat(item: dict[str, Any]) -> bool:
+    return all(not isinstance(value, dict) and not (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value))
+               for value in item.values())  # fmt: skip
+
+
+def _lines(writer: Writer, value: object, name: str) -> None:
+    """Append a value as paragraphs of lines, some forty lines each."""
+    block: list[str] = []
+    for line in _leaves(value, name, 0):
+        block.append(line)
+        if len(block) == _BLOCK:
+            writer.add("paragraph", "\n".join(block))
+            block = []
+    writer.add("paragraph", "\n".join(block))
+
+
+def _leaves(value: object, name: str, depth: int) -> Iterator[str]:
+    """Yield "name.name: value" for each leaf."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{name}.{key}" if name else str(key), depth + 1)
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        for number, item in enumerate(value, start=1):
+            yield from _leaves(item, f"{name}[{number}]", depth + 1)
+    elif value not in (None, "", []):
+        yield f"{name}: {_shown(value)}" if name else _shown(value)
+
+
+def _shown(value: object) -> str:
+    """Return a JSON value as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return str(value)
+
+
+def read_xml(path: Path) -> Reading:
+    """Read an XML file: each element's own text, with its name and attributes where they are short."""
+    root = _root(path)
+    writer = Writer()
+    block: list[str] = []
+    for line in _xml_lines(root, 0):
+        if not line or len(block) >= _BLOCK:
+            writer.add("paragraph", "\n".join(block))
+            block = []
+        if line:
+            block.append(line)
+    writer.add("paragraph", "\n".join(block))
+    if not writer.elements:
+        raise UnreadableFile("The XML file has no text.", "Check where it came from.")
+    return writer.reading()
+
+
+def _root(path: Path) -> Node:
+    """Parse an XML file; entity declarations and external references are refused."""
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+
+    from ingest.ooxml import parse
+
+    try:
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise unopened(error) from error
+    except DefusedXmlException as error:
+        raise UnreadableFile("The XML file declares entities, which may expand without end or fetch files.",
+                             "Save it without its document type.") from error  # fmt: skip
+    except (ParseError, ValueError, LookupError) as error:
+        raise UnreadableFile("The XML file is malformed.", _BROKEN) from error
+
+
+def _xml_lines(node: Node, depth: int) -> Iterator[str]:
+    """Yield one line for each element with text of its own, an empty line after each group."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
+    name = _local(node.tag)
+    given = [
+        f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value
+    ]
+    mixed = len(node) > 0 and bool((node.text or "").strip() or any((child.tail or "").strip() for child in node))
+    text = (
+        " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
+    )
+    if text:
+        yield f"{' '.join([name, *given])}: {text}"
+    elif given:
+        yield " ".join([name, *given])
+    if not mixed and len(node):
+        for child in node:
+            if isinstance(child.tag, str):
+                yield from _xml_lines(child, depth + 1)
+        yield ""
+
+
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def read_svg(path: Path) -> Reading:
+    """Read the texts of an SVG drawing: title, description and labels."""
+    root = _root(path)
+    writer = Writer()
+    title = None
+    for node in root.iter():
+        if _local(node.tag) in ("title", "desc", "text"):
+            text = " ".join(" ".join(node.itertext()).split())
+            title = title or (text if _local(node.tag) == "title" else None)
+            writer.add("paragraph", text)
+    if not writer.elements:
+        raise UnreadableFile("The drawing has no text.", "If it shows text as outlines, save it as PNG or PDF.")
+    return writer.reading(title=title)

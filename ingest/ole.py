@@ -1,0 +1,126 @@
+"""Opens OLE containers, in which old Office files and Outlook's mails are kept (the only file that imports olefile)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import UnreadableFile
+
+_DAMAGED = "Open it in the program it comes from, save it again, and ingest that."
+_KINDS = (
+    ("worddocument", "doc"),
+    ("workbook", "xls"),
+    ("book", "xls"),
+    ("powerpoint document", "ppt"),
+    ("pp97_dualstorage", "ppt"),
+    ("__properties_version1.0", "msg"),
+    ("__substg1.0_", "msg"),
+)
+_OTHERS = (
+    ("visiodocument", "a Visio drawing", "Save it as PDF."),
+    ("quill", "a Publisher document", "Save it as PDF."),
+    ("hwpsummaryinformation", "a Hangul document (hwp)", "Save it as docx or PDF."),
+    ("catalog", "a cache of thumbnails", "Leave it out."),
+    ("matost", "a Works document", "Save it as docx or PDF."),
+)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Give olefile's view of a container for a while; whatever is wrong with it becomes UnreadableFile."""
+    import olefile
+
+    try:
+        with olefile.OleFileIO(str(path)) as container:
+            yield container
+    except UnreadableFile:
+        raise
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error, OverflowError) as error:
+        raise UnreadableFile("The file is damaged: its OLE container can't be read.", _DAMAGED) from error
+
+
+def kind_of(path: Path) -> str:
+    """Return the format of an OLE container: doc, xls, ppt or msg. UnreadableFile names what else it is."""
+    with opened(path) as container:
+        names = {entry[0].lower().lstrip("\x05\x01") for entry in container.listdir(streams=True, storages=True)}
+    if "encryptedpackage" in names:
+        raise UnreadableFile(
+            "The Office file is encrypted and needs a password.", "Save a copy without a password and ingest that."
+        )
+    for name, form in _KINDS:
+        if any(found == name or (name.endswith("_") and found.startswith(name)) for found in names):
+            return form
+    for name, what, remedy in _OTHERS:
+        if name in names:
+            raise UnreadableFile(f"The file is {what}, which can't be read.", remedy)
+    raise UnreadableFile("The file is in an old binary format that is not known.", "Save it as docx, xlsx or PDF.")
+
+
+def stream(container: Any, *names: str) -> bytes:
+    """Return a stream's bytes, empty when there is none of that name."""
+    return bytes(container.openstream(list(names)).read()) if container.exists(list(names)) else b""
+
+
+def properties(container: Any) -> dict[str, str]:
+    """Return title, author and dates from the summary of an old Office file, those that it has."""
+    found = container.get_metadata()
+    texts = {"title": found.title, "author": found.author}
+    page = found.codepage or 1252
+    encoding = "utf-8" if page in (65001, -535) else f"cp{page % 65536}"
+    result = {}
+    for name, value in texts.items():
+        try:
+            text = value.decode(encoding, "replace") if isinstance(value, bytes) else ""
+        except LookupError:
+            text = value.decode("cp1252", "replace") if isinstance(value, bytes) else ""
+        if text.strip("\x00 "):
+            result[name] = " ".join(text.replace("\x00", "").split())
+    dates = {"created": found.create_time, "modified": found.last_saved_time}
+    return result | {
+        name: value.isoformat() for name, value in dates.items() if value is not None and value.year > 1980
+    }
+
+
+def packaged(data: bytes) -> tuple[str, bytes] | None:
+    """Return (name, content) of the file that an embedded OLE object holds, None when it holds no whole file."""
+    import io
+
+    import olefile
+
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as container:
+            for name, made in (("Package", "embedded"), ("CONTENTS", "embedded.pdf")):
+                content = stream(container, name)
+                if content and (name == "Package" or content.startswith(b"%PDF")):
+                    return made, content
+            native = stream(container, "\x01Ole10Native")
+            if native:
+                return _native(native)
+            for name, suffix in (("WordDocument", "doc"), ("Workbook", "xls"), ("PowerPoint Document", "ppt")):
+                if container.exists(name):
+                    return f"embedded.{suffix}", data
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error):
+        return None
+    return None
+
+
+def _native(data: bytes) -> tuple[str, bytes] | None:
+    """Return (name, content) of an Ole10Native stream: length, flags, label, file name, place, content."""
+    at = 6
+    end = data.index(b"\x00", at)
+    label = data[at:end]
+    at = data.index(b"\x00", end + 1) + 1 + 4
+    length = struct.unpack_from("<I", data, at)[0]
+    at += 4 + length
+    size = struct.unpack_from("<I", data, at)[0]
+    if size > len(data) - at - 4:
+        return None
+    try:
+        name = label.decode("utf-8")
+    except UnicodeDecodeError:
+        name = label.decode("cp1252", "replace")
+    return name or "embedded", data[at + 4 : at + 4 + size]

@@ -1,0 +1,218 @@
+"""Reads OpenDocument files (ODT, ODS, ODP), zipped or as one XML text."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.elements import Kind, Page, Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened
+from ingest.merged import Span, filled
+from ingest.ooxml import parse
+from ingest.sheets import Sheet
+from ingest.tables import add_table
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element as Node
+
+_O = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_T = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_TAB = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_D = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_P = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+_S = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_META = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}"
+_REMEDY = "Open it in the program it comes from, save it again, and ingest that."
+_SKIP = {f"{_T}tracked-changes", f"{_O}forms", f"{_T}sequence-decls", f"{_T}variable-decls", f"{_T}user-field-decls",
+         f"{_T}alphabetical-index-source", f"{_T}table-of-content-source"}  # fmt: skip
+_MAX_CELLS = 2_000_000
+_MAX_DEPTH = 100
+
+
+def read_odf(path: Path) -> Reading:
+    """Read a text, spreadsheet or presentation; encrypted ones are unreadable."""
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+
+    try:
+        content, meta = _load(path)
+    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, ValueError, NotImplementedError) as error:
+        raise UnreadableFile("The OpenDocument file is damaged.", _REMEDY) from error
+    except OSError as error:
+        raise unopened(error) from error
+    body = content.find(f"{_O}body")
+    kind = body[0].tag.removeprefix(_O) if body is not None and len(body) else ""
+    if body is None or kind not in ("text", "spreadsheet", "presentation", "drawing"):
+        raise UnreadableFile("The OpenDocument file holds no text, sheets or slides.", "Save it as PDF.")
+    metadata = _properties(meta if meta is not None else content)
+    if kind == "spreadsheet":
+        from ingest.office import read_sheets
+
+        return read_sheets(list(_sheets(body[0], _hidden_styles(content))), metadata)
+    writer = Writer()
+    notes: list[str] = []
+    pages = 1
+    if kind == "text":
+        _blocks(writer, body[0], notes, 1, 0)
+    else:
+        for pages, slide in enumerate(body[0].iter(f"{_D}page"), start=1):
+            _slide(writer, slide, notes, pages)
+    for note in notes:
+        writer.add("paragraph", note, page=pages)
+    if not writer.elements:
+        raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
+    return writer.reading([Page(number) for number in range(1, pages + 1)], metadata.pop("title", None), (), metadata)
+
+
+def _load(path: Path) -> tuple[Node, Node | None]:
+    """Return the trees of content and properties."""
+    if not zipfile.is_zipfile(path):
+        return parse(path.read_bytes()), None
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
+        if b"encryption-data" in manifest:
+            raise UnreadableFile("The file is encrypted and needs a password.", "Save a copy without a password.")
+        return parse(archive.read("content.xml")), parse(archive.read("meta.xml")) if "meta.xml" in names else None
+
+
+def _properties(root: Node) -> dict[str, str]:
+    """Return title, author and dates, those that the file has."""
+    tags = {
+        "title": f"{_DC}title",
+        "author": f"{_DC}creator",
+        "created": f"{_META}creation-date",
+        "modified": f"{_DC}date",
+    }
+    meta = next(root.iter(f"{_O}meta"), root)
+    found = {name: " ".join((meta.findtext(tag) or "").split()) for name, tag in tags.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def _blocks(writer: Writer, node: Node, notes: list[str], page: int, depth: int, listed: bool = False) -> None:
+    """Append the blocks of an element in order."""
+    if depth > _MAX_DEPTH:
+        raise RecursionError
+    for child in node:
+        if child.tag in _SKIP:
+            continue
+        if child.tag == f"{_T}h":
+            level = child.get(f"{_T}outline-level", "1")
+            writer.add("heading", _text(child, notes), page=page, level=min(6, int(level) if level.isdigit() else 1))
+            _frames(writer, child, notes, page, depth)
+        elif child.tag == f"{_T}p":
+            kind: Kind = "list_item" if listed else "paragraph"
+            writer.add(kind, _text(child, notes), page=page)
+            _frames(writer, child, notes, page, depth)
+        elif child.tag == f"{_TAB}table":
+            add_table(writer, filled(list(_rows(child, notes))), page=page)
+        elif isinstance(child.tag, str):
+            inside = listed or child.tag in (f"{_T}list-item", f"{_T}list-header")
+            _blocks(writer, child, notes, page, depth + 1, inside)
+
+
+def _frames(writer: Writer, node: Node, notes: list[str], page: int, depth: int) -> None:
+    """Append the text boxes that hang on a paragraph."""
+    for box in node.iter(f"{_D}text-box"):
+        _blocks(writer, box, notes, page, depth + 1)
+
+
+def _text(node: Node, notes: list[str]) -> str:
+    """Return a paragraph's text; notes and comments in it go to `notes`."""
+    return "".join(_parts(node, notes)).strip()
+
+
+def _parts(node: Node, notes: list[str]) -> Iterator[str]:
+    yield " ".join(re.split(r"\s+", node.text or ""))
+    for child in node:
+        if child.tag == f"{_T}s":
+            yield " "
+        elif child.tag == f"{_T}tab":
+            yield "\t"
+        elif child.tag == f"{_T}line-break":
+            yield "\n"
+        elif child.tag in (f"{_T}note", f"{_O}annotation"):
+            label = (
+                "Comment" if child.tag == f"{_O}annotation" else child.get(f"{_T}note-class", "footnote").capitalize()
+            )
+            body = child.find(f"{_T}note-body") if child.tag == f"{_T}note" else child
+            inner: list[str] = []
+            text = " ".join(_text(p, inner) for p in body.iter(f"{_T}p")) if body is not None else ""
+            number = sum(note.startswith(f"{label} ") for note in notes) + 1
+            notes.append(f"{label} {number}: {text}")
+        elif child.tag not in (f"{_D}frame", f"{_D}custom-shape", f"{_D}text-box"):
+            yield from _parts(child, notes)
+        yield " ".join(re.split(r"\s+", child.tail or ""))
+
+
+def _rows(table: Node, notes: list[str]) -> Iterator[list[Span]]:
+    """Yield a text table's rows."""
+    for row in table.iter(f"{_TAB}table-row"):
+        yield [
+            Span(
+                " ".join(_text(p, notes) for p in cell.iter() if p.tag in (f"{_T}p", f"{_T}h")),
+                _number(cell.get(f"{_TAB}number-columns-spanned")),
+                _number(cell.get(f"{_TAB}number-rows-spanned")),
+            )
+            for cell in row
+            if cell.tag == f"{_TAB}table-cell"
+        ]
+
+
+def _number(value: str | None, most: int = 1000) -> int:
+    return min(most, max(1, int(value))) if value and value.isdigit() else 1
+
+
+def _slide(writer: Writer, slide: Node, notes: list[str], page: int) -> None:
+    """Append a slide: its title as a heading, shapes in order, then its notes."""
+    for shape in slide:
+        if shape.get(f"{_P}class") == "title":
+            inner = [_text(p, notes) for p in shape.iter(f"{_T}p")]
+            writer.add("heading", " ".join(filter(None, inner)), page=page, level=1)
+        elif shape.tag != f"{_P}notes":
+            _blocks(writer, shape, notes, page, 0)
+    for note in slide.iter(f"{_P}notes"):
+        _blocks(writer, note, notes, page, 0)
+
+
+def _hidden_styles(content: Node) -> set[str]:
+    """Return the names of the styles of hidden sheets."""
+    return {
+        style.get(f"{_S}name", "")
+        for style in content.iter(f"{_S}style")
+        for looks in style.iter(f"{_S}table-properties")
+        if looks.get(f"{_TAB}display") == "false"
+    }
+
+
+def _sheets(body: Node, hidden: set[str]) -> Iterator[Sheet]:
+    """Yield a spreadsheet's sheets; each cell holds the text that it shows."""
+    left = _MAX_CELLS
+    for table in body.iterfind(f"{_TAB}table"):
+        rows: list[list[str | None]] = []
+        merged: list[tuple[int, int, int, int]] = []
+        for row in table.iter(f"{_TAB}table-row"):
+            values: list[str | None] = []
+            for cell in row:
+                repeat = _number(cell.get(f"{_TAB}number-columns-repeated"), 20_000)
+                text = "\n".join("".join(_parts(p, [])) for p in cell.iterfind(f"{_T}p")).strip() or None
+                wide, high = (_number(cell.get(f"{_TAB}number-{what}-spanned")) for what in ("columns", "rows"))
+                if wide * high > 1:
+                    merged.append((len(rows), len(rows) + high - 1, len(values), len(values) + wide - 1))
+                values += [text] * (repeat if text is None or repeat < 200 else 1)
+            while values and values[-1] is None:
+                values.pop()
+            again = _number(row.get(f"{_TAB}number-rows-repeated"), 1_000_000)
+            count = again if values and again < 200 else 1
+            rows += [list(values) for _ in range(count)]
+            left -= count * len(values)
+            if left < 0:
+                break
+        yield Sheet(table.get(f"{_TAB}name", ""), table.get(f"{_TAB}style-name") in hidden, rows, merged, left < 0)
+        left = max(0, left)

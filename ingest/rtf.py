@@ -1,0 +1,62 @@
+"""Reads RTF files through striprtf (the only file that imports it), whatever code page they are written in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ingest.elements import Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened
+from ingest.tables import Cell, add_table, clean
+
+_PICTURES = re.compile(rb"[0-9a-fA-F\s]{512,}")
+_BIN = re.compile(rb"\\bin(\d+) ?")
+_INFO = {"title": re.compile(r"\{\\title\s+([^{}\\]+)"), "author": re.compile(r"\{\\author\s+([^{}\\]+)")}
+
+
+def read_rtf(path: Path) -> Reading:
+    """Read an RTF file: its paragraphs and tables; pictures are left out."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unopened(error) from error
+    text = text_of(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
+    if not text.strip():
+        raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
+    writer = Writer()
+    rows: list[list[str]] = []
+    for line in [*text.split("\n"), ""]:
+        # striprtf writes a table's row as cells that each end in "|".
+        if line.count("|") > 1 and line.rstrip().endswith("|"):
+            rows.append([clean(cell) for cell in line.rstrip()[:-1].split("|")])
+            continue
+        if rows:
+            add_table(writer, [[Cell(cell) for cell in row] for row in rows])
+            rows = []
+        writer.add("paragraph", line.strip())
+    head = data[:20_000].decode("latin-1")
+    found = {name: match[1].strip() for name, pattern in _INFO.items() if (match := pattern.search(head))}
+    return writer.reading(title=found.pop("title", None), metadata=found)
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of RTF."""
+    from striprtf import striprtf
+
+    # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
+    plain = _PICTURES.sub(b" ", _without_binaries(data))
+    try:
+        return str(striprtf.rtf_to_text(plain.decode("latin-1"), errors="replace")).replace("\x00", "")
+    except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
+        raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
+
+
+def _without_binaries(data: bytes) -> bytes:
+    """Return RTF without the raw bytes that \\bin announces."""
+    parts, at = [], 0
+    for match in _BIN.finditer(data):
+        if match.start() >= at:
+            parts.append(data[at : match.start()])
+            at = match.end() + int(match[1][:10])
+    return b"".join([*parts, data[at:]])

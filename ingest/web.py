@@ -1,0 +1,239 @@
+"""Reads web pages: headings, paragraphs, lists and tables, without navigation and what is hidden."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ingest.article import Block, article_of
+from ingest.elements import Kind, Reading, Writer
+from ingest.errors import UnreadableFile
+from ingest.formats import unopened
+from ingest.merged import Span, filled
+from ingest.plain import decode
+from ingest.tables import Cell, add_table
+
+_CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
+_FURNITURE = (
+    "//script|//style|//noscript|//template|//nav|//*[@role='navigation']|//*[@hidden]|//iframe|//select|//button|//svg"
+    "|//*[local-name()='header' and namespace-uri()='http://www.xbrl.org/2013/inlineXBRL']|//*[name()='ix:header']"
+    "|//*[contains(translate(@style,' ',''),'display:none')]"
+)
+_BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu ol option p pre section summary table tbody td "
+    "tfoot th thead tr ul".split()
+)
+_HEADING = re.compile(r"h[1-6]")
+_MAX_DEPTH = 250
+
+
+def read_html(path: Path) -> Reading:
+    """Read an HTML file; its encoding is the declared one where that fits the bytes."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unopened(error) from error
+    return read_page(data)
+
+
+def read_page(data: bytes, declared: str | None = None) -> Reading:
+    """Return the reading of a page. UnreadableFile: it has no text."""
+    writer = Writer()
+    title = add_html(writer, data, declared=declared)
+    if not writer.elements:
+        raise UnreadableFile(
+            "The page has no text.", "If it shows text in a browser, print it to PDF there and ingest that."
+        )
+    return writer.reading(title=title)
+
+
+def add_html(
+    writer: Writer, data: bytes, page: int = 1, declared: str | None = None, article: bool = True
+) -> str | None:
+    """Append the blocks of an HTML page, or only those of its `article`; return its title. Nothing is fetched."""
+    found = _CHARSET.search(data[:4096])
+    text, _ = decode(data, declared or (found[1].decode("ascii") if found else None))
+    # A declaration inside the text would make the parser refuse or re-decode what is already text.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    if not text.strip():
+        return None
+    root = _parse(text)
+    if root is None:
+        return None
+    title = " ".join(str(root.findtext(".//title") or "").split()) or None
+    blocks = list(_blocks(root))
+    for block in article_of(text, blocks) if article else blocks:
+        if block.kind == "table":
+            rows = filled(block.rows)
+            if rows and max(len(row) for row in rows) == 1:
+                for row in rows:
+                    writer.add("paragraph", row[0].text, page=page)
+            else:
+                add_table(writer, rows, page=page)
+        else:
+            writer.add(block.kind, block.text, page=page, level=block.level)
+    return title
+
+
+def _parse(text: str) -> Any:
+    """Return the page's tree without scripts, navigation and what is hidden; None when there is none."""
+    from lxml import etree, html
+
+    parser = html.HTMLParser(no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+    try:
+        root = html.document_fromstring(text, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None
+    for node in root.xpath(_FURNITURE):
+        if node.getparent() is not None and isinstance(node.tag, str):
+            node.drop_tree()
+    return root
+
+
+def _blocks(root: Any) -> Iterator[Block]:
+    """Yield the blocks of a page in order."""
+    body = root.find("body")
+    yield from _walk(body if body is not None else root, "paragraph", 0)
+
+
+def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
+    """Yield the blocks of an element: its own runs of text between the blocks in it."""
+    run: list[str] = []
+    linked = 0
+
+    def flush() -> Iterator[Block]:
+        nonlocal linked
+        text = _squeeze("".join(run))
+        run.clear()
+        if text:
+            yield Block(kind, text, linked=linked)
+        linked = 0
+
+    run.append(node.text or "")
+    for child in node:
+        tag = _tag(child)
+        if tag == "br":
+            run.append("\n")
+        elif tag and depth < _MAX_DEPTH and (tag in _BLOCKS or _has_block(child)):
+            yield from flush()
+            yield from _block(child, tag, kind, depth + 1)
+        elif tag:
+            text = "".join(_texts(child))
+            run.append(text)
+            linked += len(text) if tag == "a" else sum(len("".join(_texts(a))) for a in child.iter("a"))
+        run.append(child.tail or "")
+    yield from flush()
+
+
+def _block(node: Any, tag: str, kind: Kind, depth: int) -> Iterator[Block]:
+    """Yield the blocks of one block element."""
+    if _HEADING.fullmatch(tag):
+        text = _squeeze("".join(_texts(node))).replace("\n", " ")
+        if text:
+            yield Block("heading", text, int(tag[1]), linked=_linked(node))
+    elif tag == "pre":
+        text = "".join(_texts(node)).strip("\n")
+        if text.strip():
+            yield Block("code", text)
+    elif tag == "table":
+        yield from _table(node, depth)
+    elif tag in ("li", "dt", "dd"):
+        yield from _walk(node, "list_item", depth)
+    elif tag in ("figcaption", "caption"):
+        yield from _walk(node, "caption", depth)
+    else:
+        yield from _walk(node, kind, depth)
+
+
+def _table(node: Any, depth: int) -> Iterator[Block]:
+    """Yield a table; one that only lays out the page, with blocks or tables in its cells, as what stands in it."""
+    rows = [row for row in node.iter("tr") if _owner(row) is node]
+    cells = [cell for row in rows for cell in row.iterchildren("td", "th")]
+    if any(
+        cell.find(".//table") is not None or sum(1 for _ in cell.iter("p", "h1", "h2", "h3", "li")) > 3
+        for cell in cells
+    ):
+        for caption in node.iterchildren("caption"):
+            yield from _walk(caption, "caption", depth)
+        for cell in cells:
+            yield from _walk(cell, "paragraph", depth)
+        return
+    for caption in node.iterchildren("caption"):
+        yield from _walk(caption, "caption", depth)
+    table = tuple(
+        tuple(
+            Span(" ".join(_texts(cell, " ")), _number(cell.get("colspan")), _number(cell.get("rowspan")))
+            for cell in row.iterchildren("td", "th")
+        )
+        for row in rows
+    )
+    text = "\n".join(" ".join(span.text for span in row) for row in table)
+    if text.strip():
+        yield Block("table", text, rows=table, linked=_linked(node))
+
+
+def table_rows(markup: str) -> list[list[Cell]]:
+    """Return the rows of a table's markup; a merged cell's value stands in every cell that it covers."""
+    from lxml import html
+
+    table = html.fragment_fromstring(markup, parser=html.HTMLParser(no_network=True))
+    return filled(
+        [
+            [
+                Span(" ".join(cell.itertext()), _number(cell.get("colspan")), _number(cell.get("rowspan")))
+                for cell in row.iterchildren("td", "th")
+            ]
+            for row in table.iter("tr")
+        ]
+    )
+
+
+def _owner(row: Any) -> Any:
+    """Return the table that a row belongs to."""
+    node = row.getparent()
+    while node is not None and _tag(node) != "table":
+        node = node.getparent()
+    return node
+
+
+def _texts(node: Any, between: str = "") -> Iterator[str]:
+    """Yield the text in an element; line breaks and the ends of blocks part words."""
+    yield node.text or ""
+    for child in node:
+        tag = _tag(child)
+        if tag == "br":
+            yield "\n"
+        elif tag:
+            edge = "\n" if tag in _BLOCKS else ""
+            yield edge
+            yield from _texts(child)
+            yield edge
+        yield child.tail or ""
+
+
+def _tag(node: Any) -> str:
+    """Return an element's name in lower case without its prefix, "" for comments."""
+    return node.tag.lower().rpartition("}")[2] if isinstance(node.tag, str) else ""
+
+
+def _has_block(node: Any) -> bool:
+    """Say whether an inline element holds blocks, as in real pages it may."""
+    return any(_tag(inner) in _BLOCKS for inner in node.iterdescendants())
+
+
+def _linked(node: Any) -> int:
+    """Return how many characters of an element are links."""
+    return sum(len("".join(_texts(a))) for a in node.iter("a"))
+
+
+def _squeeze(text: str) -> str:
+    """Return text with single spaces and no empty lines."""
+    return "\n".join(line for line in (" ".join(part.split()) for part in text.split("\n")) if line)
+
+
+def _number(value: str | None) -> int:
+    """Return how many columns or rows a cell covers."""
+    return min(100, max(1, int(value))) if value and value.isascii() and value.isdigit() else 1
