@@ -18,7 +18,7 @@ from ingest.pipeline import UNLISTED, embedded_text
 from ingest.ports import Copied, Job, JobGone, Known, Seen, Task, Vectors, Version
 from rag.erase import drop_versions, erase_documents, repoint_answers, tidy
 from rag.lease import LEASE_SECONDS, is_running, this_process
-from rag.schema import chunks, documents, embeddings, job_files, jobs, versions
+from rag.schema import chunks, documents, embeddings, job_files, jobs
 from rag.store import Store
 from rag.version_rows import below, copy_version, document_id, insert_version
 
@@ -222,34 +222,33 @@ class Intake:
                 return mine is None
             gone = [row for row in donors if row.collection == job.collection and not os.path.exists(row.source)]
             donor = gone[0] if gone else donors[0]
-            drop_versions(connection, identity)
-            pages, number = copy_version(connection, donor, identity, job.collection, task.path)
-            self._now_searchable(connection, identity, copied.version, copied.seen, reader)
-            self._copy_members(connection, job, task, donor, identity)
+            self._copy(connection, job, task, donor, copied.seen, reader, moved=bool(gone))
             if gone:
-                repoint_answers(connection, donor.document_id, identity, task.path)
                 erase_documents(connection, [donor.document_id])
-            outcome = "moved" if gone else "updated" if mine.version else "added"
-            _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
+            elif mine.version:
+                _note(connection, job, task.path, outcome="updated")
         return True
 
-    def _copy_members(self, connection: Connection, job: Job, task: Task, donor: Row[Any], identity: str) -> None:
-        """Note members like those of the donor as to be read; they will be found as copies too."""
-        found = []
-        members = (
-            select(documents.c.path, documents.c.inside, versions.c.source_sha256)
-            .outerjoin(
-                versions,
-                and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version),
-            )
-            .where(documents.c.container == donor.document_id)
-        )
-        for row in connection.execute(members):
-            name = json.loads(row.inside)[-1]
+    def _copy(
+        self, connection: Connection, job: Job, task: Task, donor: Row[Any], seen: Seen, reader: str, *, moved: bool
+    ) -> None:
+        """Give a file's document the donor's version, and so on for the files inside; those without one are read."""
+        identity = document_id(job.collection, task.path)
+        drop_versions(connection, identity)
+        pages, number = copy_version(connection, donor, identity, job.collection, task.path)
+        self._now_searchable(connection, identity, donor.version, seen, reader)
+        outcome = "moved" if moved else "added"
+        _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
+        if moved:
+            repoint_answers(connection, donor.document_id, identity, task.path)
+        members = connection.execute(select(documents).where(documents.c.container == donor.document_id)).all()
+        for row in members:
             path = task.path + row.path[len(donor.path) :]
+            inside = (*task.inside, json.loads(row.inside)[-1])
             entry = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
-            found.append({**entry, "inside": json.dumps([*task.inside, name]), "sha256": row.source_sha256 or ""})
-        _add_files(connection, job, found, identity)
+            _add_files(connection, job, [{**entry, "inside": json.dumps(inside)}], identity)
+            if row.version:
+                self._copy(connection, job, Task(path, task.source, inside), row, seen, reader, moved=moved)
 
     def _now_searchable(self, connection: Connection, identity: str, version: str, seen: Seen, reader: str) -> None:
         connection.execute(
