@@ -71,7 +71,8 @@ def _engine() -> RapidOCR:
             "Global.use_cls": False,
             "Global.max_side_len": _LONGEST,
             "Det.limit_type": "max",
-            "Det.limit_side_len": 960,
+            "Det.limit_side_len": 1280,
+            "Det.unclip_ratio": 2.0,
             "Global.text_score": 0.5,
             "Global.log_level": "critical",
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,  # two readers run side by side

@@ -60,8 +60,8 @@ def write_lines(writer: Writer, lines: Sequence[Line], page: int) -> None:
     upright = [line for line in lines if line.upright and line.words]
     pieces = _straight(level)
     if len(upright) > len(level):
-        for column in sorted(upright, key=lambda line: -hull(line.places).x1):
-            _paragraph(writer, [[_Piece(column.words, column.places)]], page)
+        columns = sorted(upright, key=lambda line: -hull(line.places).x1)
+        _paragraph(writer, [[_Piece(column.words, column.places)] for column in columns], page)
         upright = []
     if pieces:
         usual = median(piece.height for piece in pieces)
@@ -234,8 +234,8 @@ def _table(writer: Writer, rows: Sequence[_Row], page: int) -> bool:
 def _paragraph(writer: Writer, rows: Sequence[_Row], page: int, usual: float = 0.0) -> None:
     """Append rows as one paragraph, or as a heading when it is one short line of larger letters."""
     text, spots = "", list[Spot]()
-    listed = any(len(_phrases(row)) > 1 for row in rows) and len(rows) > 1
     for number, row in enumerate(rows):
+        listed = number > 0 and max(len(row), len(rows[number - 1])) > 1  # cells or labels, not running text
         for word in (word for piece in row for word in piece.words):
             first = word is row[0].words[0]
             if text and first and not listed and _HYPHEN.fullmatch(text[-2:]) and word.text[:1].islower():
@@ -243,7 +243,7 @@ def _paragraph(writer: Writer, rows: Sequence[_Row], page: int, usual: float = 0
                 a, b, box = spots[-1]
                 spots[-1] = (a, b - 1, box)
             elif text and not (first and _WIDE.fullmatch(text[-1]) and _WIDE.fullmatch(word.text[0])):
-                text += "\n" if first and listed and number else " "
+                text += "\n" if first and listed else " "
             spots.append((len(text), len(text) + len(word.text), word.box))
             text += word.text
     large = len(rows) == 1 and usual and median(p.height for p in rows[0]) > 1.35 * usual and len(text) < 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from ingest.ocr import weak_pages
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_page import write_pages
 from ingest.pdf_source import BarePage, Sources, sources_of
-from ingest.pdfium import opened, sizes
+from ingest.pdfium import image_of, opened, sizes
 
 if TYPE_CHECKING:
     from liteparse import LiteParse
@@ -167,8 +168,19 @@ def _sentence(numbers: Sequence[int], what: str) -> str:
     return f"Pages {shown} have {what}; they were not read."
 
 
-def render_page(path: Path, number: int, dpi: float, password: str | None = None) -> bytes:
-    """Return one page as PNG, `dpi` pixels an inch; only that page is rendered. UnreadableFile when there is none."""
+def render_page(path: Path, number: int, dpi: float, password: str | None = None, plain: bool = False) -> bytes:
+    """Return one page as PNG, `dpi` pixels an inch; only that page is rendered. UnreadableFile when there is none.
+
+    `plain` renders with PDFium alone, for files on which liteparse crashes.
+    """
+    if plain:
+        with opened(path, password) as document:
+            found = image_of(document, number, dpi)
+        if found is None:
+            raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.")
+        buffer = io.BytesIO()
+        found[0].save(buffer, "PNG")
+        return buffer.getvalue()
     from liteparse.types import ParseError
 
     try:
