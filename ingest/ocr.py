@@ -27,12 +27,12 @@ DPI = 200
 MOST_PAGES = 500
 """Pages of one file that are read by OCR; later ones are named in `problems`."""
 
-WEAK = 0.93
+WEAK = 0.95
 """A page whose mean confidence is lower is reported as hard to read (docs/decisions/0007-ocr.md)."""
 
 _LONGEST = 2600  # pixels of a page's longer side
 _DOUBTFUL = 0.8  # mean confidence below which a page may be upside down
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "GIF")
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _UNKNOWN_DPI = 150.0
 

@@ -25,6 +25,7 @@ _VOWEL = re.compile(r"[aeiouy]")
 _FEW_WORDS = 20
 _AGREES = 0.6
 _SURE = 0.8
+_PICTURE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _source(sources: Sources, document: PdfDocument, page: Any, seen: Look, chec
     if not words:
         if seen.drawn or seen.shown or seen.hidden:
             _read(sources, document, number, ())
+            if number in sources.empty and seen.images < _PICTURE:
+                sources.empty.remove(number)  # a ruler or a frame on an empty page
         return False
     if garbled(text):
         _read(sources, document, number, ())

@@ -1,7 +1,8 @@
-"""Looks at PDF pages with pypdfium2 (the only file that imports it): what a reader of the page sees, images, plain words."""
+"""Looks at PDF pages with pypdfium2 (the only file that runs it): what a reader of the page sees, images, plain words."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,32 +87,50 @@ def look(document: PdfDocument, number: int) -> Look | None:
         width, height = page.get_size()
         shown, area, drawn = 0, 0.0, False
         hidden: list[Box] = []
-        for count, item in enumerate(page.get_objects(max_depth=_DEEPEST)):
-            if count > _MOST_OBJECTS:
-                break
-            if item.type == raw.FPDF_PAGEOBJ_TEXT:
-                if raw.FPDFTextObj_GetTextRenderMode(item.raw) == _INVISIBLE:
-                    hidden.append(_shown_box(page, item, number))
+        for item in _objects(raw, page.raw):
+            kind = raw.FPDFPageObj_GetType(item)
+            if kind == raw.FPDF_PAGEOBJ_TEXT:
+                if raw.FPDFTextObj_GetTextRenderMode(item) == _INVISIBLE:
+                    hidden.append(_shown_box(raw, page, item, number))
                 else:
                     shown += 1
-            else:
-                drawn = True
-                if item.type == raw.FPDF_PAGEOBJ_IMAGE:
-                    box = _shown_box(page, item, number)
-                    across = min(width, box.x1) - max(0.0, box.x0)
-                    down = min(height, box.y1) - max(0.0, box.y0)
-                    area += max(0.0, across) * max(0.0, down)
+                continue
+            drawn = True
+            if kind == raw.FPDF_PAGEOBJ_IMAGE:
+                box = _shown_box(raw, page, item, number)
+                across = min(width, box.x1) - max(0.0, box.x0)
+                down = min(height, box.y1) - max(0.0, box.y0)
+                area += max(0.0, across) * max(0.0, down)
         return Look(shown, tuple(hidden), min(1.0, area / max(1.0, width * height)), drawn)
 
 
-def _shown_box(page: PdfPage, item: Any, number: int) -> Box:
-    """Return an object's rectangle on the page as it is shown; an empty one when PDFium can't say."""
-    from pypdfium2 import PdfiumError
+def _objects(raw: Any, page: Any) -> Iterator[Any]:
+    """Yield the objects of a page and of the forms in it, up to a limit, without pypdfium2's costly wrappers."""
+    left = _MOST_OBJECTS
+    waiting = [(page, 0)]
+    while waiting:
+        holder, depth = waiting.pop()
+        count, get = (
+            (raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject)
+            if depth
+            else (raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject)
+        )
+        for index in range(min(left, max(0, count(holder)))):
+            left -= 1
+            item = get(holder, index)
+            if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_FORM:
+                yield item
+            elif depth < _DEEPEST:
+                waiting.append((item, depth + 1))
 
-    try:
-        return _turned(page, item.get_bounds(), number)
-    except PdfiumError:
+
+def _shown_box(raw: Any, page: PdfPage, item: Any, number: int) -> Box:
+    """Return an object's rectangle on the page as it is shown; an empty one when PDFium can't say."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    if not raw.FPDFPageObj_GetBounds(item, *edges):
         return Box(number, 0.0, 0.0, 0.0, 0.0)
+    left, bottom, right, top = (edge.value for edge in edges)
+    return _turned(page, (left, bottom, right, top), number)
 
 
 def _turned(page: PdfPage, bounds: tuple[float, float, float, float], number: int) -> Box:

@@ -35,7 +35,9 @@ ONE_FILE = {
     "rich": {"rag/show.py"},
     "yaml": {"rag/settings.py", "rag/model_manifest.py", "rag/demo.py"},  # three files that a person writes
     "lxml": {"ingest/office.py"},
-    "PIL": {"rag/page_image.py"},
+    "pypdfium2": {"ingest/pdfium.py", "ingest/pdf_source.py"},  # the second names its type only
+    "rapidocr": {"ingest/ocr.py"},
+    "PIL": {"rag/page_image.py", "ingest/ocr.py", "ingest/pdfium.py"},  # pictures in, pages out
 }
 """Library → the files that may import it."""
 
