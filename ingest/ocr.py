@@ -115,16 +115,14 @@ class _Found:
 
 def _pass(image: Image, angle: int) -> list[_Found]:
     """Return the lines of an image that is first turned counter-clockwise by `angle` degrees."""
-    import numpy as np
-
     turned = image.rotate(angle, expand=True) if angle else image
-    pixels = np.ascontiguousarray(np.asarray(turned.convert("RGB"))[:, :, ::-1])
-    said = _engine()(pixels, return_word_box=True, return_single_char_box=True)
+    said: Any = _engine()(turned.convert("RGB"), return_word_box=True, return_single_char_box=True)
     texts = getattr(said, "txts", None)
     if not texts:
         return []
     letters = said.word_results if len(said.word_results or ()) == len(texts) else [()] * len(texts)
-    return [_found(*one) for one in zip(texts, said.boxes, said.scores, letters, strict=True)]
+    lines = zip(texts, said.boxes, said.scores, letters, strict=True)
+    return [_found(*line) for line in lines if any(c.isalnum() for c in line[0])]  # a filled square is read as "■"
 
 
 def _found(text: str, quad: Any, score: float, letters: Sequence[Any]) -> _Found:

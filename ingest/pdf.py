@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     except PdfInfoMissing:
         info = PdfInfo(pages=0, encrypted=False)
         problems.append("The PDF's title, author and page labels could not be read.")
+    password = _opening(path, password)
     pages, failed = _pages(path, password, info, plain)
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
@@ -51,6 +53,21 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     if failed:
         problems.append(_sentence(failed, "damaged content"))
     return _finish(writer, pages, info, [*problems, *sources.problems()], sources)
+
+
+def _opening(path: Path, password: str | None) -> str | None:
+    """Return the form of a password that PDFium opens a file with: as typed, or prepared as RFC 4013 wants.
+
+    pypdf prepares it by itself; PDFium, and with it liteparse, does not.
+    """
+    prepared = unicodedata.normalize("NFKC", (password or "").replace("\u00ad", ""))
+    if not password or prepared == password:
+        return password
+    try:
+        with opened(path, password):
+            return password
+    except UnreadableFile:
+        return prepared
 
 
 def _pages(path: Path, password: str | None, info: PdfInfo, plain: bool) -> tuple[list[Any], list[int]]:
@@ -173,6 +190,7 @@ def render_page(path: Path, number: int, dpi: float, password: str | None = None
 
     `plain` renders with PDFium alone, for files on which liteparse crashes.
     """
+    password = _opening(path, password)
     if plain:
         with opened(path, password) as document:
             found = image_of(document, number, dpi)

@@ -87,16 +87,17 @@ def look(document: PdfDocument, number: int) -> Look | None:
         width, height = page.get_size()
         shown, area, drawn = 0, 0.0, False
         hidden: list[Box] = []
-        for item in _objects(raw, page.raw):
-            kind = raw.FPDFPageObj_GetType(item)
-            if kind == raw.FPDF_PAGEOBJ_TEXT:
-                if raw.FPDFTextObj_GetTextRenderMode(item) == _INVISIBLE:
+        # looked up once: a page has thousands of objects, and an attribute of this module costs a function call
+        text, image, mode_of = raw.FPDF_PAGEOBJ_TEXT, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDFTextObj_GetTextRenderMode
+        for kind, item in _objects(raw, page.raw):
+            if kind == text:
+                if mode_of(item) == _INVISIBLE:
                     hidden.append(_shown_box(raw, page, item, number))
                 else:
                     shown += 1
                 continue
             drawn = True
-            if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            if kind == image:
                 box = _shown_box(raw, page, item, number)
                 across = min(width, box.x1) - max(0.0, box.x0)
                 down = min(height, box.y1) - max(0.0, box.y0)
@@ -104,8 +105,9 @@ def look(document: PdfDocument, number: int) -> Look | None:
         return Look(shown, tuple(hidden), min(1.0, area / max(1.0, width * height)), drawn)
 
 
-def _objects(raw: Any, page: Any) -> Iterator[Any]:
-    """Yield the objects of a page and of the forms in it, up to a limit, without pypdfium2's costly wrappers."""
+def _objects(raw: Any, page: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the kinds and objects of a page and of the forms in it, up to a limit, without pypdfium2's costly wrappers."""
+    kind_of, form = raw.FPDFPageObj_GetType, raw.FPDF_PAGEOBJ_FORM
     left = _MOST_OBJECTS
     waiting = [(page, 0)]
     while waiting:
@@ -118,8 +120,9 @@ def _objects(raw: Any, page: Any) -> Iterator[Any]:
         for index in range(min(left, max(0, count(holder)))):
             left -= 1
             item = get(holder, index)
-            if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_FORM:
-                yield item
+            kind = kind_of(item)
+            if kind != form:
+                yield kind, item
             elif depth < _DEEPEST:
                 waiting.append((item, depth + 1))
 

@@ -162,6 +162,14 @@ def test_encrypted_pdf_needs_its_password(tmp_path: Path) -> None:
     assert render_page(path, 1, 50, "secret").startswith(b"\x89PNG")
 
 
+def test_password_that_must_be_prepared(tmp_path: Path) -> None:
+    """A password opens a file as it was typed, whichever form of its letters the file was locked with."""
+    path = _encrypted(tmp_path, "SaSLprep")
+    typed = "S\u00aaSL\u00adprep"
+    assert "Annual Leave" in read_pdf(path, typed).text
+    assert render_page(path, 1, 50, typed).startswith(b"\x89PNG")
+
+
 def test_empty_user_password_opens(tmp_path: Path) -> None:
     """A PDF that is only protected against changes opens without a password."""
     path = _encrypted(tmp_path, "")
