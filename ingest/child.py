@@ -1,8 +1,9 @@
 """The isolated parser process: reads one file after the other under its own limits, asked through a pipe.
 
 One JSON object a line on standard input:
-{"task": "read" | "render", "path", "inside", "password", "page", "dpi", "seconds", "memory_bytes", "output_bytes"}.
-One message an answer on standard output: one byte that says what it is, eight bytes of length, the content.
+{"task": "read" | "render", "path", "inside", "password", "page", "dpi", "plain", "seconds", "memory_bytes", "output_bytes"}.
+One message an answer on standard output: one byte that says what it is, eight bytes of length, the content. Before it
+there may be messages "busy", without content: one more page was read by OCR.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ingest.errors import UnreadableFile
 
 HEADER = struct.Struct(">cQ")
-READING, IMAGE, REFUSED, NO_MEMORY, FAILED = b"R", b"I", b"U", b"M", b"F"
+READING, IMAGE, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"I", b"U", b"M", b"F", b"B"
 _PR_SET_PDEATHSIG = 1
 _CPU_GRACE = 5
 _RESERVED = 1100 * 1024 * 1024
@@ -35,8 +37,12 @@ def main(argv: Sequence[str] = ()) -> int:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would reserve memory for every core
+    from ingest import ocr
+
     for line in sys.stdin.buffer:
-        kind, content = _answer(json.loads(line))
+        request = json.loads(line)
+        ocr.page_done = partial(_busy, answers, float(request["seconds"]))
+        kind, content = _answer(request)
         _send(answers, kind, content)
         if kind == NO_MEMORY:
             return 1  # what is left of the heap is not trusted with another file
@@ -73,10 +79,21 @@ def _limit(request: dict[str, Any], form: str = "") -> None:
     """
     reserved = _RESERVED if form == "pdf" or "liteparse" in sys.modules else 0
     _lower(resource.RLIMIT_DATA, int(request["memory_bytes"]) + reserved)
+    _limit_processor(float(request["seconds"]))
+
+
+def _limit_processor(seconds: float) -> None:
+    """Allow so many seconds more of processor time."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     # All threads count, so on several cores processor time may run faster than the parent's clock.
     cores = os.cpu_count() or 1
-    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + float(request["seconds"]) * cores) + _CPU_GRACE)
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds * cores) + _CPU_GRACE)
+
+
+def _busy(answers: BinaryIO, seconds: float) -> None:
+    """Tell the parent that a page was read by OCR; the next one has the time of a file again."""
+    _send(answers, BUSY, b"")
+    _limit_processor(seconds)
 
 
 def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -105,8 +122,8 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
         with member(path, inside, password) as (file, form, _):
             _limit(request, form)
             return IMAGE, _picture(file, form, request, password)
-    reading = read(path, inside, password, lambda form: _limit(request, form))
-    content = pack(reading)
+    plain = bool(request.get("plain"))
+    content = pack(read(path, inside, password, lambda form: _limit(request, form), plain))
     if len(content) > int(request["output_bytes"]):
         raise UnreadableFile(
             f"The file's text is too large ({len(content) // 1_000_000:,} MB with its places).",
@@ -116,12 +133,17 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _picture(path: Path, form: str, request: dict[str, Any], password: str | None) -> bytes:
-    """Return a page of a PDF as PNG."""
+    """Return a page of a PDF or of an image file as PNG."""
+    page, dpi = int(request["page"]), float(request["dpi"])
+    if form == "image":
+        from ingest.ocr import render_image
+
+        return render_image(path, page, dpi)
     if form != "pdf":
-        raise UnreadableFile("Only PDF pages can be shown as images.", "Show the passage's text instead.")
+        raise UnreadableFile("Only pages of PDFs and pictures can be shown.", "Show the passage's text instead.")
     from ingest.pdf import render_page
 
-    return render_page(path, int(request["page"]), float(request["dpi"]), password)
+    return render_page(path, page, dpi, password, bool(request.get("plain")))
 
 
 def _send(answers: BinaryIO, kind: bytes, content: bytes) -> None:

@@ -51,14 +51,15 @@ def read(
     inside: Sequence[str] = (),
     password: str | None = None,
     found: Callable[[str], None] = lambda form: None,
+    plain: bool = False,
 ) -> Reading:
     """Read a file, or the member of it that `inside` leads to, and list the members in it. Raises UnreadableFile.
 
-    `found` is told the format before the file is read.
+    `found` is told the format before the file is read; `plain` is for PDFs on which their parser crashes.
     """
     with member(path, inside, password) as (file, form, key):
         found(form)
-        reading = read_as(file, form, password)
+        reading = read_as(file, form, password, plain)
         members: tuple[Member, ...] = ()
         problems: tuple[str, ...] = ()
         if form in CONTAINERS:

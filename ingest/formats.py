@@ -222,13 +222,13 @@ def _mismatch(promised: str) -> UnreadableFile:
     )
 
 
-def read_as(path: Path, form: str, password: str | None = None) -> Reading:
-    """Read a file of a known format, without the files inside it. Raises UnreadableFile."""
+def read_as(path: Path, form: str, password: str | None = None, plain: bool = False) -> Reading:
+    """Read a file of a known format, without the files inside it; `plain` as for `read_pdf`. Raises UnreadableFile."""
     # Each reader imports its vendor inside, so that a text file costs no PDF or Office import.
     if form == "pdf":
         from ingest.pdf import read_pdf
 
-        return read_pdf(path, password)
+        return read_pdf(path, password, plain)
     if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
         return Reading("", (), ())
     return _reader(form)(path)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
+from ingest.ocr import weak_pages
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_page import write_pages
+from ingest.pdf_source import BarePage, Sources, sources_of
+from ingest.pdfium import image_of, opened, sizes
 
 if TYPE_CHECKING:
     from liteparse import LiteParse
@@ -20,11 +25,12 @@ _BATCH_ABOVE = 300
 _BATCH = 150
 
 
-def read_pdf(path: Path, password: str | None = None) -> Reading:
+def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Reading:
     """Read a PDF: headings, paragraphs, lists and tables in reading order, with a box for every word.
 
-    Pages without text are named in `problems`; UnreadableFile when no page has any, when a password is missing, or
-    when the file is too damaged.
+    Pages whose text layer is missing, garbled or not what the page shows are read by OCR. `plain` reads through PDFium
+    alone, without structure, for files on which liteparse crashes. Pages that hold no text that can be read are named
+    in `problems`; UnreadableFile when no page has any, when a password is missing, or when the file is too damaged.
     """
     problems: list[str] = []
     try:
@@ -32,33 +38,89 @@ def read_pdf(path: Path, password: str | None = None) -> Reading:
     except PdfInfoMissing:
         info = PdfInfo(pages=0, encrypted=False)
         problems.append("The PDF's title, author and page labels could not be read.")
-    pages, failed = _parse(path, password, info.pages)
+    password = _opening(path, password)
+    pages, failed = _pages(path, password, info, plain)
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
+    sources = sources_of(path, password, pages)
     writer = Writer()
-    blank = write_pages(writer, pages)
+    blank = write_pages(writer, pages, sources.lines)
     if not writer.elements:
-        raise UnreadableFile(
-            "The PDF has no text layer: its pages are images.",
-            "Make it searchable with an OCR program and ingest it again.",
-        )
-    if blank:
-        problems.append(_sentence(blank, "no text layer (scanned?)"))
+        raise _nothing(sources)
+    unread = [number for number in blank if number in sources.empty]
+    if unread:
+        problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
     if failed:
         problems.append(_sentence(failed, "damaged content"))
-    return _finish(writer, pages, info, problems)
+    return _finish(writer, pages, info, [*problems, *sources.problems()], sources)
 
 
-def _finish(writer: Writer, pages: list[ParsedPage], info: PdfInfo, problems: list[str]) -> Reading:
+def _opening(path: Path, password: str | None) -> str | None:
+    """Return the form of a password that PDFium opens a file with: as typed, or prepared as RFC 4013 wants.
+
+    pypdf prepares it by itself; PDFium, and with it liteparse, does not.
+    """
+    prepared = unicodedata.normalize("NFKC", (password or "").replace("\u00ad", ""))
+    if not password or prepared == password:
+        return password
+    try:
+        with opened(path, password):
+            return password
+    except UnreadableFile:
+        return prepared
+
+
+def _pages(path: Path, password: str | None, info: PdfInfo, plain: bool) -> tuple[list[Any], list[int]]:
+    """Return the pages, liteparse's where it has them, and the numbers of those that nobody can read."""
+    if plain:
+        parsed: list[Any] = []
+        with opened(path, password) as document:
+            found = sizes(document)
+    else:
+        parsed, failed = _parse(path, password, info.pages)
+        if not failed:
+            return parsed, []
+        try:
+            with opened(path, password) as document:
+                found = sizes(document)
+        except UnreadableFile:
+            return parsed, failed
+    known = {page.page_num for page in parsed}
+    bare = [BarePage(n, w, h) for n, (w, h) in enumerate(found, start=1) if n not in known and w and h]
+    lost = [n for n, (w, _) in enumerate(found, start=1) if n not in known and not w]
+    return sorted([*parsed, *bare], key=lambda page: page.page_num), lost
+
+
+def _nothing(sources: Sources) -> UnreadableFile:
+    """Return the error for a PDF without any text."""
+    if sources.empty:
+        return UnreadableFile(
+            "The PDF has no text layer, and OCR found no text in its pictures.",
+            "If they hold text, scan it again at 300 dpi, upright and sharp.",
+        )
+    return UnreadableFile("The PDF has no text: its pages are empty.", "Check that it is the right file.")
+
+
+def _finish(writer: Writer, pages: list[Any], info: PdfInfo, problems: list[str], sources: Sources) -> Reading:
     """Return the reading with page sizes, labels and metadata."""
     labelled = [
-        Page(page.page_num, _label(page, info.labels), round(page.width, 2), round(page.height, 2)) for page in pages
+        Page(
+            page.page_num,
+            _label(page, info.labels),
+            round(page.width, 2),
+            round(page.height, 2),
+            page.page_num in sources.confidence,
+            sources.confidence.get(page.page_num),
+        )
+        for page in pages
     ]
+    weak = weak_pages(labelled)
     metadata = {"author": info.author, "created": info.created}
-    return writer.reading(labelled, info.title, problems, {k: v for k, v in metadata.items() if v})
+    told = [*problems, *([weak] if weak else [])]
+    return writer.reading(labelled, info.title, told, {k: v for k, v in metadata.items() if v})
 
 
-def _label(page: ParsedPage, labels: Sequence[str]) -> str | None:
+def _label(page: Any, labels: Sequence[str]) -> str | None:
     """Return the printed number of a page, where the file has page labels."""
     given = labels[page.page_num - 1] if page.page_num <= len(labels) else page.page_label
     return given or None
@@ -123,8 +185,20 @@ def _sentence(numbers: Sequence[int], what: str) -> str:
     return f"Pages {shown} have {what}; they were not read."
 
 
-def render_page(path: Path, number: int, dpi: float, password: str | None = None) -> bytes:
-    """Return one page as PNG, `dpi` pixels an inch; only that page is rendered. UnreadableFile when there is none."""
+def render_page(path: Path, number: int, dpi: float, password: str | None = None, plain: bool = False) -> bytes:
+    """Return one page as PNG, `dpi` pixels an inch; only that page is rendered. UnreadableFile when there is none.
+
+    `plain` renders with PDFium alone, for files on which liteparse crashes.
+    """
+    password = _opening(path, password)
+    if plain:
+        with opened(path, password) as document:
+            found = image_of(document, number, dpi)
+        if found is None:
+            raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.")
+        buffer = io.BytesIO()
+        found[0].save(buffer, "PNG")
+        return buffer.getvalue()
     from liteparse.types import ParseError
 
     try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, in_reading_order, lines
+from ingest.ocr_page import Line, write_lines
 from ingest.regrid import regrid, titles_columns
 from ingest.tables import Cell, Spot, add_table, clean, is_amount, tidy
 
@@ -18,16 +19,19 @@ _MARKUP = re.compile(r"\\([*_])|\*+")
 _BAND = 0.12
 
 
-def write_pages(writer: Writer, pages: Sequence[Any]) -> list[int]:
-    """Append liteparse's pages; return the numbers of those without text."""
+def write_pages(writer: Writer, pages: Sequence[Any], instead: Mapping[int, Sequence[Line]] = {}) -> list[int]:
+    """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text."""
     blank = []
-    prepared = [(page, _PageWriter(page)) for page in pages]
-    for _, one in prepared:
+    prepared = {page.page_num: _PageWriter(page) for page in pages if page.page_num not in instead}
+    for one in prepared.values():
         one.place_blocks()
-    chrome = _chrome([(page, one.words) for page, one in prepared])
-    for page, one in prepared:
+    chrome = _chrome([(one.page, one.words) for one in prepared.values()])
+    for page in pages:
         before = len(writer.elements)
-        one.write(writer, chrome)
+        if page.page_num in instead:
+            write_lines(writer, instead[page.page_num], page.page_num)
+            continue
+        prepared[page.page_num].write(writer, chrome)
         if len(writer.elements) == before and not page.text.strip():
             blank.append(page.page_num)
     return blank

@@ -26,7 +26,7 @@ from ingest.wire import unpack
 _READER = 2
 """Raise when the same file gives another text, so that documents are read again."""
 
-_VENDORS = "liteparse unstructured pypdf trafilatura striprtf xlrd openpyxl python-docx python-pptx"
+_VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf xlrd openpyxl python-docx python-pptx"
 
 PARSER: str = " ".join([f"reader-{_READER}", *(f"{name}-{version(name)}" for name in _VENDORS.split())])
 """Which parsers read a document; a part of its version's identity."""
@@ -34,6 +34,10 @@ PARSER: str = " ".join([f"reader-{_READER}", *(f"{name}-{version(name)}" for nam
 _SMALLER = "Split the file into smaller ones, or raise the reader's limit in the settings."
 _CHUNK = 1 << 20
 _TAIL = 4096
+_LONGEST = 200
+"""A file with many pages to read by OCR may take so many times the seconds of a file: each page read starts them anew."""
+
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory")
 
 
@@ -44,6 +48,10 @@ class Limits:
     seconds: float = 120.0
     memory_bytes: int = 2_000_000_000
     output_bytes: int = 200_000_000
+
+
+class ReaderCrashed(UnreadableFile):
+    """A parser's native code crashed on a file; PDFs have a second, plainer way."""
 
 
 class Reader:
@@ -101,6 +109,13 @@ class Reader:
 
     def _ask(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
         """Send one request; return the answer's kind and content, or raise what it reports."""
+        try:
+            return self._ask_once(request)
+        except ReaderCrashed:
+            return self._ask_once(request | {"plain": True})
+
+    def _ask_once(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
+        """Send one request, without a second try."""
         limits = self._limits
         request |= {
             "seconds": limits.seconds,
@@ -163,7 +178,8 @@ class Reader:
 
     def _receive(self, running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         """Return one answer, read while standard error is drained."""
-        deadline = time.monotonic() + self._limits.seconds
+        started = time.monotonic()
+        deadline = started + self._limits.seconds
         got = bytearray()
         wanted = child.HEADER.size
         assert running.stdout is not None and running.stderr is not None
@@ -171,21 +187,31 @@ class Reader:
             selector.register(running.stdout, selectors.EVENT_READ)
             selector.register(running.stderr, selectors.EVENT_READ)
             while len(got) < wanted:
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
-                if not ready and time.monotonic() >= deadline:
-                    self._stop()
-                    raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s.", _SMALLER)
-                for key, _ in ready:
-                    if key.fileobj is running.stderr:
-                        self._drain(selector, running.stderr.fileno(), key.fileobj)
-                        continue
-                    piece = os.read(running.stdout.fileno(), _CHUNK)
-                    if not piece:
-                        self._died(running)
-                    got += piece
+                got += self._more(running, selector, deadline)
+                while got[:1] == child.BUSY and len(got) >= child.HEADER.size and wanted == child.HEADER.size:
+                    del got[: child.HEADER.size]
+                    now, seconds = time.monotonic(), self._limits.seconds
+                    deadline = min(now + seconds, started + _LONGEST * seconds)
                 if wanted == child.HEADER.size and len(got) >= wanted:
                     wanted += self._length(got)
         return bytes(got[:1]), bytes(got[child.HEADER.size :])
+
+    def _more(self, running: subprocess.Popen[bytes], selector: selectors.BaseSelector, deadline: float) -> bytes:
+        """Return what the child has written by now, nothing when that went to standard error."""
+        assert running.stdout is not None and running.stderr is not None
+        ready = selector.select(max(0.0, deadline - time.monotonic()))
+        if not ready and time.monotonic() >= deadline:
+            self._stop()
+            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s.", _SMALLER)
+        piece = b""
+        for key, _ in ready:
+            if key.fileobj is running.stderr:
+                self._drain(selector, running.stderr.fileno(), key.fileobj)
+                continue
+            piece = os.read(running.stdout.fileno(), _CHUNK)
+            if not piece:
+                self._died(running)
+        return piece
 
     def _drain(self, selector: selectors.BaseSelector, descriptor: int, registered: Any) -> None:
         """Keep the end of what the child prints: only searched for signs of exhausted memory, never shown or logged."""
@@ -221,7 +247,7 @@ class Reader:
         if status == -signal.SIGXCPU:
             raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _SMALLER)
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
-        raise UnreadableFile(
+        raise (ReaderCrashed if -status in _CRASHES else UnreadableFile)(
             f"The reader crashed on this file ({how}).",
             "The file may be damaged: save it again, or export it in another format.",
             again=True,

@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
 
 from rag import privacy
 from rag.build import model_store
@@ -19,7 +21,7 @@ LOW_DISK_BYTES = 2_000_000_000
 
 def examine(settings: Settings) -> list[Finding]:
     """Return all findings, good ones included."""
-    found = [*_privacy(settings), *_models(settings), *_ports(settings), *_disk(settings)]
+    found = [*_privacy(settings), *_models(settings), *_ocr(), *_ports(settings), *_disk(settings)]
     found.extend(_catalog(settings))
     return found
 
@@ -83,6 +85,16 @@ def _ollama(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(severity="ok", subject=subject, message=f"answers with {answer.ollama_model}")
+
+
+def _ocr() -> Iterator[Finding]:
+    found = find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
+    yield Finding(
+        severity="ok" if found else "error",
+        subject="OCR",
+        message=f"rapidocr {version('rapidocr')}, with the models in its package" if found else "rapidocr is missing",
+        remedy="" if found else "Run `make setup` again: scans and pictures can't be read without it.",
+    )
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.elements import Reading, Run
@@ -122,12 +124,14 @@ def test_pages_without_text_are_named(tmp_path: Path) -> None:
     """Pages that are only pictures are a problem sentence; a file of nothing else is unreadable."""
 
     def picture(canvas: Canvas) -> None:
-        canvas.rect(100, 100, 200, 200, fill=1)
+        canvas.drawImage(ImageReader(Image.new("RGB", (200, 200), "navy")), 100, 100, 200, 200)
 
     reading = read_pdf(_draw(tmp_path / "a.pdf", _letter, picture, _letter, picture, picture))
-    assert reading.problems == ("Pages 2, 4-5 have no text layer (scanned?); they were not read.",)
+    assert reading.problems == (
+        "Pages 2, 4-5 have no text layer, and OCR found no text in the picture; they were not read.",
+    )
     assert {e.page for e in reading.elements} == {1, 3} and len(reading.pages) == 5
-    with pytest.raises(UnreadableFile, match="no text layer"):
+    with pytest.raises(UnreadableFile, match="OCR found no text"):
         read_pdf(_draw(tmp_path / "b.pdf", picture))
 
 
@@ -156,6 +160,14 @@ def test_encrypted_pdf_needs_its_password(tmp_path: Path) -> None:
         read_pdf(path, "guess")
     assert "Annual Leave" in read_pdf(path, "secret").text
     assert render_page(path, 1, 50, "secret").startswith(b"\x89PNG")
+
+
+def test_password_that_must_be_prepared(tmp_path: Path) -> None:
+    """A password opens a file as it was typed, whichever form of its letters the file was locked with."""
+    path = _encrypted(tmp_path, "SaSLprep")
+    typed = "S\u00aaSL\u00adprep"
+    assert "Annual Leave" in read_pdf(path, typed).text
+    assert render_page(path, 1, 50, typed).startswith(b"\x89PNG")
 
 
 def test_empty_user_password_opens(tmp_path: Path) -> None:

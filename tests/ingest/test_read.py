@@ -32,6 +32,9 @@ for line in sys.stdin.buffer:
     name = os.path.basename(request["path"])
     if name == "sleeps.txt": time.sleep(600)
     if name == "exits.txt": os._exit(3)
+    if name == "busy.txt":
+        for _ in range(5): time.sleep(1); out.write(HEADER.pack(b"B", 0)); out.flush()
+    if name == "fragile.pdf" and not request.get("plain"): os.kill(os.getpid(), 11)
     if name == "segfaults.txt": os.kill(os.getpid(), 11)
     if name == "killed.txt": os.kill(os.getpid(), 9)
     if name == "rust.txt": print("memory allocation of 99 bytes failed", file=sys.stderr, flush=True); os.abort()
@@ -207,3 +210,15 @@ def test_reading_survives_the_wire() -> None:
 def test_parser_fingerprint_names_the_versions() -> None:
     """The fingerprint changes with each vendor's version."""
     assert all(f"{name}-" in PARSER for name in ("reader", "liteparse", "unstructured", "pypdf"))
+
+
+def test_each_page_read_by_ocr_starts_the_time_anew(tmp_path: Path, odd: Reader) -> None:
+    """A child that reports pages as it goes may take longer than the limit for one file."""
+    (tmp_path / "busy.txt").write_text("x")
+    assert odd.read(tmp_path / "busy.txt").text.startswith("pid")
+
+
+def test_a_file_that_crashes_the_parser_is_read_the_plain_way(tmp_path: Path, odd: Reader) -> None:
+    """After a crash of native code the file is tried once more without that parser."""
+    (tmp_path / "fragile.pdf").write_text("x")
+    assert odd.read(tmp_path / "fragile.pdf").text.startswith("pid")

@@ -44,7 +44,9 @@ ONE_FILE = {
     "striprtf": {"ingest/rtf.py"},
     "py7zr": {"ingest/archive.py"},
     "openpyxl": {"ingest/sheets.py"},
-    "PIL": {"rag/page_image.py"},
+    "pypdfium2": {"ingest/pdfium.py", "ingest/pdf_source.py"},  # the second names its type only
+    "rapidocr": {"ingest/ocr.py"},
+    "PIL": {"rag/page_image.py", "ingest/ocr.py", "ingest/pdfium.py"},  # pictures in, pages out
 }
 """Library → the files that may import it."""
 
