@@ -131,7 +131,7 @@ def _text_kind(text: str, promised: str) -> str:
     if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
         if found == "xml":
             return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
-        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"))
+        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"), ("mbox", "eml"))
         return promised if kept else found
     if promised == "eml":
         if not has_headers(text, 1):
