@@ -30,7 +30,13 @@ class Shelf:
 
     def get(self, key: tuple[str, ...], path: Path, form: str, password: str | None) -> Unpacked:
         """Return the container at a path, unpacked now unless it is kept under this key."""
-        found = self._kept.pop(key, None) or unpack(path, form, key[-1], password)
+        found = self.find(key)
+        if found is not None:
+            return found
+        found = unpack(path, form, key[-1], password)
+        if not found.entries:
+            found.spool.close()  # most Office files and PDFs hold no others: they must not push out an archive
+            return found
         self._kept[key] = found
         while len(self._kept) > 1 and (
             len(self._kept) > _KEPT or sum(kept.size for kept in self._kept.values()) > _KEPT_BYTES
@@ -39,7 +45,9 @@ class Shelf:
         return found
 
     def find(self, key: tuple[str, ...]) -> Unpacked | None:
-        """Return a kept container."""
+        """Return a kept container, which then counts as the last one used."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
         return self._kept.get(key)
 
 
@@ -127,14 +135,13 @@ def member(
     # The name comes last in a key: a packed file is named after its container.
     key: tuple[str, ...] = (f"{_stamp(path)}/{path.name}",)
     with contextlib.ExitStack() as stack:
-        file, form = path, ""
+        file = path
         for name in inside:
-            found = _shelf.find(key) or _shelf.get(key, file, form or _container(file), password)
+            found = _shelf.find(key) or _shelf.get(key, file, _container(file), password)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")))
             file = _extract(found, name, folder)
             key = (*key, name)
-            form = ""
-        yield file, form or detect(file), key
+        yield file, detect(file), key
 
 
 def _stamp(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from ingest.ooxml import parse
 from ingest.web import add_html
 
 _REMEDY = "Get a good copy of the book, without copy protection."
+_DAMAGED = "The EPUB file is damaged: its list of chapters can't be read."
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _OPF = "{http://www.idpf.org/2007/opf}"
 
@@ -27,8 +29,10 @@ def read_epub(path: Path) -> Reading:
     try:
         with zipfile.ZipFile(path) as book:
             return _read(book)
-    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, OSError, RuntimeError) as error:
-        raise UnreadableFile("The EPUB file is damaged: its list of chapters can't be read.", _REMEDY) from error
+    except (zipfile.BadZipFile, zlib.error, KeyError, ParseError, DefusedXmlException) as error:
+        raise UnreadableFile(_DAMAGED, _REMEDY) from error
+    except (OSError, RuntimeError, EOFError, NotImplementedError, StopIteration) as error:
+        raise UnreadableFile(_DAMAGED, _REMEDY) from error
 
 
 def _read(book: zipfile.ZipFile) -> Reading:

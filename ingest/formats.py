@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def _text_kind(text: str, promised: str) -> str:
     if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
         if found == "xml":
             return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
-        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"))
+        kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"), ("mbox", "eml"))
         return promised if kept else found
     if promised == "eml":
         if not has_headers(text, 1):
@@ -176,7 +177,16 @@ def _zipped(path: Path, promised: str) -> str:
             if any(name.startswith(_OFFICE) for name in names):
                 _refuse_entities(archive, members)
             kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, RuntimeError, KeyError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        NotImplementedError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        EOFError,
+        zlib.error,
+    ) as error:
         what = "ZIP archive is damaged: it" if promised in ("zip", "") else "file is damaged: its ZIP container"
         raise UnreadableFile(f"The {what} can't be opened.", "Get a good copy, or save it again.") from error
     for form, part in _PARTS.items():
@@ -195,8 +205,11 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
     """Raise UnreadableFile when a part of an Office file defines entities by entities: they expand without end."""
     for member in members[:2000]:
         if member.filename.endswith(".xml") and not member.flag_bits & 1:
-            with archive.open(member) as part:
-                head = part.read(8192)
+            try:
+                with archive.open(member) as part:
+                    head = part.read(8192)
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+                continue  # its reader says what is wrong with it
             if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
                 bomb = "The file expands XML entities without end (an XML bomb)."
                 raise UnreadableFile(bomb, "Do not open it.")

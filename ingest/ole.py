@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ingest.errors import UnreadableFile
 
 _DAMAGED = "Open it in the program it comes from, save it again, and ingest that."
+_YEAR_1980, _YEAR_2100 = 119_600_064_000_000_000, 157_469_184_000_000_000
 _KINDS = (
     ("worddocument", "doc"),
     ("workbook", "xls"),
@@ -66,23 +68,51 @@ def stream(container: Any, *names: str) -> bytes:
 
 
 def properties(container: Any) -> dict[str, str]:
-    """Return title, author and dates from the summary of an old Office file, those that it has."""
-    found = container.get_metadata()
-    texts = {"title": found.title, "author": found.author}
-    page = found.codepage or 1252
-    encoding = "utf-8" if page in (65001, -535) else f"cp{page % 65536}"
-    result = {}
-    for name, value in texts.items():
-        try:
-            text = value.decode(encoding, "replace") if isinstance(value, bytes) else ""
-        except LookupError:
-            text = value.decode("cp1252", "replace") if isinstance(value, bytes) else ""
-        if text.strip("\x00 "):
-            result[name] = " ".join(text.replace("\x00", "").split())
-    dates = {"created": found.create_time, "modified": found.last_saved_time}
-    return result | {
-        name: value.isoformat() for name, value in dates.items() if value is not None and value.year > 1980
-    }
+    """Return title, author and dates from the summary of an old Office file, those that it has.
+
+    olefile's own reader of summaries believes any number of properties, and then takes minutes over a damaged one.
+    """
+    data = stream(container, "\x05SummaryInformation")
+    found: dict[str, str] = {}
+    values = dict(_summary(data)) if len(data) >= 56 else {}
+    page = int.from_bytes(values.get(1, b"\xe4\x04")[:2], "little")
+    for number, name in ((2, "title"), (4, "author"), (12, "created"), (13, "modified")):
+        value = values.get(number)
+        if value is not None and number >= 12:
+            ticks = int.from_bytes(value[:8], "little")
+            if _YEAR_1980 < ticks < _YEAR_2100:
+                found[name] = (datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)).isoformat()
+        elif value is not None and (text := " ".join(_decoded(value, page).replace("\x00", " ").split())):
+            found[name] = text
+    return found
+
+
+def _summary(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, value) of the numbers, texts and times of a property set (MS-OLEPS 2.20)."""
+    at = struct.unpack_from("<I", data, 44)[0]
+    if at + 8 > len(data):
+        return
+    count = struct.unpack_from("<I", data, at + 4)[0]
+    for i in range(min(count, 100)):
+        if at + 16 + 8 * i > len(data):
+            return
+        number, place = struct.unpack_from("<II", data, at + 8 + 8 * i)
+        value = data[at + place : at + place + 70_000]
+        kind = int.from_bytes(value[:2], "little")
+        length = int.from_bytes(value[4:8], "little")
+        if kind in (2, 3, 64):
+            yield number, value[4:12]
+        elif kind in (30, 31):
+            yield number, value[8 : 8 + min(length * (kind - 29), 65_536)]
+
+
+def _decoded(value: bytes, page: int) -> str:
+    """Return a property's text; 1200 is UTF-16, 65001 UTF-8, others are Windows code pages."""
+    encoding = {1200: "utf-16-le", 65001: "utf-8"}.get(page, f"cp{page}")
+    try:
+        return value.decode(encoding, "replace")
+    except LookupError:
+        return value.decode("cp1252", "replace")
 
 
 def packaged(data: bytes) -> tuple[str, bytes] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ _S = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _META = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}"
 _REMEDY = "Open it in the program it comes from, save it again, and ingest that."
+_DAMAGED = "The OpenDocument file is damaged."
 _SKIP = {f"{_T}tracked-changes", f"{_O}forms", f"{_T}sequence-decls", f"{_T}variable-decls", f"{_T}user-field-decls",
          f"{_T}alphabetical-index-source", f"{_T}table-of-content-source"}  # fmt: skip
 _MAX_CELLS = 2_000_000
@@ -42,8 +44,10 @@ def read_odf(path: Path) -> Reading:
 
     try:
         content, meta = _load(path)
-    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, ValueError, NotImplementedError) as error:
-        raise UnreadableFile("The OpenDocument file is damaged.", _REMEDY) from error
+    except (zipfile.BadZipFile, zlib.error, KeyError, ParseError, DefusedXmlException) as error:
+        raise UnreadableFile(_DAMAGED, _REMEDY) from error
+    except (ValueError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise UnreadableFile(_DAMAGED, _REMEDY) from error
     except OSError as error:
         raise unopened(error) from error
     body = content.find(f"{_O}body")

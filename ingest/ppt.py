@@ -73,7 +73,8 @@ def _write(data: bytes, current: bytes) -> list[tuple[Texts, Texts]]:
     noted = {_slide_of(data, places.get(persist)): places.get(persist) for persist, _, _ in notes}
     for persist, identifier, outline in slides:
         own = _shapes(data, places.get(persist), _SLIDE)
-        texts = outline + [pair for pair in own if pair[1] not in {text for _, text in outline}]
+        known = {text for _, text in outline}
+        texts = outline + [pair for pair in own if pair[1] not in known]
         beside = _shapes(data, noted.get(identifier), _NOTES)
         beside = [pair for pair in beside if pair[1].strip() not in ("", "*")]
         found.append((texts, beside))

@@ -212,7 +212,8 @@ def marked(text: str) -> str | None:
             name = root[2].lower() if root else ""
             return name if name in ("svg", "html") else "xml"
     if _MBOX.match(text):
-        return "mbox"
+        # One mail as some programs save it, unless a second one follows or may follow.
+        return "mbox" if re.search(r"\r?\n\r?\nFrom \S", text) or len(text) > 50_000 else "eml"
     if has_headers(text, 3):
         top = text[:4000].lower()
         saved = "snapshot-content-location:" in top or "from: <saved by" in top

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -46,7 +47,7 @@ class Unpacked:
 
 def unpack(path: Path, form: str, name: str, password: str | None = None) -> Unpacked:
     """Unpack a container into an anonymous file, within limits; what is left out is named in `problems`."""
-    sweep(Path(tempfile.gettempdir()))
+    _sweep_once(Path(tempfile.gettempdir()))
     spool = tempfile.TemporaryFile(prefix=PREFIX)  # noqa: SIM115  it lives as long as it is on the shelf
     entries: dict[str, Entry] = {}
     problems: list[str] = []
@@ -163,3 +164,6 @@ def _alive(process: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+_sweep_once = cache(sweep)

@@ -13,17 +13,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from ingest.errors import UnreadableFile
 from ingest.pipeline import Failed, Recipe, prepare
 from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
 from ingest.walk import walk
 
-EMBED_AT_ONCE = 128
-"""Texts between two commits: at about 25 a second, a killed worker repeats at most some five seconds of work."""
-EMBED_BETWEEN_STOPS = 32
-"""Texts between two looks whether to stop: one to two seconds of work."""
+EMBED_AT_ONCE = 64
+"""Texts between two commits: two to three seconds of work, which a killed worker repeats and a stopped one finishes."""
+EMBED_AHEAD = 512
+"""Texts that are sorted by length before they are embedded."""
 FILES_AT_ONCE = 64
 LOOK_AT_ONCE = 2000
 """Files whose size and time are compared with the catalog in one transaction."""
@@ -150,18 +149,15 @@ class Worker:
 
     def _embed(self, job: Job) -> int:
         done = 0
-        while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AT_ONCE)):
+        while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AHEAD)):
             texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
-            vectors: list[tuple[str, Any]] = []
-            for at in range(0, len(texts), EMBED_BETWEEN_STOPS):
+            for at in range(0, len(texts), EMBED_AT_ONCE):
                 if self.stop.is_set():
                     break
-                some = texts[at : at + EMBED_BETWEEN_STOPS]
-                found = self.recipe.embedder.embed([text for _, text in some])
-                vectors += zip([key for key, _ in some], found, strict=True)
-            if vectors:
-                self.catalog.put_vectors(job, vectors)
-            done += len(vectors)
+                some = texts[at : at + EMBED_AT_ONCE]
+                vectors = self.recipe.embedder.embed([text for _, text in some])
+                self.catalog.put_vectors(job, list(zip([key for key, _ in some], vectors, strict=True)))
+                done += len(some)
         return done
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def read_xls(path: Path) -> Reading:
 def _sheets(path: Path) -> Iterator[Sheet]:
     """Yield the workbook's sheets."""
     import xlrd
+    from xlrd.compdoc import CompDocError
 
     try:
         # Merged regions and number formats are known only with formatting_info.
@@ -37,13 +39,22 @@ def _sheets(path: Path) -> Iterator[Sheet]:
                 sheet = book.sheet_by_index(number)
                 yield Sheet(sheet.name, sheet.visibility != 0, list(_rows(book, sheet)), _merged(sheet))
                 book.unload_sheet(number)
-    except xlrd.XLRDError as error:
+    except (xlrd.XLRDError, CompDocError) as error:
         if "encrypt" in str(error).lower() or "password" in str(error).lower():
             raise UnreadableFile(
                 "The workbook is encrypted and needs a password.", "Save a copy without it."
             ) from error
         raise UnreadableFile("The workbook is damaged or too old.", _REMEDY) from error
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, OverflowError) as error:
+    except (
+        struct.error,
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        OverflowError,
+    ) as error:
         # xlrd raises plain Python errors of many kinds for damaged files.
         raise UnreadableFile("The workbook is damaged.", _REMEDY) from error
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, insert, select, true, update
 
 from ingest.elements import INSIDE
 from ingest.errors import UnreadableFile
@@ -118,7 +118,7 @@ class Intake:
 
     def start_embedding(self, job: Job) -> None:
         with self._working(job) as connection:
-            self._mark_embedded(connection)
+            self._mark_embedded(connection, true())
             texts = connection.scalar(
                 select(func.count(chunks.c.text_hash.distinct()))
                 .join(job_files, job_files.c.document_id == chunks.c.document_id)
@@ -342,13 +342,14 @@ class Intake:
                 .where(jobs.c.job_id == job.job_id)
                 .values(texts_embedded=jobs.c.texts_embedded + len(vectors))
             )
-            self._mark_embedded(connection)
+            of_these = select(chunks.c.document_id).where(chunks.c.text_hash.in_([key for key, _ in vectors]))
+            self._mark_embedded(connection, documents.c.document_id.in_(of_these))
 
-    def _mark_embedded(self, connection: Connection) -> None:
+    def _mark_embedded(self, connection: Connection, which: Any) -> None:
         """Hand documents over whose every chunk has a vector: the owner of Chroma publishes them."""
         missing = exists().where(and_(chunks.c.document_id == documents.c.document_id, self._without_vector()))
         connection.execute(
-            update(documents).where(documents.c.state == "searchable", ~missing).values(state="embedded")
+            update(documents).where(which, documents.c.state == "searchable", ~missing).values(state="embedded")
         )
 
 

@@ -223,6 +223,17 @@ def test_pdf_attachments(tmp_path: Path, reader: Reader) -> None:
     assert "| 1 | 2 |" in reader.read(tmp_path / "a.pdf", ("figures.csv",)).text
 
 
+def test_pages_of_a_member_are_rendered(tmp_path: Path, reader: Reader) -> None:
+    """A page of a PDF in an archive is shown as an image; other members have no pages to show."""
+    canvas = Canvas(str(tmp_path / "page.pdf"))
+    canvas.drawString(72, 720, "A page in an archive.")
+    canvas.save()
+    archive = _zip(tmp_path / "a.zip", {"page.pdf": (tmp_path / "page.pdf").read_bytes(), "note.txt": b"words"})
+    assert reader.render(archive, 1, 40, ("page.pdf",)).startswith(b"\x89PNG")
+    with pytest.raises(UnreadableFile, match="Only PDF pages"):
+        reader.render(archive, 1, 40, ("note.txt",))
+
+
 def test_a_thousand_members_are_unpacked_once(tmp_path: Path, reader: Reader) -> None:
     """The isolated reader reads each member of a compressed archive, and leaves nothing on the disk."""
     with tarfile.open(tmp_path / "a.tar.xz", "w:xz") as archive:

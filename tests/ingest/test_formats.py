@@ -11,6 +11,8 @@ import pytest
 from ingest.errors import UnreadableFile
 from ingest.formats import SUFFIXES, check_name, detect
 
+MAIL = b"From a@example.org Fri Mar  1 10:00:00 2024\nFrom: a@example.org\nTo: b@example.org\nSubject: x\n\nwords\n\n"
+
 
 def _zip(path: Path, *names: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
@@ -40,7 +42,9 @@ def _zip(path: Path, *names: str) -> Path:
         ("letter.doc", b"{\\rtf1\\ansi words}", "rtf"),
         ("export.xls", b"a\tb\n1\t2\n3\t4\n", "csv"),
         ("data", b'{"name": "value"}', "json"),
-        ("box", b"From a@example.org Fri Mar  1 10:00:00 2024\nFrom: a@example.org\nSubject: x\n\nwords", "mbox"),
+        ("one", MAIL, "eml"),
+        ("box", MAIL * 2, "mbox"),
+        ("one.mbox", MAIL, "mbox"),
         ("photo.txt", b"\x89PNG\r\n\x1a\n" + bytes(30), "image"),
         ("renamed.pdf", b"A report of many words about the harbour, its ferries and their crews. " * 3, "text"),
         ("page.md", b"<html> in Markdown is quoted, not a page", "markdown"),

@@ -209,7 +209,7 @@ def test_reading_survives_the_wire() -> None:
 
 def test_parser_fingerprint_names_the_versions() -> None:
     """The fingerprint changes with each vendor's version."""
-    assert all(f"{name}-" in PARSER for name in ("reader", "liteparse", "unstructured", "pypdf"))
+    assert all(f"{name}-" in PARSER for name in ("reader", "liteparse", "unstructured", "pypdf", "rapidocr", "xlrd"))
 
 
 def test_each_page_read_by_ocr_starts_the_time_anew(tmp_path: Path, odd: Reader) -> None:
