@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ingest.pdf_page import write_pages
 
 if TYPE_CHECKING:
     from liteparse import LiteParse
-    from liteparse.types import ParsedPage
+    from liteparse.types import ParsedPage, ParseResult
 
 _DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest that."
 _BATCH_ABOVE = 300
@@ -32,11 +33,17 @@ def read_pdf(path: Path, password: str | None = None) -> Reading:
     except PdfInfoMissing:
         info = PdfInfo(pages=0, encrypted=False)
         problems.append("The PDF's title, author and page labels could not be read.")
-    pages, failed = _parse(path, password, info.pages)
+    writer, edges = Writer(), Counter[str]()
+    pages: list[Page] = []
+    blank: list[int] = []
+    failed: list[int] = []
+    for result in _parse(path, password, info.pages):
+        blank += write_pages(writer, result.pages, edges)
+        failed += [error.page_num for error in result.page_errors if error.page_num]
+        pages += [Page(p.page_num, _label(p, info.labels), round(p.width, 2), round(p.height, 2)) for p in result.pages]
+        del result  # or the next batch is parsed beside it
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
-    writer = Writer()
-    blank = write_pages(writer, pages)
     if not writer.elements:
         raise UnreadableFile(
             "The PDF has no text layer: its pages are images.",
@@ -45,17 +52,9 @@ def read_pdf(path: Path, password: str | None = None) -> Reading:
     if blank:
         problems.append(_sentence(blank, "no text layer (scanned?)"))
     if failed:
-        problems.append(_sentence(failed, "damaged content"))
-    return _finish(writer, pages, info, problems)
-
-
-def _finish(writer: Writer, pages: list[ParsedPage], info: PdfInfo, problems: list[str]) -> Reading:
-    """Return the reading with page sizes, labels and metadata."""
-    labelled = [
-        Page(page.page_num, _label(page, info.labels), round(page.width, 2), round(page.height, 2)) for page in pages
-    ]
+        problems.append(_sentence(sorted(set(failed)), "damaged content"))
     metadata = {"author": info.author, "created": info.created}
-    return writer.reading(labelled, info.title, problems, {k: v for k, v in metadata.items() if v})
+    return writer.reading(pages, info.title, problems, {k: v for k, v in metadata.items() if v})
 
 
 def _label(page: ParsedPage, labels: Sequence[str]) -> str | None:
@@ -74,11 +73,10 @@ def _liteparse(password: str | None, **options: Any) -> LiteParse:
     return LiteParse(ocr_enabled=False, image_mode="off", quiet=True, num_workers=1, password=password, **options)
 
 
-def _parse(path: Path, password: str | None, pages: int) -> tuple[list[ParsedPage], list[int]]:
-    """Return liteparse's pages, and the numbers of the pages that it failed on.
+def _parse(path: Path, password: str | None, pages: int) -> Iterator[ParseResult]:
+    """Yield liteparse's results: one, or for a long document one for each batch of pages, which bounds the memory.
 
-    Running headers are recognised over all pages that are parsed together, so a document is parsed as a whole up to
-    300 pages; longer ones go in batches, which bounds the memory.
+    liteparse recognises running headers over the pages that it parses together.
     """
     from liteparse.types import ParseError
 
@@ -91,14 +89,16 @@ def _parse(path: Path, password: str | None, pages: int) -> tuple[list[ParsedPag
         continue_on_page_error=True,
     )
     try:
-        in_batches = pages > _BATCH_ABOVE
-        results = [b.result for b in parser.parse_batches(path, _BATCH)] if in_batches else [parser.parse(path)]
+        if pages <= _BATCH_ABOVE:
+            yield parser.parse(path)
+        else:
+            for batch in parser.parse_batches(path, _BATCH):
+                yield batch.result
+                del batch
     except ParseError as error:
         raise _refusal(str(error), password) from error
     except FileNotFoundError as error:
         raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
-    failed = sorted({e.page_num for result in results for e in result.page_errors if e.page_num})
-    return [page for result in results for page in result.pages], failed
 
 
 def _refusal(message: str, password: str | None) -> UnreadableFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,30 +18,25 @@ _MARKUP = re.compile(r"\\([*_])|\*+")
 _BAND = 0.12
 
 
-def write_pages(writer: Writer, pages: Sequence[Any]) -> list[int]:
-    """Append liteparse's pages; return the numbers of those without text."""
+def write_pages(writer: Writer, pages: Sequence[Any], edges: Counter[str]) -> list[int]:
+    """Append liteparse's pages; return the numbers of those without text.
+
+    A long document comes in batches: `edges` counts over all of them how often a line stood at a page's edge, and lines
+    that come back on three pages or more are running headers and footers. liteparse leaves them out of its blocks on
+    purpose; page numbers in them are compared as "#".
+    """
     blank = []
-    prepared = [(page, _PageWriter(page)) for page in pages]
-    for _, one in prepared:
+    prepared = [_PageWriter(page) for page in pages]
+    for one in prepared:
         one.place_blocks()
-    chrome = _chrome([(page, one.words) for page, one in prepared])
-    for page, one in prepared:
+        edges.update({_pattern(line) for line in one.left if _at_edge(line, one.page)})
+    chrome = {pattern for pattern, count in edges.items() if count >= 3}
+    for one in prepared:
         before = len(writer.elements)
         one.write(writer, chrome)
-        if len(writer.elements) == before and not page.text.strip():
-            blank.append(page.page_num)
+        if len(writer.elements) == before and not one.page.text.strip():
+            blank.append(one.page.page_num)
     return blank
-
-
-def _chrome(pages: Iterable[tuple[Any, PageWords]]) -> set[str]:
-    """Return the lines at the pages' edges that come back on three pages or more: running headers and footers.
-
-    liteparse leaves them out of its blocks on purpose; page numbers in them are compared as "#".
-    """
-    counts: Counter[str] = Counter()
-    for page, words in pages:
-        counts.update({_pattern(line) for line in words.left() if _at_edge(line, page)})
-    return {pattern for pattern, count in counts.items() if count >= 3}
 
 
 def _pattern(line: Sequence[Word]) -> str:
@@ -74,6 +69,7 @@ class _PageWriter:
         self.page = page
         self.words = PageWords(in_reading_order(_words(page)))
         self.placed: list[_Placed] = []
+        self.left: list[list[Word]] = []
 
     def place_blocks(self) -> None:
         """Give each block its words; tables come last, so that text inside their frame stays text."""
@@ -88,6 +84,7 @@ class _PageWriter:
             among = self.words.inside(Area.of(placed.area))
             if _sound(placed.block) or not self._regrid(placed, among):
                 self._vendor_rows(placed, among)
+        self.left = self.words.left()
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
         """Rebuild a table of figures from its words; the blocks directly above that hold column titles go into it."""
@@ -124,7 +121,8 @@ class _PageWriter:
     def _taken_by(self, placed: _Placed) -> list[int]:
         """Return the numbers of the words that a block of text has taken."""
         boxes = {id(box) for _, _, box in placed.spots}
-        return [i for i in sorted(self.words.taken) if id(self.words.words[i].box) in boxes]
+        around = self.words.inside(Area.of(placed.area), free=False)
+        return [i for i in around if id(self.words.words[i].box) in boxes]
 
     def _vendor_rows(self, placed: _Placed, among: list[int]) -> None:
         """Take a table's rows as liteparse has them."""
@@ -148,7 +146,7 @@ class _PageWriter:
     def write(self, writer: Writer, chrome: set[str]) -> None:
         """Append the page's elements; lines that no block has come after the last block that begins above them."""
         after: dict[int, list[list[Word]]] = {}
-        for line in self.words.left():
+        for line in self.left:
             if (_at_edge(line, self.page) and _pattern(line) in chrome) or not _says_something(line):
                 continue
             above = [i for i, one in enumerate(self.placed) if one.area.y0 < line[0].box.y0]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import zlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,11 +155,6 @@ class Intake:
                 created=time.time(),
             )
         )
-        runs: dict[int, list[list[float]]] = defaultdict(list)
-        for run in reading.runs:
-            box = run.box
-            places = [round(value, 1) for value in (box.x0, box.y0, box.x1, box.y1)]
-            runs[box.page].append([run.start, run.end, *places])
         rows: list[dict[str, Any]] = [
             {
                 **key,
@@ -169,7 +162,7 @@ class Intake:
                 "label": page.label,
                 "width": page.width,
                 "height": page.height,
-                "runs": zlib.compress(json.dumps(runs[page.number], separators=(",", ":")).encode(), 1),
+                "runs": page.runs,  # packed in the child, unopened here
             }
             for page in reading.pages
         ]

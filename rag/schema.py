@@ -70,7 +70,7 @@ pages = Table(
     Column("label", String),
     Column("width", Float, nullable=False),
     Column("height", Float, nullable=False),
-    Column("runs", LargeBinary, nullable=False, comment="zlib JSON: [[start, end, x0, y0, x1, y1], ...]"),
+    Column("runs", LargeBinary, nullable=False, comment="places of the characters, packed by ingest.runs"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
 )
 
