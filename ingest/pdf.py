@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest that."
 _BATCH_ABOVE = 300
 _BATCH = 150
+_MAX_PAGES = 10_000_000
 
 
 def read_pdf(path: Path, password: str | None = None) -> Reading:
@@ -70,7 +71,16 @@ def _liteparse(password: str | None, **options: Any) -> LiteParse:
     """
     from liteparse import LiteParse
 
-    return LiteParse(ocr_enabled=False, image_mode="off", quiet=True, num_workers=1, password=password, **options)
+    # Without max_pages it stops after 1,000 pages and says nothing.
+    return LiteParse(
+        ocr_enabled=False,
+        image_mode="off",
+        quiet=True,
+        num_workers=1,
+        max_pages=_MAX_PAGES,
+        password=password,
+        **options,
+    )
 
 
 def _parse(path: Path, password: str | None, pages: int) -> Iterator[ParseResult]:

@@ -131,6 +131,24 @@ def test_pages_without_text_are_named(tmp_path: Path) -> None:
         read_pdf(_draw(tmp_path / "b.pdf", picture))
 
 
+def test_a_long_pdf_is_read_to_its_end(tmp_path: Path) -> None:
+    """No page of a long file is left out, running headers are, and page numbers are right."""
+
+    def page(number: int) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            canvas.drawString(72, A4[1] - 30, "Ledger of the harbour office")
+            canvas.drawString(72, 400, f"Entry {number} of the book")
+
+        return draw
+
+    reading = read_pdf(_draw(tmp_path / "a.pdf", *[page(number) for number in range(1, 1051)]))
+    assert [reading.text[e.start : e.end] for e in reading.elements if "Entry" in reading.text[e.start : e.end]] == [
+        f"Entry {number} of the book" for number in range(1, 1051)
+    ]
+    assert [page.number for page in reading.pages] == list(range(1, 1051))
+    assert reading.elements[-1].page == 1050 and "Ledger" not in reading.text
+
+
 def test_page_labels(tmp_path: Path) -> None:
     """The printed page numbers are kept beside the counted ones."""
     writer = PdfWriter(clone_from=_draw(tmp_path / "a.pdf", _letter, _letter, _letter))
