@@ -42,7 +42,8 @@ class Element:
 
     `page` counts from 1; formats without pages use 1. `level` is the depth of a heading (1 is the highest), else 0.
     The first row of a table's text is its header row when `header_rows` is 1 (a Markdown rule row follows it and
-    counts as part of the header).
+    counts as part of the header). `continues` is the start of the table on an earlier page that this table goes on,
+    whose header row is the header of its rows too; -1 for every other element.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Element:
     page: int
     level: int = 0
     header_rows: int = 0
+    continues: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Reading:
         for element in self.elements:
             if not at <= element.start <= element.end <= len(self.text):
                 raise ValueError(f"element {element.kind} at {element.start}-{element.end} is out of order")
+            if element.continues >= element.start:
+                raise ValueError(f"the table at {element.start} continues one that comes later")
             if self.text[at : element.start].strip():
                 raise ValueError(f"text at {at}-{element.start} belongs to no element")
             at = element.end
@@ -147,6 +151,7 @@ class Writer:
         level: int = 0,
         header_rows: int = 0,
         runs: Iterable[tuple[int, int, Box]] = (),
+        continues: int = -1,
     ) -> None:
         """Append one element; `runs` are (start, end, box) relative to `text`. Blank text is left out."""
         if not text.strip():
@@ -157,7 +162,7 @@ class Writer:
         start = self.length
         self.parts.append(text)
         self.length += len(text)
-        self.elements.append(Element(kind, start, self.length, page, level, header_rows))
+        self.elements.append(Element(kind, start, self.length, page, level, header_rows, continues))
         if page not in self._open:
             self._pack()
             self._open[page] = []
@@ -181,8 +186,10 @@ class Writer:
     ) -> Reading:
         """Return what was written, verified."""
         self._pack()
+        text = "".join(self.parts)
+        self.parts = [text]  # the pieces are dropped: a long text is held once
         reading = Reading(
-            "".join(self.parts),
+            text,
             tuple(self.elements),
             tuple(replace(page, runs=self._packed.get(page.number, b"")) for page in pages),
             title,

@@ -81,9 +81,19 @@ class PageWords:
         found.sort()
         return found
 
-    def place(self, text: str, among: Sequence[int], area: Box) -> tuple[Spot, ...]:
-        """Return the places of the tokens of `text`, looked for among the given words, and take those words."""
-        return self.places([(text, among, area)], among)[0]
+    def place(self, text: str, among: Sequence[int], area: Box) -> tuple[tuple[Spot, ...], list[int]]:
+        """Return the places of the tokens of `text`, looked for among the given words, and take those words.
+
+        Also return where in `text` a word that ends with a hyphen was joined with the next line.
+        """
+        claim = self._claims([(text, among, area)], among)[0]
+        breaks = []
+        for (start, _), hit in zip(claim.tokens, claim.found, strict=True):
+            for number in hit[:-1]:
+                start += len(_letters(self.words[number].text))
+                if self.words[number].text[-1] in _HYPHENS and text[start - 1 : start] not in _HYPHENS:
+                    breaks.append(start)
+        return self._spots(claim), breaks
 
     def places(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[tuple[Spot, ...]]:
         """Return the places of the tokens of each part (text, words to look among, area), and take those words.
@@ -92,6 +102,10 @@ class PageWords:
         is no word there (a hyphen was dropped, two words were joined) gets the words left over that spell it, of its
         own part or of `spare`; when there are none it gets its neighbour's place, or the area.
         """
+        return [self._spots(claim) for claim in self._claims(parts, spare)]
+
+    def _claims(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[_Claim]:
+        """Give each part its words, and take them."""
         claims = []
         for text, among, area in parts:
             tokens = [match.span() for match in _TOKEN.finditer(text)]
@@ -99,7 +113,7 @@ class PageWords:
         for claim, (_, among, _) in zip(claims, parts, strict=True):
             self._fill(claim, among)
             self._fill(claim, spare)
-        return [self._spots(claim) for claim in claims]
+        return claims
 
     def _claim(self, tokens: list[str], among: Sequence[int]) -> list[list[int]]:
         """Return for each token the word that it is, and take it."""

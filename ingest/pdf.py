@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
-from ingest.pdf_page import write_pages
+from ingest.pdf_page import Carried, Turn, turned, write_pages
 
 if TYPE_CHECKING:
     from liteparse import LiteParse
@@ -20,6 +19,13 @@ _DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest t
 _BATCH_ABOVE = 300
 _BATCH = 150
 _MAX_PAGES = 10_000_000
+_STRUCTURE = {
+    "output_format": "markdown",
+    "extract_blocks": True,
+    "emit_word_boxes": True,
+    "extract_links": False,
+    "continue_on_page_error": True,
+}
 
 
 def read_pdf(path: Path, password: str | None = None) -> Reading:
@@ -34,14 +40,17 @@ def read_pdf(path: Path, password: str | None = None) -> Reading:
     except PdfInfoMissing:
         info = PdfInfo(pages=0, encrypted=False)
         problems.append("The PDF's title, author and page labels could not be read.")
-    writer, edges = Writer(), Counter[str]()
+    writer, carried = Writer(), Carried()
     pages: list[Page] = []
     blank: list[int] = []
     failed: list[int] = []
-    for result in _parse(path, password, info.pages):
-        blank += write_pages(writer, result.pages, edges)
+    # Renaming the entry, at the same length, keeps every offset of the file right.
+    source = path if info.outline_ends else path.read_bytes().replace(b"/Outlines", b"/Outlinez")
+    for result in _parse(source, password, info.pages):
         failed += [error.page_num for error in result.page_errors if error.page_num]
         pages += [Page(p.page_num, _label(p, info.labels), round(p.width, 2), round(p.height, 2)) for p in result.pages]
+        turns = turned(result.pages)
+        blank += write_pages(writer, _upright(source, password, result.pages, turns), carried, turns)
         del result  # or the next batch is parsed beside it
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
@@ -83,32 +92,38 @@ def _liteparse(password: str | None, **options: Any) -> LiteParse:
     )
 
 
-def _parse(path: Path, password: str | None, pages: int) -> Iterator[ParseResult]:
+def _parse(source: Path | bytes, password: str | None, pages: int) -> Iterator[ParseResult]:
     """Yield liteparse's results: one, or for a long document one for each batch of pages, which bounds the memory.
 
     liteparse recognises running headers over the pages that it parses together.
     """
     from liteparse.types import ParseError
 
-    parser = _liteparse(
-        password,
-        output_format="markdown",
-        extract_blocks=True,
-        emit_word_boxes=True,
-        extract_links=False,
-        continue_on_page_error=True,
-    )
+    parser = _liteparse(password, **_STRUCTURE)
     try:
         if pages <= _BATCH_ABOVE:
-            yield parser.parse(path)
+            yield parser.parse(source)
         else:
-            for batch in parser.parse_batches(path, _BATCH):
+            for batch in parser.parse_batches(source, _BATCH):
                 yield batch.result
                 del batch
     except ParseError as error:
         raise _refusal(str(error), password) from error
     except FileNotFoundError as error:
         raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
+
+
+def _upright(
+    source: Path | bytes, password: str | None, pages: list[ParsedPage], turns: Mapping[int, Turn]
+) -> list[ParsedPage]:
+    """Return pages with those that are turned parsed again, upright: liteparse sets turned text letter by letter."""
+    if not turns:
+        return pages
+    corrections = [(number, turn.angle) for number, turn in turns.items()]
+    numbers = ",".join(map(str, turns))
+    parser = _liteparse(password, page_orientation_corrections=corrections, target_pages=numbers, **_STRUCTURE)
+    upright = {page.page_num: page for page in parser.parse(source).pages}
+    return [upright.get(page.page_num, page) for page in pages]
 
 
 def _refusal(message: str, password: str | None) -> UnreadableFile:

@@ -12,6 +12,7 @@ from ingest.errors import UnreadableFile
 from ingest.formats import unopened
 
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
+_DEEP = 100
 _LABELLED = 100_000
 """Page labels are read up to here: a damaged file may claim any number of pages."""
 
@@ -26,6 +27,8 @@ class PdfInfo:
     author: str | None = None
     created: str | None = None
     labels: tuple[str, ...] = ()
+    outline_ends: bool = True
+    """False when its bookmarks lead back to themselves or nest absurdly: liteparse follows them until it crashes."""
 
 
 class PdfInfoMissing(Exception):
@@ -74,7 +77,27 @@ def _info(document: Any, encrypted: bool) -> PdfInfo:
         author=_clean(document.get_metadata_value("Author")),
         created=_moment(document.get_metadata_value("CreationDate")),
         labels=labels if any(labels) else (),
+        outline_ends=_outline_ends(document),
     )
+
+
+def _outline_ends(document: Any) -> bool:
+    """Say whether following the bookmarks comes to an end, no deeper than _DEEP."""
+    from ctypes import addressof
+
+    from pypdfium2 import raw
+
+    seen: set[int] = set()
+    waiting = [(raw.FPDFBookmark_GetFirstChild(document, None), 0)]
+    while waiting:
+        bookmark, depth = waiting.pop()
+        while bookmark:
+            if addressof(bookmark.contents) in seen or depth > _DEEP:
+                return False
+            seen.add(addressof(bookmark.contents))
+            waiting.append((raw.FPDFBookmark_GetFirstChild(document, bookmark), depth + 1))
+            bookmark = raw.FPDFBookmark_GetNextSibling(document, bookmark)
+    return True
 
 
 def _moment(value: str) -> str | None:

@@ -4,36 +4,78 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, in_reading_order, lines
+from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.regrid import regrid, titles_columns
-from ingest.tables import Cell, Spot, add_table, clean, is_amount, tidy
+from ingest.tables import Cell, Spot, add_table, clean, is_amount, is_header, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
+_PAGE_NUMBER = re.compile(r"\W*(?:\w+\W{1,2})?\d{1,5}\s*(?:/|of|von|de|sur|di|van|из|\|)\s*\d{1,5}\W*", re.IGNORECASE)
 _MARKUP = re.compile(r"\\([*_])|\*+")
+_YEAR = re.compile(r"\b(19|20)\d\d\b")
 _BAND = 0.12
+_SAME_EDGE = 4.0
 
 
-def write_pages(writer: Writer, pages: Sequence[Any], edges: Counter[str]) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """The table written last: where it starts and where its last part does, its header row, the area of that part."""
+
+    start: int
+    last: int
+    header: list[str]
+    area: Box
+
+    def goes_on(self, rows: list[list[Cell]], header: bool | None, area: Box) -> bool | None:
+        """Say whether rows at the top of the next page go on this table: True with the header again, False without.
+
+        None when they are another table. Tables with rules have a "first row" on each page; there it goes on when
+        its edges are the same and that row names no periods.
+        """
+        first = [cell.text for cell in rows[0]]
+        if len(first) != len(self.header):
+            return None
+        if first == self.header:
+            return True
+        if header is False or (header is None and not is_header(rows[0])):
+            return False
+        same = abs(area.x0 - self.area.x0) < _SAME_EDGE and abs(area.x1 - self.area.x1) < _SAME_EDGE
+        return False if same and not any(_YEAR.search(text) for text in first) else None
+
+
+@dataclass(slots=True)
+class Carried:
+    """What is known of the pages before: lines at their edges, digits as "#", with their numbers, and the last table."""
+
+    edges: Counter[str] = field(default_factory=Counter)
+    table: OpenTable | None = None
+
+
+def write_pages(writer: Writer, pages: Sequence[Any], carried: Carried, turns: Mapping[int, Turn]) -> list[int]:
     """Append liteparse's pages; return the numbers of those without text.
 
-    A long document comes in batches: `edges` counts over all of them how often a line stood at a page's edge, and lines
-    that come back on three pages or more are running headers and footers. liteparse leaves them out of its blocks on
-    purpose; page numbers in them are compared as "#".
+    A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
+    back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
+    `turns` says how pages are turned that liteparse set upright.
     """
     blank = []
-    prepared = [_PageWriter(page) for page in pages]
+    prepared = [_PageWriter(page, turns.get(page.page_num)) for page in pages]
     for one in prepared:
         one.place_blocks()
-        edges.update({_pattern(line) for line in one.left if _at_edge(line, one.page)})
-    chrome = {pattern for pattern, count in edges.items() if count >= 3}
+        carried.edges.update({_pattern(line) for line in one.left if _at_edge(line[0].box, one.page)})
+    chrome = {pattern for pattern, count in carried.edges.items() if count >= 3}
+    if any(placed.breaks for one in prepared for placed in one.placed):
+        known = vocabulary(word.text for one in prepared for word in one.words.words)
+        for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
+            placed.text, placed.spots = hyphenated(placed.text, placed.spots, placed.breaks, known)
     for one in prepared:
         before = len(writer.elements)
-        one.write(writer, chrome)
+        one.write(writer, chrome, carried)
         if len(writer.elements) == before and not one.page.text.strip():
             blank.append(one.page.page_num)
     return blank
@@ -44,10 +86,40 @@ def _pattern(line: Sequence[Word]) -> str:
     return re.sub(r"\d+", "#", " ".join(word.text for word in line))
 
 
-def _at_edge(line: Sequence[Word], page: Any) -> bool:
-    """Say whether a line stands in the top or bottom eighth of its page."""
-    y = line[0].box.y0
-    return bool(y < page.height * _BAND or y > page.height * (1 - _BAND))
+def _at_edge(box: Box, page: Any) -> bool:
+    """Say whether a box begins in the top or bottom eighth of its page."""
+    return bool(box.y0 < page.height * _BAND or box.y0 > page.height * (1 - _BAND))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a page was turned before it was read: its text runs `angle` degrees clockwise on the page of the given size."""
+
+    angle: int
+    width: float
+    height: float
+
+    def back(self, box: Box) -> Box:
+        """Return where a box of the upright page stands on the page that a reader sees."""
+        page, x0, y0, x1, y1 = box
+        if self.angle == 90:
+            return Box(page, self.width - y1, x0, self.width - y0, x1)
+        if self.angle == 270:
+            return Box(page, y0, self.height - x1, y1, self.height - x0)
+        return Box(page, self.width - x1, self.height - y1, self.width - x0, self.height - y0)
+
+
+def turned(pages: Sequence[Any]) -> dict[int, Turn]:
+    """Return how those of liteparse's pages are turned on which most text does not run from left to right."""
+    found = {}
+    for page in pages:
+        letters = Counter[int]()
+        for item in page.text_items:
+            letters[round(item.rotation / 90) % 4 * 90] += len(item.text)
+        angle, most = max(letters.items(), key=lambda entry: entry[1], default=(0, 0))
+        if angle and most > 0.6 * letters.total():
+            found[page.page_num] = Turn(angle, page.width, page.height)
+    return found
 
 
 @dataclass(slots=True)
@@ -58,6 +130,7 @@ class _Placed:
     area: Box
     text: str = ""
     spots: tuple[Spot, ...] = ()
+    breaks: list[int] = field(default_factory=list)
     rows: list[list[Cell]] = field(default_factory=list)
     header: bool | None = None
 
@@ -65,8 +138,9 @@ class _Placed:
 class _PageWriter:
     """Turns one page of liteparse into elements: first every block takes its words, then all is written in order."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, turn: Turn | None) -> None:
         self.page = page
+        self.turn = turn
         self.words = PageWords(in_reading_order(_words(page)))
         self.placed: list[_Placed] = []
         self.left: list[list[Word]] = []
@@ -75,11 +149,15 @@ class _PageWriter:
         """Give each block its words; tables come last, so that text inside their frame stays text."""
         for block in self.page.blocks or []:
             placed = _Placed(block, self._area(block.bbox), "" if block.kind == "table" else _text(block))
-            if block.kind == "table" or placed.text.strip():
+            numbered = _at_edge(placed.area, self.page) and _PAGE_NUMBER.fullmatch(placed.text)
+            if block.kind == "table" or (placed.text.strip() and not numbered):
                 self.placed.append(placed)
+            elif numbered:
+                self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
         for placed in self.placed:
             if placed.block.kind != "table":
-                placed.spots = self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
+                among = self.words.inside(Area.of(placed.area))
+                placed.spots, placed.breaks = self.words.place(placed.text, among, placed.area)
         for placed in [one for one in self.placed if one.block.kind == "table"]:
             among = self.words.inside(Area.of(placed.area))
             if _sound(placed.block) or not self._regrid(placed, among):
@@ -132,9 +210,9 @@ class _PageWriter:
         for cell in (cell for row in rows for cell in row):
             area = self._area(cell.bbox) if cell.bbox is not None else placed.area
             edge = Area.of(area)
-            parts.append((clean(cell.text), [i for i in among if edge.holds(self.words.words[i].box)], area))
+            parts.append((clean(plain(cell.text)), [i for i in among if edge.holds(self.words.words[i].box)], area))
         spots = iter(self.words.places(parts, among))
-        placed.rows = tidy([[Cell(clean(cell.text), next(spots)) for cell in row] for row in rows])
+        placed.rows = tidy([[Cell(clean(plain(cell.text)), next(spots)) for cell in row] for row in rows])
         placed.header = True if block.header else None
 
     def _area(self, box: Any) -> Box:
@@ -143,11 +221,15 @@ class _PageWriter:
             return Box(self.page.page_num, 0.0, 0.0, self.page.width, self.page.height)
         return Box(self.page.page_num, box.x, box.y, box.x + box.width, box.y + box.height)
 
-    def write(self, writer: Writer, chrome: set[str]) -> None:
-        """Append the page's elements; lines that no block has come after the last block that begins above them."""
+    def write(self, writer: Writer, chrome: set[str], carried: Carried) -> None:
+        """Append the page's elements; lines that no block has come after the last block that begins above them.
+
+        Where there is nothing else on the page, what would be a running header is its text.
+        """
         after: dict[int, list[list[Word]]] = {}
         for line in self.left:
-            if (_at_edge(line, self.page) and _pattern(line) in chrome) or not _says_something(line):
+            running = self.placed and _at_edge(line[0].box, self.page) and _pattern(line) in chrome
+            if running or not _says_something(line):
                 continue
             above = [i for i, one in enumerate(self.placed) if one.area.y0 < line[0].box.y0]
             after.setdefault(above[-1] if above else -1, []).append(line)
@@ -155,11 +237,39 @@ class _PageWriter:
         for number, placed in enumerate(self.placed):
             block = placed.block
             if block.kind == "table":
-                add_table(writer, placed.rows, self.page.page_num, placed.header)
+                self._write_table(writer, placed, carried)
             else:
                 level = min(6, max(1, block.level or 1)) if block.kind == "heading" else 0
-                writer.add(_KINDS.get(block.kind, "code"), placed.text, self.page.page_num, level, runs=placed.spots)
+                writer.add(_KINDS.get(block.kind, "code"), placed.text, self.page.page_num, level, runs=self._seen(placed.spots))
             self._lost(writer, after.get(number, []))
+
+    def _write_table(self, writer: Writer, placed: _Placed, carried: Carried) -> None:
+        """Append a table; the first thing on its page may go on the table that ends the page before."""
+        before, rows = carried.table, placed.rows
+        header, continues = placed.header, -1
+        ends = writer.elements[-1] if writer.elements else None
+        if before and ends and rows and (ends.start, ends.page) == (before.last, self.page.page_num - 1):
+            found = before.goes_on(rows, placed.header, placed.area)
+            if found is not None:
+                header, continues = found, before.start
+        add_table(writer, self._seen_rows(rows), self.page.page_num, header, continues)
+        added = writer.elements[-1] if writer.elements else None
+        if added is None or added is ends:
+            return
+        if continues >= 0 and before is not None:
+            carried.table = OpenTable(before.start, added.start, before.header, placed.area)
+        elif added.header_rows:
+            carried.table = OpenTable(added.start, added.start, [cell.text for cell in rows[0]], placed.area)
+
+    def _seen(self, spots: Sequence[Spot]) -> Sequence[Spot]:
+        """Return places as they are on the page that a reader sees."""
+        return spots if self.turn is None else [(start, end, self.turn.back(box)) for start, end, box in spots]
+
+    def _seen_rows(self, rows: list[list[Cell]]) -> list[list[Cell]]:
+        """Return cells with places as they are on the page that a reader sees."""
+        if self.turn is None:
+            return rows
+        return [[Cell(cell.text, tuple(self._seen(cell.spots))) for cell in row] for row in rows]
 
     def _lost(self, writer: Writer, found: list[list[Word]]) -> None:
         """Append lines that liteparse has in no block; lines that follow each other closely are one paragraph."""
@@ -177,7 +287,7 @@ class _PageWriter:
         for word in words:
             spots.append((at, at + len(word.text), word.box))
             at += len(word.text) + 1
-        writer.add("paragraph", " ".join(word.text for word in words), self.page.page_num, runs=spots)
+        writer.add("paragraph", " ".join(word.text for word in words), self.page.page_num, runs=self._seen(spots))
 
 
 def _sound(block: Any) -> bool:
@@ -195,8 +305,8 @@ def _says_something(line: Sequence[Word]) -> bool:
 def _text(block: Any) -> str:
     """Return a block's text without the Markdown marks that liteparse writes into it."""
     if block.lines is not None:
-        return "\n".join(line.rstrip() for line in block.lines).strip("\n")
-    text = _MARKUP.sub(lambda m: m[1] or "", block.text or "").strip()
+        return "\n".join(plain(line).rstrip() for line in block.lines).strip("\n")
+    text = plain(_MARKUP.sub(lambda m: m[1] or "", block.text or "")).strip()
     if block.kind == "list_item" and block.marker and not text.startswith(block.marker):
         return f"{block.marker} {text}"
     return text
@@ -211,7 +321,7 @@ def _words(page: Any) -> list[Word]:
             found += _turned(page.page_num, number, item)
             continue
         for piece in item.words or [item]:
-            text = "".join(piece.text.split()) if item.words else piece.text.strip()
+            text = plain("".join(piece.text.split()) if item.words else piece.text.strip())
             if text:
                 box = Box(page.page_num, piece.x, piece.y, piece.x + piece.width, piece.y + piece.height)
                 found.append(Word(text, box))
@@ -221,8 +331,8 @@ def _words(page: Any) -> list[Word]:
 def _turned(page: int, number: int, item: Any) -> list[Word]:
     """Return the words of an item that runs down or up the page; each gets its share of the item's height."""
     found = []
-    length = max(1, len(item.text))
-    for match in re.finditer(r"\S+", item.text):
+    length = max(1, len(plain(item.text)))
+    for match in re.finditer(r"\S+", plain(item.text)):
         first, last = match.start() / length, match.end() / length
         if item.rotation % 360 > 180:  # runs upwards
             first, last = 1 - last, 1 - first

@@ -23,11 +23,11 @@ from ingest.errors import UnreadableFile
 from ingest.formats import check_name
 from ingest.wire import unpack
 
-_READER = 1
+_READER = 2
 """Raise when the same file gives another text, so that documents are read again."""
 
 PARSER: str = " ".join(
-    [f"reader-{_READER}", *(f"{name}-{version(name)}" for name in ("liteparse", "unstructured", "pypdf"))]
+    [f"reader-{_READER}", *(f"{name}-{version(name)}" for name in ("liteparse", "unstructured", "pypdfium2"))]
 )
 """Which parsers read a document; a part of its version's identity."""
 
@@ -178,7 +178,9 @@ class Reader:
                     got += piece
                 if wanted == child.HEADER.size and len(got) >= wanted:
                     wanted += self._length(got)
-        return bytes(got[:1]), bytes(got[child.HEADER.size :])
+        kind = bytes(got[:1])
+        del got[: child.HEADER.size]  # in place: the answer for a long document is large
+        return kind, bytes(got)
 
     def _drain(self, selector: selectors.BaseSelector, descriptor: int, registered: Any) -> None:
         """Keep the end of what the child prints: only searched for signs of exhausted memory, never shown or logged."""

@@ -7,6 +7,7 @@ partition the text: each begins where the one before ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -29,7 +30,9 @@ UNIT_CHARACTERS = 4000
 COUNTED_AT_ONCE = 2000
 """Units whose tokens are counted in one call."""
 
-SPLITTER = f"split-1/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
+_CONTENTS = re.compile(r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE)
+
+SPLITTER = f"split-2/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
 """Fingerprint of these rules; part of a version's identity."""
 
 
@@ -61,15 +64,23 @@ def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
 def _units(reading: Reading) -> Iterator[_Unit]:
     path: list[tuple[int, str]] = []
     before: Element | None = None
+    headers: dict[int, str] = {}  # of the tables so far, by their start: a table goes on over pages
     for element in reading.elements:
         text = reading.text[element.start : element.end]
+        if before is not None and element.page != before.page:  # a table of contents is no section for what follows
+            path = [entry for entry in path if not _CONTENTS.fullmatch(entry[1])]
         opens = element.kind in ("title", "heading")
         if opens:
             level = max(1, element.level)
             path = [entry for entry in path if entry[0] < level] + [(level, " ".join(text.split()).strip("# "))]
         heading = " > ".join(name for _, name in path)
-        if element.kind == "table" and element.header_rows:
-            yield from _table_units(element, text, heading, _caption(before, element, reading.text))
+        above = headers.get(element.continues, "")
+        if element.kind == "table" and (element.header_rows or above):
+            header = _table_header(text, _caption(before, element, reading.text)) if element.header_rows else above
+            if element.continues in headers and element.header_rows:
+                header = above if header in above else header  # the same header again: the first one has the caption
+            headers[element.start] = header
+            yield from _table_units(element, text, heading, header)
         else:
             yield _Unit(element.start, element.end, element.page, heading, opens)
         before = element
@@ -82,17 +93,22 @@ def _caption(before: Element | None, table: Element, text: str) -> str:
     return " ".join(text[before.start : before.end].split())
 
 
-def _table_units(element: Element, text: str, heading: str, caption: str) -> Iterator[_Unit]:
+def _table_header(text: str, caption: str) -> str:
+    """Return what a chunk that starts inside a table has to repeat: its caption and its header row."""
+    return "\n".join(part for part in (caption, text.partition("\n")[0]) if part)
+
+
+def _table_units(element: Element, text: str, heading: str, header: str) -> Iterator[_Unit]:
     lines = text.split("\n")
     at = element.start
-    header = "\n".join(part for part in (caption, lines[0]) if part)
-    first = element.header_rows + 1  # the Markdown rule row
+    first = 1 + element.header_rows  # the first row goes with the Markdown rule below it, a header with the row after it
     for number, line in enumerate(lines):
         end = at + len(line)
         if number == 0:
-            end = at + len("\n".join(lines[: first + 1]))  # the header stays with the first row
+            end = at + len("\n".join(lines[: first + 1]))
+            opening = "" if element.header_rows else header
         if number == 0 or number > first:
-            yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else "")
+            yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else opening)
             at = end + 1
 
 

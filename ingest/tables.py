@@ -92,13 +92,18 @@ def is_header(row: Sequence[Cell]) -> bool:
     return bool(named) and all(_YEAR.fullmatch(t) or not (is_amount(t) or _DASH.fullmatch(t)) for t in named)
 
 
-def add_table(writer: Writer, rows: Sequence[Sequence[Cell]], page: int = 1, header: bool | None = None) -> None:
-    """Append rows as one table element; `header` says whether the first row is one, None decides by its cells."""
+def add_table(
+    writer: Writer, rows: Sequence[Sequence[Cell]], page: int = 1, header: bool | None = None, continues: int = -1
+) -> None:
+    """Append rows as one table element; `header` says whether the first row is one, None decides by its cells.
+
+    `continues` is the start of the element that the table goes on, on the page before.
+    """
     if not rows or not any(cell.text for row in rows for cell in row):
         return
     text = table_markdown([[cell.text for cell in row] for row in rows])
     named = is_header(rows[0]) and len(rows) > 1 if header is None else header
-    writer.add("table", text, page=page, header_rows=int(named), runs=_spots(rows))
+    writer.add("table", text, page=page, header_rows=int(named), runs=_spots(rows), continues=continues)
 
 
 def _spots(rows: Sequence[Sequence[Cell]]) -> Iterator[Spot]:

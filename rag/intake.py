@@ -17,6 +17,8 @@ from rag.schema import chunks, documents, embeddings, job_files, jobs, pages, ve
 from rag.store import Store
 
 UNFINISHED = ("queued", "reading", "embedding")
+ROWS_AT_ONCE = 1000
+"""Chunks inserted together: a long document's are not all held as rows beside its text."""
 _ADD_WORDS = text(
     "INSERT INTO chunk_words(rowid, title, heading, text) "
     "SELECT id, title, heading, text FROM chunks WHERE document_id = :document_id AND version = :version"
@@ -188,6 +190,9 @@ class Intake:
                     "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
                 }
             )
+            if len(rows) == ROWS_AT_ONCE:
+                connection.execute(insert(chunks), rows)
+                rows = []
         if rows:
             connection.execute(insert(chunks), rows)
         connection.execute(_ADD_WORDS, key)

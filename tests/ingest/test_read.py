@@ -208,4 +208,4 @@ def test_reading_survives_the_wire() -> None:
 
 def test_parser_fingerprint_names_the_versions() -> None:
     """The fingerprint changes with each vendor's version."""
-    assert all(f"{name}-" in PARSER for name in ("reader", "liteparse", "unstructured", "pypdf"))
+    assert all(f"{name}-" in PARSER for name in ("reader", "liteparse", "unstructured", "pypdfium2"))
