@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,6 +80,11 @@ class PageWords:
                 found.append(i)
         found.sort()
         return found
+
+    def numbers(self, words: Iterable[Word]) -> list[int]:
+        """Return the numbers of some of these words."""
+        wanted = {id(word) for word in words}
+        return [i for i, word in enumerate(self.words) if id(word) in wanted] if wanted else []
 
     def place(self, text: str, among: Sequence[int], area: Box) -> tuple[tuple[Spot, ...], list[int]]:
         """Return the places of the tokens of `text`, looked for among the given words, and take those words.

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, in_reading_order, lines
 from ingest.pdf_text import hyphenated, plain, vocabulary
-from ingest.regrid import regrid, titles_columns
+from ingest.regrid import is_row, regrid, titles_columns
 from ingest.tables import Cell, Spot, add_table, clean, is_amount, is_header, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
 _PAGE_NUMBER = re.compile(r"\W*(?:\w+\W{1,2})?\d{1,5}\s*(?:/|of|von|de|sur|di|van|из|\|)\s*\d{1,5}\W*", re.IGNORECASE)
 _MARKUP = re.compile(r"\\([*_])|\*+")
 _YEAR = re.compile(r"\b(19|20)\d\d\b")
+_DIGITS = re.compile(r"\d{1,18}")
+_ENOUGH = 60
 _BAND = 0.12
 _SAME_EDGE = 4.0
 
@@ -50,9 +53,10 @@ class OpenTable:
 
 @dataclass(slots=True)
 class Carried:
-    """What is known of the pages before: lines at their edges, digits as "#", with their numbers, and the last table."""
+    """What is known of the pages before: lines at their edges (digits as "#") with the pages they stand on and the
+    numbers they have there, and the last table."""
 
-    edges: Counter[str] = field(default_factory=Counter)
+    edges: dict[str, dict[int, list[int]]] = field(default_factory=dict)
     table: OpenTable | None = None
 
 
@@ -67,8 +71,11 @@ def write_pages(writer: Writer, pages: Sequence[Any], carried: Carried, turns: M
     prepared = [_PageWriter(page, turns.get(page.page_num)) for page in pages]
     for one in prepared:
         one.place_blocks()
-        carried.edges.update({_pattern(line) for line in one.left if _at_edge(line[0].box, one.page)})
-    chrome = {pattern for pattern, count in carried.edges.items() if count >= 3}
+        for line in (line for line in one.left if _at_edge(line[0].box, one.page)):
+            seen = carried.edges.setdefault(_pattern(line), {})
+            if len(seen) < _ENOUGH:
+                seen[one.page.page_num] = [int(digits) for digits in _DIGITS.findall(_joined(line))]
+    chrome = {pattern for pattern, seen in carried.edges.items() if _runs(seen)}
     if any(placed.breaks for one in prepared for placed in one.placed):
         known = vocabulary(word.text for one in prepared for word in one.words.words)
         for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
@@ -83,7 +90,27 @@ def write_pages(writer: Writer, pages: Sequence[Any], carried: Carried, turns: M
 
 def _pattern(line: Sequence[Word]) -> str:
     """Return a line's text with its digits made alike."""
-    return re.sub(r"\d+", "#", " ".join(word.text for word in line))
+    return _DIGITS.sub("#", _joined(line))
+
+
+def _joined(line: Sequence[Word]) -> str:
+    """Return a line's text."""
+    return " ".join(word.text for word in line)
+
+
+def _runs(seen: Mapping[int, Sequence[int]]) -> bool:
+    """Say whether a line with these numbers on these pages is a running header or footer.
+
+    On three pages or more, and each number mostly stays as it was or counts the pages; rows of a table do neither.
+    """
+    if len(seen) < 3:
+        return False
+    steps = list(pairwise(seen.items()))
+    for at in range(len(steps[0][0][1])):
+        steady = sum(after[at] - before[at] in (0, then - now) for (now, before), (then, after) in steps)
+        if steady < 0.6 * len(steps):
+            return False
+    return True
 
 
 def _at_edge(box: Box, page: Any) -> bool:
@@ -160,7 +187,7 @@ class _PageWriter:
                 placed.spots, placed.breaks = self.words.place(placed.text, among, placed.area)
         for placed in [one for one in self.placed if one.block.kind == "table"]:
             among = self.words.inside(Area.of(placed.area))
-            if _sound(placed.block) or not self._regrid(placed, among):
+            if _sound(placed.block) or not self._regrid(placed, self._with_rows_beside(among)):
                 self._vendor_rows(placed, among)
         self.left = self.words.left()
 
@@ -169,14 +196,45 @@ class _PageWriter:
         words = [self.words.words[i] for i in among]
         titles = self._titles(placed, words)
         above = [line for title in titles for line in lines([self.words.words[i] for i in self._taken_by(title)])]
+        if not titles:  # a repeated header row may be taken for a running header, too
+            above = self._beside(among, upwards=True, fits=titles_columns)
         grid = regrid(words, above)
         if grid is None:
             return False
+        self.words.taken.update(self.words.numbers(word for line in above for word in line))
         below = {id(word) for line in grid.below for word in line}
         self.words.taken.update(i for i in among if id(self.words.words[i]) not in below)
         placed.rows, placed.header = tidy(grid.rows), grid.header
         self.placed = [one for one in self.placed if one not in titles]
         return True
+
+    def _with_rows_beside(self, among: list[int]) -> list[int]:
+        """Add the free lines directly above and below a table that are rows of it: liteparse takes some for headers."""
+        rows = self._beside(among, True, is_row) + self._beside(among, False, is_row)
+        return sorted([*among, *self.words.numbers(word for row in rows for word in row)])
+
+    def _beside(
+        self, among: list[int], upwards: bool, fits: Callable[[Sequence[Word], Sequence[Word]], bool]
+    ) -> list[list[Word]]:
+        """Return the free lines directly above (or below) some words that fit to them, from top to bottom."""
+        words = [self.words.words[i] for i in among]
+        if not words:
+            return []
+        found: list[list[Word]] = []
+        edge = min(w.box.y0 for w in words) if upwards else max(w.box.y1 for w in words)
+        left, right = min(w.box.x0 for w in words) - _SAME_EDGE, max(w.box.x1 for w in words) + _SAME_EDGE
+        inside = set(among)
+        free = [w for i, w in enumerate(self.words.words) if not (w.turned or i in inside or i in self.words.taken)]
+        beyond = lines([w for w in free if (w.box.y1 <= edge + 1 if upwards else w.box.y0 >= edge - 1)])
+        for line in reversed(beyond) if upwards else beyond:
+            top, bottom = min(w.box.y0 for w in line), max(w.box.y1 for w in line)
+            away = edge - bottom if upwards else top - edge
+            aside = line[0].box.x0 < left or line[-1].box.x1 > right
+            if away > 1.5 * (bottom - top) or aside or not fits(line, words):
+                break
+            found.insert(0, line) if upwards else found.append(line)
+            edge = top if upwards else bottom
+        return found
 
     def _titles(self, placed: _Placed, words: list[Word]) -> list[_Placed]:
         """Return the blocks directly above a table whose lines are titles of its columns, from top to bottom."""

@@ -146,6 +146,16 @@ def titles_columns(line: Sequence[Word], words: Sequence[Word]) -> bool:
     return bool(slots) and _is_title(phrases(line), slots) and len(line) <= 12 * max(2, len(slots))
 
 
+def is_row(line: Sequence[Word], words: Sequence[Word]) -> bool:
+    """Say whether a line beside a table is a row of it: a label, and figures in half of its columns, each in its own."""
+    slots = columns([row for row in map(phrases, lines(words)) if _has_figures(row)])
+    row = phrases(line)
+    figures = [p for p in row if p.figure]
+    inside = all(any(p.edge.x0 < b and a < p.edge.x1 for a, b in slots) for p in figures)
+    labelled = not row[0].figure and bool(slots) and row[0].edge.x1 < slots[0][0]
+    return inside and labelled and len(row) == len(figures) + 1 and 2 * len(figures) >= len(slots) and not _collides(row, slots)
+
+
 def _is_title(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:
     """Say whether each phrase stands over the labels or over the figures, and at least one over the figures."""
     over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
