@@ -94,8 +94,9 @@ class Reading:
     """All that a reader found in one file.
 
     Invariants, checked by `verify`: elements are in order and don't overlap; between two of them there is only white
-    space. That runs lie within the text is checked where they are packed (`Writer`). `problems` are sentences for a person: what is missing from the text and why, and
-    what to do. `members` are files inside this one; each becomes a document of its own.
+    space. That runs lie within the text is checked where they are packed (`Writer`). `problems` are sentences for a
+    person: what is missing from the text and why, and what to do. `members` are files inside this one; each becomes a
+    document of its own.
     """
 
     text: str

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 from ingest.elements import Box
@@ -94,10 +95,10 @@ class PageWords:
         claim = self._claims([(text, among, area)], among)[0]
         breaks = []
         for (start, _), hit in zip(claim.tokens, claim.found, strict=True):
-            for number in hit[:-1]:
-                start += len(_letters(self.words[number].text))
-                if self.words[number].text[-1] in _HYPHENS and text[start - 1 : start] not in _HYPHENS:
-                    breaks.append(start)
+            ends = accumulate((len(_letters(self.words[number].text)) for number in hit[:-1]), initial=start)
+            for number, at in zip(hit, list(ends)[1:], strict=False):
+                if self.words[number].text[-1] in _HYPHENS and text[at - 1 : at] not in _HYPHENS:
+                    breaks.append(at)
         return self._spots(claim), breaks
 
     def places(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[tuple[Spot, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def _moment(value: str) -> str | None:
     year, month, day, hour, minute, second = (int(part) if part else None for part in found.groups()[:6])
     zone = None
     if found[7]:
-        zone = timezone.utc
+        zone = UTC
     elif found[8]:
         away = timedelta(hours=int(found[9]), minutes=int(found[10] or 0))
         zone = timezone(away if found[8] == "+" else -away) if away < timedelta(hours=24) else None

@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
-from ingest.layout import Area, PageWords, Word, in_reading_order, lines
+from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
+from ingest.ledger import Ledger, ledgers
 from ingest.pdf_text import hyphenated, plain, vocabulary
-from ingest.regrid import is_row, regrid, titles_columns
+from ingest.regrid import Phrase, is_row, regrid, titles_columns
 from ingest.tables import Cell, Spot, add_table, clean, is_amount, is_header, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
@@ -149,6 +150,13 @@ def turned(pages: Sequence[Any]) -> dict[int, Turn]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Stands for a block of liteparse where we have found a table."""
+
+    kind: str = "table"
+
+
 @dataclass(slots=True)
 class _Placed:
     """A block with its words: text with places, or the rows of a table."""
@@ -181,15 +189,54 @@ class _PageWriter:
                 self.placed.append(placed)
             elif numbered:
                 self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
+        for ledger in ledgers(self.words.words):
+            self._take_ledger(ledger)
         for placed in self.placed:
             if placed.block.kind != "table":
                 among = self.words.inside(Area.of(placed.area))
                 placed.spots, placed.breaks = self.words.place(placed.text, among, placed.area)
-        for placed in [one for one in self.placed if one.block.kind == "table"]:
+        for placed in [one for one in self.placed if one.block.kind == "table" and not one.rows]:
             among = self.words.inside(Area.of(placed.area))
             if _sound(placed.block) or not self._regrid(placed, self._with_rows_beside(among)):
                 self._vendor_rows(placed, among)
         self.left = self.words.left()
+
+    def _take_ledger(self, ledger: Ledger) -> None:
+        """Make a table of figures where liteparse has none; blocks that hold any of its words give way."""
+        missed = [row for row in ledger.rows if not self._has_row(row)]
+        if 2 * len(missed) < len(ledger.rows):
+            return
+        grid = regrid(ledger.words, ledger.titles)
+        if grid is None:
+            return
+        below = {id(word) for line in grid.below for word in line}
+        inside = [word for line in ledger.titles for word in line]
+        inside += [word for word in ledger.words if id(word) not in below]
+        numbers = set(self.words.numbers(inside))
+        gone = [one for one in self.placed if numbers.intersection(self.words.inside(Area.of(one.area)))]
+        at = self.placed.index(gone[0]) if gone else len(self.placed)
+        self.words.taken.update(numbers)
+        made = _Placed(_Table(), hull([word.box for word in inside]), rows=tidy(grid.rows), header=grid.header)
+        self.placed.insert(at, made)
+        self.placed = [one for one in self.placed if one not in gone]
+
+    def _has_row(self, row: Sequence[Phrase]) -> bool:
+        """Say whether a row is one in liteparse's table, or lies in one that will be rebuilt from its words."""
+        wanted = {
+            row[0].words[0].text,
+            *(word.text for p in row if p.figure for word in p.words if is_amount(word.text)),
+        }
+        for placed in self.placed:
+            if placed.block.kind != "table" or placed.rows:
+                continue
+            if not _sound(placed.block):
+                area = Area.of(placed.area)
+                if area.holds(row[0].edge) and area.holds(row[-1].edge):
+                    return True
+            for cells in [placed.block.header or [], *(placed.block.rows or [])]:
+                if wanted <= {word for cell in cells for word in cell.text.split()}:
+                    return True
+        return False
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
         """Rebuild a table of figures from its words; the blocks directly above that hold column titles go into it."""
@@ -298,7 +345,13 @@ class _PageWriter:
                 self._write_table(writer, placed, carried)
             else:
                 level = min(6, max(1, block.level or 1)) if block.kind == "heading" else 0
-                writer.add(_KINDS.get(block.kind, "code"), placed.text, self.page.page_num, level, runs=self._seen(placed.spots))
+                writer.add(
+                    _KINDS.get(block.kind, "code"),
+                    placed.text,
+                    self.page.page_num,
+                    level,
+                    runs=self._seen(placed.spots),
+                )
             self._lost(writer, after.get(number, []))
 
     def _write_table(self, writer: Writer, placed: _Placed, carried: Carried) -> None:

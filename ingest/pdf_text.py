@@ -16,11 +16,7 @@ _EDGES = " .,;:!?()[]{}\"'“”‘’„«»*"
 
 def plain(text: str) -> str:
     """Return text without ligatures, soft hyphens and words whose every letter is written twice ("BBOOLLDD")."""
-    if text.isascii():
-        plainer = text
-    else:
-        plainer = text.translate(_PLAIN)
-    return _DOUBLED.sub(_once, plainer)
+    return _DOUBLED.sub(_once, text if text.isascii() else text.translate(_PLAIN))
 
 
 def _once(found: re.Match[str]) -> str:

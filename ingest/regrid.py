@@ -153,7 +153,13 @@ def is_row(line: Sequence[Word], words: Sequence[Word]) -> bool:
     figures = [p for p in row if p.figure]
     inside = all(any(p.edge.x0 < b and a < p.edge.x1 for a, b in slots) for p in figures)
     labelled = not row[0].figure and bool(slots) and row[0].edge.x1 < slots[0][0]
-    return inside and labelled and len(row) == len(figures) + 1 and 2 * len(figures) >= len(slots) and not _collides(row, slots)
+    return (
+        inside
+        and labelled
+        and len(row) == len(figures) + 1
+        and 2 * len(figures) >= len(slots)
+        and not _collides(row, slots)
+    )
 
 
 def _is_title(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:

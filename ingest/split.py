@@ -30,7 +30,9 @@ UNIT_CHARACTERS = 4000
 COUNTED_AT_ONCE = 2000
 """Units whose tokens are counted in one call."""
 
-_CONTENTS = re.compile(r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE)
+_CONTENTS = re.compile(
+    r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE
+)
 
 SPLITTER = f"split-2/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
 """Fingerprint of these rules; part of a version's identity."""
@@ -101,7 +103,9 @@ def _table_header(text: str, caption: str) -> str:
 def _table_units(element: Element, text: str, heading: str, header: str) -> Iterator[_Unit]:
     lines = text.split("\n")
     at = element.start
-    first = 1 + element.header_rows  # the first row goes with the Markdown rule below it, a header with the row after it
+    first = (
+        1 + element.header_rows
+    )  # the first row goes with the Markdown rule below it, a header with the row after it
     for number, line in enumerate(lines):
         end = at + len(line)
         if number == 0:

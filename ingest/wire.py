@@ -40,8 +40,8 @@ def unpack(data: bytes) -> Reading:
     text = str(memoryview(data)[at : at + header["text"]], "utf-8", "surrogatepass")
     at += header["text"]
     pages = []
-    for *fields, length in header["pages"]:
-        pages.append(Page(*fields, data[at : at + length]))
+    for number, label, width, height, ocr, confidence, length in header["pages"]:
+        pages.append(Page(number, label, width, height, ocr, confidence, data[at : at + length]))
         at += length
     if at != len(data):
         raise ValueError("a message has another length than its header says")

@@ -24,6 +24,7 @@ ONE_FILE = {
     "unstructured": {"ingest/office.py"},
     "llama_index": {"ingest/split.py"},
     "liteparse": {"ingest/pdf.py"},
+    "pypdfium2": {"ingest/pdf_info.py"},
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/llm_ollama.py"},
     "onnxruntime": {"rag/embed.py"},
