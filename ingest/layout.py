@@ -234,6 +234,8 @@ def in_reading_order(words: Sequence[Word]) -> list[Word]:
 
 def hull(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around some boxes of one page."""
+    if len(boxes) == 1:
+        return boxes[0]
     return Box(
         boxes[0].page,
         min(b.x0 for b in boxes),

@@ -12,6 +12,7 @@ _ROWS = 4
 """A table has at least so many rows with a label and two figures."""
 _BETWEEN = 8
 """Lines without figures between two rows: headings of a group, wrapped labels."""
+_ENDS = ")%-–—−"
 _TITLES = 8
 """Lines above the first row among which its columns' titles are looked for."""
 
@@ -28,7 +29,10 @@ class Ledger:
 def ledgers(words: Sequence[Word]) -> list[Ledger]:
     """Return the tables of figures on a page, from top to bottom."""
     found: list[Ledger] = []
-    page = [phrases(line) for line in lines([word for word in words if not word.turned])]
+    level = lines([word for word in words if not word.turned])
+    if sum(map(_may_be_row, level)) < _ROWS:
+        return []
+    page = [phrases(line) for line in level]
     first: int | None = None
     last = -1
     for at, line in enumerate(page):
@@ -39,6 +43,13 @@ def ledgers(words: Sequence[Word]) -> list[Ledger]:
             first = None
         first, last = at if first is None else first, at
     return found + (_ledger(page, first, last) if first is not None else [])
+
+
+def _may_be_row(line: Sequence[Word]) -> bool:
+    """Say whether a line is no prose, at a glance: it ends with what may be a figure and has room before it."""
+    if len(line) < 3 or not (line[-1].text[-1].isdigit() or line[-1].text[-1] in _ENDS):
+        return False
+    return sum(word.text[-1].isdigit() or word.text[-1] in _ENDS for word in line) > 1
 
 
 def _is_row(line: Sequence[Phrase]) -> bool:
@@ -67,7 +78,8 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
     if len(rows) < _ROWS or len(columns(rows)) > max(len(row) for row in rows) + 2:
         return []
     words = [word for line in page[first : last + 1] for phrase in line for word in phrase.words]
-    left = columns(rows)[0][0]
+    slots = columns(rows)
+    left = slots[0][0]
     titles: list[list[Word]] = []
     groups: list[Word] = []  # between titles and first row stand headings of the first group
     top = hull([word.box for word in words]).y0
@@ -76,7 +88,9 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
         edge = hull([word.box for word in title])
         if top - edge.y1 > 2.5 * (edge.y1 - edge.y0):
             break
-        if titles_columns(title, words):
+        if len(line) == 1 and title[0].text[0] == "(" and title[-1].text[-1] == ")":
+            pass  # "(In millions)" is said of the table, not of a column
+        elif titles_columns(title, slots):
             titles.insert(0, title)
         elif not titles and edge.x1 < left and not any(phrase.figure for phrase in line):
             groups = title + groups

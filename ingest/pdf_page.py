@@ -13,7 +13,7 @@ from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.pdf_text import hyphenated, plain, vocabulary
-from ingest.regrid import Phrase, is_row, regrid, titles_columns
+from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
 from ingest.tables import Cell, Spot, add_table, clean, is_amount, is_header, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
@@ -261,7 +261,7 @@ class _PageWriter:
         return sorted([*among, *self.words.numbers(word for row in rows for word in row)])
 
     def _beside(
-        self, among: list[int], upwards: bool, fits: Callable[[Sequence[Word], Sequence[Word]], bool]
+        self, among: list[int], upwards: bool, fits: Callable[[Sequence[Word], Sequence[tuple[float, float]]], bool]
     ) -> list[list[Word]]:
         """Return the free lines directly above (or below) some words that fit to them, from top to bottom."""
         words = [self.words.words[i] for i in among]
@@ -273,11 +273,12 @@ class _PageWriter:
         inside = set(among)
         free = [w for i, w in enumerate(self.words.words) if not (w.turned or i in inside or i in self.words.taken)]
         beyond = lines([w for w in free if (w.box.y1 <= edge + 1 if upwards else w.box.y0 >= edge - 1)])
+        slots = figure_columns(words) if beyond else []
         for line in reversed(beyond) if upwards else beyond:
             top, bottom = min(w.box.y0 for w in line), max(w.box.y1 for w in line)
             away = edge - bottom if upwards else top - edge
             aside = line[0].box.x0 < left or line[-1].box.x1 > right
-            if away > 1.5 * (bottom - top) or aside or not fits(line, words):
+            if away > 1.5 * (bottom - top) or aside or not fits(line, slots):
                 break
             found.insert(0, line) if upwards else found.append(line)
             edge = top if upwards else bottom
@@ -286,6 +287,7 @@ class _PageWriter:
     def _titles(self, placed: _Placed, words: list[Word]) -> list[_Placed]:
         """Return the blocks directly above a table whose lines are titles of its columns, from top to bottom."""
         found: list[_Placed] = []
+        slots: list[tuple[float, float]] = []
         top = min((word.box.y0 for word in words), default=placed.area.y0)
         at = self.placed.index(placed)
         for one in reversed(self.placed[max(0, at - 4) : at]):
@@ -295,7 +297,8 @@ class _PageWriter:
             height = max(word.box.y1 - word.box.y0 for word in held)
             if not -height <= top - max(word.box.y1 for word in held) <= 2.5 * height:
                 break
-            if not all(titles_columns(line, words) for line in lines(held)):
+            slots = slots or figure_columns(words)
+            if not all(titles_columns(line, slots) for line in lines(held)):
                 break
             found.insert(0, one)
             top = min(word.box.y0 for word in held)
