@@ -314,11 +314,10 @@ class _PageWriter:
         """Take a table's rows as liteparse has them."""
         block = placed.block
         rows = ([block.header] if block.header else []) + list(block.rows or [])
-        parts = []
+        parts, held = [], set(among)
         for cell in (cell for row in rows for cell in row):
             area = self._area(cell.bbox) if cell.bbox is not None else placed.area
-            edge = Area.of(area)
-            parts.append((clean(plain(cell.text)), [i for i in among if edge.holds(self.words.words[i].box)], area))
+            parts.append((clean(plain(cell.text)), [i for i in self.words.inside(Area.of(area)) if i in held], area))
         spots = iter(self.words.places(parts, among))
         placed.rows = tidy([[Cell(clean(plain(cell.text)), next(spots)) for cell in row] for row in rows])
         placed.header = True if block.header else None
@@ -336,7 +335,8 @@ class _PageWriter:
         """
         after: dict[int, list[list[Word]]] = {}
         for line in self.left:
-            running = self.placed and _at_edge(line[0].box, self.page) and _pattern(line) in chrome
+            numbered = _pattern(line) in chrome or _PAGE_NUMBER.fullmatch(_joined(line))
+            running = self.placed and _at_edge(line[0].box, self.page) and numbered
             if running or not _says_something(line):
                 continue
             above = [i for i, one in enumerate(self.placed) if one.area.y0 < line[0].box.y0]
@@ -435,7 +435,9 @@ def _words(page: Any) -> list[Word]:
             found += _turned(page.page_num, number, item)
             continue
         for piece in item.words or [item]:
-            text = plain("".join(piece.text.split()) if item.words else piece.text.strip())
+            text = "".join(piece.text.split()) if item.words else piece.text.strip()
+            if len(text) > 5 or not text.isascii():
+                text = plain(text)
             if text:
                 box = Box(page.page_num, piece.x, piece.y, piece.x + piece.width, piece.y + piece.height)
                 found.append(Word(text, box))
