@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
-from ingest.pdf_page import Carried, Turn, turned, write_pages
+from ingest.pdf_page import Carried, write_pages
+from ingest.pdf_words import Turn, turned
 
 if TYPE_CHECKING:
     from liteparse import LiteParse

@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
+from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
 from ingest.pdf_text import hyphenated, plain, vocabulary
+from ingest.pdf_words import Turn, words_of
 from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
-from ingest.tables import Cell, Spot, add_table, clean, is_amount, is_header, tidy
+from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
-_PAGE_NUMBER = re.compile(r"\W*(?:\w+\W{1,2})?\d{1,5}\s*(?:/|of|von|de|sur|di|van|из|\|)\s*\d{1,5}\W*", re.IGNORECASE)
 _MARKUP = re.compile(r"\\([*_])|\*+")
-_YEAR = re.compile(r"\b(19|20)\d\d\b")
-_DIGITS = re.compile(r"\d{1,18}")
-_ENOUGH = 60
-_BAND = 0.12
 _SAME_EDGE = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTable:
-    """The table written last: where it starts and where its last part does, its header row, the area of that part."""
-
-    start: int
-    last: int
-    header: list[str]
-    area: Box
-
-    def goes_on(self, rows: list[list[Cell]], header: bool | None, area: Box) -> bool | None:
-        """Say whether rows at the top of the next page go on this table: True with the header again, False without.
-
-        None when they are another table. Tables with rules have a "first row" on each page; there it goes on when
-        its edges are the same and that row names no periods.
-        """
-        first = [cell.text for cell in rows[0]]
-        if len(first) != len(self.header):
-            return None
-        if first == self.header:
-            return True
-        if header is False or (header is None and not is_header(rows[0])):
-            return False
-        same = abs(area.x0 - self.area.x0) < _SAME_EDGE and abs(area.x1 - self.area.x1) < _SAME_EDGE
-        return False if same and not any(_YEAR.search(text) for text in first) else None
 
 
 @dataclass(slots=True)
 class Carried:
-    """What is known of the pages before: lines at their edges (digits as "#") with the pages they stand on and the
-    numbers they have there, and the last table."""
+    """What is known of the pages before: the lines at their edges, and the table written last."""
 
-    edges: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    edges: Edges = field(default_factory=dict)
     table: OpenTable | None = None
 
 
@@ -72,11 +40,8 @@ def write_pages(writer: Writer, pages: Sequence[Any], carried: Carried, turns: M
     prepared = [_PageWriter(page, turns.get(page.page_num)) for page in pages]
     for one in prepared:
         one.place_blocks()
-        for line in (line for line in one.left if _at_edge(line[0].box, one.page)):
-            seen = carried.edges.setdefault(_pattern(line), {})
-            if len(seen) < _ENOUGH:
-                seen[one.page.page_num] = [int(digits) for digits in _DIGITS.findall(_joined(line))]
-    chrome = {pattern for pattern, seen in carried.edges.items() if _runs(seen)}
+        note(carried.edges, one.left, one.page)
+    chrome = running(carried.edges)
     if any(placed.breaks for one in prepared for placed in one.placed):
         known = vocabulary(word.text for one in prepared for word in one.words.words)
         for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
@@ -87,67 +52,6 @@ def write_pages(writer: Writer, pages: Sequence[Any], carried: Carried, turns: M
         if len(writer.elements) == before and not one.page.text.strip():
             blank.append(one.page.page_num)
     return blank
-
-
-def _pattern(line: Sequence[Word]) -> str:
-    """Return a line's text with its digits made alike."""
-    return _DIGITS.sub("#", _joined(line))
-
-
-def _joined(line: Sequence[Word]) -> str:
-    """Return a line's text."""
-    return " ".join(word.text for word in line)
-
-
-def _runs(seen: Mapping[int, Sequence[int]]) -> bool:
-    """Say whether a line with these numbers on these pages is a running header or footer.
-
-    On three pages or more, and each number mostly stays as it was or counts the pages; rows of a table do neither.
-    """
-    if len(seen) < 3:
-        return False
-    steps = list(pairwise(seen.items()))
-    for at in range(len(steps[0][0][1])):
-        steady = sum(after[at] - before[at] in (0, then - now) for (now, before), (then, after) in steps)
-        if steady < 0.6 * len(steps):
-            return False
-    return True
-
-
-def _at_edge(box: Box, page: Any) -> bool:
-    """Say whether a box begins in the top or bottom eighth of its page."""
-    return bool(box.y0 < page.height * _BAND or box.y0 > page.height * (1 - _BAND))
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """How a page was turned before it was read: its text runs `angle` degrees clockwise on the page of the given size."""
-
-    angle: int
-    width: float
-    height: float
-
-    def back(self, box: Box) -> Box:
-        """Return where a box of the upright page stands on the page that a reader sees."""
-        page, x0, y0, x1, y1 = box
-        if self.angle == 90:
-            return Box(page, self.width - y1, x0, self.width - y0, x1)
-        if self.angle == 270:
-            return Box(page, y0, self.height - x1, y1, self.height - x0)
-        return Box(page, self.width - x1, self.height - y1, self.width - x0, self.height - y0)
-
-
-def turned(pages: Sequence[Any]) -> dict[int, Turn]:
-    """Return how those of liteparse's pages are turned on which most text does not run from left to right."""
-    found = {}
-    for page in pages:
-        letters = Counter[int]()
-        for item in page.text_items:
-            letters[round(item.rotation / 90) % 4 * 90] += len(item.text)
-        angle, most = max(letters.items(), key=lambda entry: entry[1], default=(0, 0))
-        if angle and most > 0.6 * letters.total():
-            found[page.page_num] = Turn(angle, page.width, page.height)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +80,7 @@ class _PageWriter:
     def __init__(self, page: Any, turn: Turn | None) -> None:
         self.page = page
         self.turn = turn
-        self.words = PageWords(in_reading_order(_words(page)))
+        self.words = PageWords(in_reading_order(words_of(page)))
         self.placed: list[_Placed] = []
         self.left: list[list[Word]] = []
 
@@ -184,7 +88,7 @@ class _PageWriter:
         """Give each block its words; tables come last, so that text inside their frame stays text."""
         for block in self.page.blocks or []:
             placed = _Placed(block, self._area(block.bbox), "" if block.kind == "table" else _text(block))
-            numbered = _at_edge(placed.area, self.page) and _PAGE_NUMBER.fullmatch(placed.text)
+            numbered = at_edge(placed.area, self.page) and PAGE_NUMBER.fullmatch(placed.text)
             if block.kind == "table" or (placed.text.strip() and not numbered):
                 self.placed.append(placed)
             elif numbered:
@@ -335,9 +239,9 @@ class _PageWriter:
         """
         after: dict[int, list[list[Word]]] = {}
         for line in self.left:
-            numbered = _pattern(line) in chrome or _PAGE_NUMBER.fullmatch(_joined(line))
-            running = self.placed and _at_edge(line[0].box, self.page) and numbered
-            if running or not _says_something(line):
+            numbered = pattern(line) in chrome or PAGE_NUMBER.fullmatch(joined(line))
+            left_out = self.placed and at_edge(line[0].box, self.page) and numbered
+            if left_out or not _says_something(line):
                 continue
             above = [i for i, one in enumerate(self.placed) if one.area.y0 < line[0].box.y0]
             after.setdefault(above[-1] if above else -1, []).append(line)
@@ -424,34 +328,3 @@ def _text(block: Any) -> str:
     if block.kind == "list_item" and block.marker and not text.startswith(block.marker):
         return f"{block.marker} {text}"
     return text
-
-
-def _words(page: Any) -> list[Word]:
-    """Return the page's words; a text item without word boxes is one word."""
-    found: list[Word] = []
-    for number, item in enumerate(page.text_items, start=1):
-        # In text turned by 90 or 270 degrees liteparse's "words" are single letters.
-        if 45 < item.rotation % 180 < 135:
-            found += _turned(page.page_num, number, item)
-            continue
-        for piece in item.words or [item]:
-            text = "".join(piece.text.split()) if item.words else piece.text.strip()
-            if len(text) > 5 or not text.isascii():
-                text = plain(text)
-            if text:
-                box = Box(page.page_num, piece.x, piece.y, piece.x + piece.width, piece.y + piece.height)
-                found.append(Word(text, box))
-    return found
-
-
-def _turned(page: int, number: int, item: Any) -> list[Word]:
-    """Return the words of an item that runs down or up the page; each gets its share of the item's height."""
-    found = []
-    length = max(1, len(plain(item.text)))
-    for match in re.finditer(r"\S+", plain(item.text)):
-        first, last = match.start() / length, match.end() / length
-        if item.rotation % 360 > 180:  # runs upwards
-            first, last = 1 - last, 1 - first
-        top, bottom = item.y + first * item.height, item.y + last * item.height
-        found.append(Word(match[0], Box(page, item.x, top, item.x + item.width, bottom), number))
-    return found

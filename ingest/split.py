@@ -110,7 +110,9 @@ def _table_units(element: Element, text: str, heading: str, header: str) -> Iter
         end = at + len(line)
         if number == 0:
             end = at + len("\n".join(lines[: first + 1]))
-            opening = "" if element.header_rows else header
+            opening = (
+                header if not element.header_rows else header.rpartition("\n")[0] if element.continues >= 0 else ""
+            )
         if number == 0 or number > first:
             yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else opening)
             at = end + 1

@@ -16,6 +16,8 @@ _CLOSERS = {")", "%", ")%", "%)"}
 _AMOUNT = re.compile(r"(?:US\$|[($€£¥+−–\s-])*(?:\d+(?:[.,']\d+)*(?: \d{3})*(?:[.,]\d+)?|\.\d+)[\s)%]*")
 _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"(19|20)\d\d")
+_PERIOD = re.compile(r"\b(19|20)\d\d\b")
+_SAME_EDGE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,32 @@ def is_header(row: Sequence[Cell]) -> bool:
     if len(row) == 1:
         return bool(row[0].text) and not is_amount(row[0].text)
     return bool(named) and all(_YEAR.fullmatch(t) or not (is_amount(t) or _DASH.fullmatch(t)) for t in named)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """The table written last: where it starts and where its last part does, its header row, the area of that part."""
+
+    start: int
+    last: int
+    header: list[str]
+    area: Box
+
+    def goes_on(self, rows: list[list[Cell]], header: bool | None, area: Box) -> bool | None:
+        """Say whether rows at the top of the next page go on this table: True with the header again, False without.
+
+        None when they are another table. Tables with rules have a "first row" on each page; there it goes on when
+        its edges are the same and that row names no periods.
+        """
+        first = [cell.text for cell in rows[0]]
+        if len(first) != len(self.header):
+            return None
+        if first == self.header:
+            return True
+        if header is False or (header is None and not is_header(rows[0])):
+            return False
+        same = abs(area.x0 - self.area.x0) < _SAME_EDGE and abs(area.x1 - self.area.x1) < _SAME_EDGE
+        return False if same and not any(_PERIOD.search(text) for text in first) else None
 
 
 def add_table(

@@ -50,6 +50,7 @@ ONE_PURPOSE = {
 """Library → how many files may import it, where one file would be artificial."""
 
 LONG = {
+    "ingest/pdf_page.py": "the blocks of a page take their words in one order",
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/api.py": "all routes of the API",
