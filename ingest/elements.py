@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from ingest.runs import pack_runs, unpack_runs
 
 Kind = Literal["title", "heading", "paragraph", "list_item", "table", "caption", "code"]
 
@@ -12,9 +14,11 @@ SEPARATOR = "\n\n"
 """What stands between two elements in the extracted text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle on a page, in points (1/72 inch) from the page's top left corner."""
+class Box(NamedTuple):
+    """A rectangle on a page, in points (1/72 inch) from the page's top left corner.
+
+    There is one for every word; a named tuple is made in a quarter of the time of a frozen dataclass.
+    """
 
     page: int
     x0: float
@@ -38,7 +42,8 @@ class Element:
 
     `page` counts from 1; formats without pages use 1. `level` is the depth of a heading (1 is the highest), else 0.
     The first row of a table's text is its header row when `header_rows` is 1 (a Markdown rule row follows it and
-    counts as part of the header).
+    counts as part of the header). `continues` is the start of the table on an earlier page that this table goes on,
+    whose header row is the header of its rows too; -1 for every other element.
     """
 
     kind: Kind
@@ -47,6 +52,7 @@ class Element:
     page: int
     level: int = 0
     header_rows: int = 0
+    continues: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Page:
     """One page: its number from 1, its printed label where the file has one, its size in points (0 when unknown).
 
     `ocr` says that its text was read from an image; `confidence`, from 0 to 1, is then the mean over its words.
+    `runs` are the places of its characters, as `ingest.runs` packs them: nobody opens them before a place is asked for.
     """
 
     number: int
@@ -62,6 +69,7 @@ class Page:
     height: float = 0.0
     ocr: bool = False
     confidence: float | None = None
+    runs: bytes = b""
 
 
 INSIDE = " » "
@@ -86,14 +94,14 @@ class Reading:
     """All that a reader found in one file.
 
     Invariants, checked by `verify`: elements are in order and don't overlap; between two of them there is only white
-    space; runs lie within the text. `problems` are sentences for a person: what is missing from the text and why, and
-    what to do. `members` are files inside this one; each becomes a document of its own.
+    space. That runs lie within the text is checked where they are packed (`Writer`). `problems` are sentences for a
+    person: what is missing from the text and why, and what to do. `members` are files inside this one; each becomes a
+    document of its own.
     """
 
     text: str
     elements: tuple[Element, ...]
     pages: tuple[Page, ...]
-    runs: tuple[Run, ...] = ()
     title: str | None = None
     problems: tuple[str, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
@@ -105,23 +113,36 @@ class Reading:
         for element in self.elements:
             if not at <= element.start <= element.end <= len(self.text):
                 raise ValueError(f"element {element.kind} at {element.start}-{element.end} is out of order")
+            if element.continues >= element.start:
+                raise ValueError(f"the table at {element.start} continues one that comes later")
             if self.text[at : element.start].strip():
                 raise ValueError(f"text at {at}-{element.start} belongs to no element")
             at = element.end
         if self.text[at:].strip():
             raise ValueError(f"text after {at} belongs to no element")
-        if any(not 0 <= run.start <= run.end <= len(self.text) for run in self.runs):
-            raise ValueError("a run lies outside the text")
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The places of all characters, page by page, unpacked."""
+        return tuple(
+            Run(start, end, Box(page.number, *place))
+            for page in self.pages
+            for start, end, *place in unpack_runs(page.runs)
+        )
 
 
 @dataclass(slots=True)
 class Writer:
-    """Builds a Reading: appends elements one after the other and keeps the offsets right."""
+    """Builds a Reading: appends elements one after the other and keeps the offsets right.
+
+    The places of a page are packed when the next page begins, so that a long document costs little more than its text.
+    """
 
     parts: list[str] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
     length: int = 0
+    _packed: dict[int, bytes] = field(default_factory=dict)
+    _open: dict[int, list[tuple[int, int, Box]]] = field(default_factory=dict)
 
     def add(
         self,
@@ -131,6 +152,7 @@ class Writer:
         level: int = 0,
         header_rows: int = 0,
         runs: Iterable[tuple[int, int, Box]] = (),
+        continues: int = -1,
     ) -> None:
         """Append one element; `runs` are (start, end, box) relative to `text`. Blank text is left out."""
         if not text.strip():
@@ -141,8 +163,19 @@ class Writer:
         start = self.length
         self.parts.append(text)
         self.length += len(text)
-        self.elements.append(Element(kind, start, self.length, page, level, header_rows))
-        self.runs.extend(Run(start + a, start + b, box) for a, b, box in runs)
+        self.elements.append(Element(kind, start, self.length, page, level, header_rows, continues))
+        if page not in self._open:
+            self._pack()
+            self._open[page] = []
+        self._open[page] += [(start + a, start + b, box) for a, b, box in runs]
+
+    def _pack(self) -> None:
+        """Pack the places of the page that was written last; ValueError when one lies outside the text."""
+        for page, runs in self._open.items():
+            before = [(a, b, Box(page, *place)) for a, b, *place in unpack_runs(self._packed.get(page, b""))]
+            if runs:
+                self._packed[page] = pack_runs(before + runs, self.length)
+        self._open.clear()
 
     def reading(
         self,
@@ -153,11 +186,13 @@ class Writer:
         members: Sequence[Member] = (),
     ) -> Reading:
         """Return what was written, verified."""
+        self._pack()
+        text = "".join(self.parts)
+        self.parts = [text]  # the pieces are dropped: a long text is held once
         reading = Reading(
-            "".join(self.parts),
+            text,
             tuple(self.elements),
-            tuple(pages),
-            tuple(self.runs),
+            tuple(replace(page, runs=self._packed.get(page.number, b"")) for page in pages),
             title,
             tuple(problems),
             metadata or {},

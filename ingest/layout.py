@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import NamedTuple
 
 from ingest.elements import Box
 from ingest.tables import Spot
 
 _TOKEN = re.compile(r"\S+")
 _HYPHENS = "-\u00ad\u2010"
+MARGIN = 1.5
+"""How far beside an area, in points, the middle of a word may lie that belongs to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a page and where it stands."""
 
     text: str
@@ -38,10 +42,10 @@ class Area:
         """Return the area of a box."""
         return cls(box.x0, box.y0, box.x1, box.y1)
 
-    def holds(self, box: Box, margin: float = 1.5) -> bool:
-        """Say whether the middle of a box lies inside, or no more than `margin` beside."""
+    def holds(self, box: Box) -> bool:
+        """Say whether the middle of a box lies inside, or no more than MARGIN beside."""
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        return self.x0 - margin <= x <= self.x1 + margin and self.y0 - margin <= y <= self.y1 + margin
+        return self.x0 - MARGIN <= x <= self.x1 + MARGIN and self.y0 - MARGIN <= y <= self.y1 + MARGIN
 
 
 @dataclass(slots=True)
@@ -51,10 +55,7 @@ class _Claim:
     text: str
     area: Box
     found: list[list[int]]
-    tokens: list[tuple[int, int]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tokens = [(m.start(), m.end()) for m in _TOKEN.finditer(self.text)]
+    tokens: list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -63,14 +64,42 @@ class PageWords:
 
     words: list[Word]
     taken: set[int] = field(default_factory=set)
+    _levels: list[tuple[float, int]] = field(init=False)
 
-    def inside(self, area: Area) -> list[int]:
-        """Return the numbers of the words in an area that no block has taken."""
-        return [i for i, word in enumerate(self.words) if i not in self.taken and area.holds(word.box)]
+    def __post_init__(self) -> None:
+        self._levels = sorted(((word.box.y0 + word.box.y1) / 2, i) for i, word in enumerate(self.words))
 
-    def place(self, text: str, among: Sequence[int], area: Box) -> tuple[Spot, ...]:
-        """Return the places of the tokens of `text`, looked for among the given words, and take those words."""
-        return self.places([(text, among, area)], among)[0]
+    def inside(self, area: Area, free: bool = True) -> list[int]:
+        """Return the numbers of the words in an area; with `free` only of those that no block has taken."""
+        first = bisect_left(self._levels, (area.y0 - MARGIN, -1))
+        last = bisect_left(self._levels, (area.y1 + MARGIN, len(self.words)), first)
+        left, right = 2 * (area.x0 - MARGIN), 2 * (area.x1 + MARGIN)
+        found = []
+        for _, i in self._levels[first:last]:
+            box = self.words[i].box
+            if left <= box.x0 + box.x1 <= right and not (free and i in self.taken):
+                found.append(i)
+        found.sort()
+        return found
+
+    def numbers(self, words: Iterable[Word]) -> list[int]:
+        """Return the numbers of some of these words."""
+        wanted = {id(word) for word in words}
+        return [i for i, word in enumerate(self.words) if id(word) in wanted] if wanted else []
+
+    def place(self, text: str, among: Sequence[int], area: Box) -> tuple[tuple[Spot, ...], list[int]]:
+        """Return the places of the tokens of `text`, looked for among the given words, and take those words.
+
+        Also return where in `text` a word that ends with a hyphen was joined with the next line.
+        """
+        claim = self._claims([(text, among, area)], among)[0]
+        breaks = []
+        for (start, _), hit in zip(claim.tokens, claim.found, strict=True):
+            ends = accumulate((len(_letters(self.words[number].text)) for number in hit[:-1]), initial=start)
+            for number, at in zip(hit, list(ends)[1:], strict=False):
+                if self.words[number].text[-1] in _HYPHENS and text[at - 1 : at] not in _HYPHENS:
+                    breaks.append(at)
+        return self._spots(claim), breaks
 
     def places(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[tuple[Spot, ...]]:
         """Return the places of the tokens of each part (text, words to look among, area), and take those words.
@@ -79,20 +108,31 @@ class PageWords:
         is no word there (a hyphen was dropped, two words were joined) gets the words left over that spell it, of its
         own part or of `spare`; when there are none it gets its neighbour's place, or the area.
         """
-        claims = [_Claim(text, area, self._claim(text, among)) for text, among, area in parts]
+        return [self._spots(claim) for claim in self._claims(parts, spare)]
+
+    def _claims(self, parts: Sequence[tuple[str, Sequence[int], Box]], spare: Sequence[int]) -> list[_Claim]:
+        """Give each part its words, and take them."""
+        claims = []
+        for text, among, area in parts:
+            tokens = [match.span() for match in _TOKEN.finditer(text)]
+            claims.append(_Claim(text, area, self._claim([text[a:b] for a, b in tokens], among), tokens))
         for claim, (_, among, _) in zip(claims, parts, strict=True):
             self._fill(claim, among)
             self._fill(claim, spare)
-        return [self._spots(claim) for claim in claims]
+        return claims
 
-    def _claim(self, text: str, among: Sequence[int]) -> list[list[int]]:
+    def _claim(self, tokens: list[str], among: Sequence[int]) -> list[list[int]]:
         """Return for each token the word that it is, and take it."""
+        words = self.words
+        free = [i for i in among if i not in self.taken]
+        if [words[i].text for i in free] == tokens:  # mostly a block is its words, in order
+            self.taken.update(free)
+            return [[i] for i in free]
         waiting: dict[str, deque[int]] = defaultdict(deque)
-        for i in among:
-            if i not in self.taken:
-                waiting[self.words[i].text].append(i)
+        for i in free:
+            waiting[words[i].text].append(i)
         found: list[list[int]] = []
-        for token in _TOKEN.findall(text):
+        for token in tokens:
             queue = waiting.get(token)
             found.append([queue.popleft()] if queue else [])
         self.taken.update(i for hit in found for i in hit)
@@ -134,6 +174,10 @@ class PageWords:
         spots: list[Spot] = []
         last = next((self.words[hit[0]].box for hit in claim.found if hit), claim.area)
         for (start, end), hit in zip(claim.tokens, claim.found, strict=True):
+            if len(hit) == 1:
+                last = self.words[hit[0]].box
+                spots.append((start, end, last))
+                continue
             at = start
             for position, number in enumerate(hit):
                 box = self.words[number].box
@@ -146,8 +190,10 @@ class PageWords:
 
     def left(self) -> list[list[Word]]:
         """Return the words that no block has taken, line by line; each run of turned text is a line."""
-        taken = {_spot_key(self.words[i]) for i in self.taken}
-        free = [w for i, w in enumerate(self.words) if i not in self.taken and _spot_key(w) not in taken]
+        free = [word for i, word in enumerate(self.words) if i not in self.taken]
+        texts = {word.text for word in free}
+        taken = {_spot_key(self.words[i]) for i in self.taken if self.words[i].text in texts}
+        free = [word for word in free if _spot_key(word) not in taken]
         turned: dict[int, list[Word]] = defaultdict(list)
         for word in free:
             if word.turned:
@@ -188,6 +234,8 @@ def in_reading_order(words: Sequence[Word]) -> list[Word]:
 
 def hull(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around some boxes of one page."""
+    if len(boxes) == 1:
+        return boxes[0]
     return Box(
         boxes[0].page,
         min(b.x0 for b in boxes),

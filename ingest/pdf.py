@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingest import ocr
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
-from ingest.ocr import weak_pages
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
-from ingest.pdf_page import write_pages
-from ingest.pdf_source import BarePage, Sources, sources_of
+from ingest.pdf_page import Carried, write_pages
+from ingest.pdf_source import BarePage, Sources, choose
+from ingest.pdf_words import Turn, turned
 from ingest.pdfium import image_of, opened, sizes
 
 if TYPE_CHECKING:
     from liteparse import LiteParse
-    from liteparse.types import ParsedPage
+    from liteparse.types import ParsedPage, ParseResult
 
 _DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest that."
 _BATCH_ABOVE = 300
 _BATCH = 150
+_MAX_PAGES = 10_000_000
+_STRUCTURE = {
+    "output_format": "markdown",
+    "extract_blocks": True,
+    "emit_word_boxes": True,
+    "extract_links": False,
+    "continue_on_page_error": True,
+    "include_complexity": True,
+}
 
 
 def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Reading:
@@ -33,32 +43,47 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     in `problems`; UnreadableFile when no page has any, when a password is missing, or when the file is too damaged.
     """
     problems: list[str] = []
+    password = _opening(path, password)
     try:
         info = inspect(path, password)
     except PdfInfoMissing:
         info = PdfInfo(pages=0, encrypted=False)
         problems.append("The PDF's title, author and page labels could not be read.")
-    password = _opening(path, password)
-    pages, failed = _pages(path, password, info, plain)
+    writer, carried, sources = Writer(), Carried(), Sources()
+    pages: list[Page] = []
+    blank: list[int] = []
+    lost: list[int] = []
+    # Renaming the entry, at the same length, keeps every offset of the file right.
+    source = path if info.outline_ends else path.read_bytes().replace(b"/Outlines", b"/Outlinez")
+    for found in _batches(source, path, password, info, plain):
+        lost += [page.page_num for page in found if not page.width]
+        batch = [page for page in found if page.width]
+        choose(sources, path, password, batch)
+        turns = turned([page for page in batch if page.page_num not in sources.lines])
+        pages += [_page(page, info.labels, sources) for page in batch]
+        blank += write_pages(writer, _upright(source, password, batch, turns), carried, turns, sources.lines)
+        sources.lines.clear()
+        ocr.page_done()  # a long document may take longer than one file may
+        del batch, found  # or the next one is parsed beside it
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
-    sources = sources_of(path, password, pages)
-    writer = Writer()
-    blank = write_pages(writer, pages, sources.lines)
     if not writer.elements:
         raise _nothing(sources)
     unread = [number for number in blank if number in sources.empty]
     if unread:
         problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
-    if failed:
-        problems.append(_sentence(failed, "damaged content"))
-    return _finish(writer, pages, info, [*problems, *sources.problems()], sources)
+    if lost:
+        problems.append(_sentence(lost, "damaged content"))
+    weak = ocr.weak_pages(pages)
+    metadata = {"author": info.author, "created": info.created}
+    told = [*problems, *sources.problems(), *([weak] if weak else [])]
+    return writer.reading(pages, info.title, told, {k: v for k, v in metadata.items() if v})
 
 
 def _opening(path: Path, password: str | None) -> str | None:
     """Return the form of a password that PDFium opens a file with: as typed, or prepared as RFC 4013 wants.
 
-    pypdf prepares it by itself; PDFium, and with it liteparse, does not.
+    PDFium, and with it liteparse, does not prepare it.
     """
     prepared = unicodedata.normalize("NFKC", (password or "").replace("\u00ad", ""))
     if not password or prepared == password:
@@ -70,25 +95,34 @@ def _opening(path: Path, password: str | None) -> str | None:
         return prepared
 
 
-def _pages(path: Path, password: str | None, info: PdfInfo, plain: bool) -> tuple[list[Any], list[int]]:
-    """Return the pages, liteparse's where it has them, and the numbers of those that nobody can read."""
+def _batches(source: Path | bytes, path: Path, password: str | None, info: PdfInfo, plain: bool) -> Iterator[list[Any]]:
+    """Yield the pages in order, in batches: liteparse's, bare ones where it has none; those that can't be read have no size."""
     if plain:
-        parsed: list[Any] = []
+        yield _bare(path, password, set())
+        return
+    begun = 1
+    for result in _parse(source, password, info.pages):
+        pages: list[Any] = list(result.pages)
+        failed = {error.page_num for error in result.page_errors if error.page_num}
+        del result
+        end = min(info.pages, begun + _BATCH - 1) if info.pages > _BATCH_ABOVE else info.pages
+        missing = (set(range(begun, end + 1)) | failed) - {page.page_num for page in pages}
+        if missing:
+            pages = sorted([*pages, *_bare(path, password, missing)], key=lambda page: page.page_num)
+        begun = end + 1
+        yield pages
+        del pages
+
+
+def _bare(path: Path, password: str | None, numbers: set[int]) -> list[BarePage]:
+    """Return pages (all when no number is given) with nothing but their sizes; 0 for those that PDFium can't load either."""
+    try:
         with opened(path, password) as document:
             found = sizes(document)
-    else:
-        parsed, failed = _parse(path, password, info.pages)
-        if not failed:
-            return parsed, []
-        try:
-            with opened(path, password) as document:
-                found = sizes(document)
-        except UnreadableFile:
-            return parsed, failed
-    known = {page.page_num for page in parsed}
-    bare = [BarePage(n, w, h) for n, (w, h) in enumerate(found, start=1) if n not in known and w and h]
-    lost = [n for n, (w, _) in enumerate(found, start=1) if n not in known and not w]
-    return sorted([*parsed, *bare], key=lambda page: page.page_num), lost
+    except UnreadableFile:
+        return [BarePage(number, 0.0, 0.0) for number in sorted(numbers)]
+    wanted = numbers or range(1, len(found) + 1)
+    return [BarePage(n, *(found[n - 1] if n <= len(found) else (0.0, 0.0))) for n in sorted(wanted)]
 
 
 def _nothing(sources: Sources) -> UnreadableFile:
@@ -101,23 +135,12 @@ def _nothing(sources: Sources) -> UnreadableFile:
     return UnreadableFile("The PDF has no text: its pages are empty.", "Check that it is the right file.")
 
 
-def _finish(writer: Writer, pages: list[Any], info: PdfInfo, problems: list[str], sources: Sources) -> Reading:
-    """Return the reading with page sizes, labels and metadata."""
-    labelled = [
-        Page(
-            page.page_num,
-            _label(page, info.labels),
-            round(page.width, 2),
-            round(page.height, 2),
-            page.page_num in sources.confidence,
-            sources.confidence.get(page.page_num),
-        )
-        for page in pages
-    ]
-    weak = weak_pages(labelled)
-    metadata = {"author": info.author, "created": info.created}
-    told = [*problems, *([weak] if weak else [])]
-    return writer.reading(labelled, info.title, told, {k: v for k, v in metadata.items() if v})
+def _page(page: Any, labels: Sequence[str], sources: Sources) -> Page:
+    """Return a page's number, label, size and whether it was read by OCR."""
+    number = page.page_num
+    confidence = sources.confidence.get(number)
+    size = round(page.width, 2), round(page.height, 2)
+    return Page(number, _label(page, labels), *size, number in sources.confidence, confidence)
 
 
 def _label(page: Any, labels: Sequence[str]) -> str | None:
@@ -133,34 +156,50 @@ def _liteparse(password: str | None, **options: Any) -> LiteParse:
     """
     from liteparse import LiteParse
 
-    return LiteParse(ocr_enabled=False, image_mode="off", quiet=True, num_workers=1, password=password, **options)
+    # Without max_pages it stops after 1,000 pages and says nothing.
+    return LiteParse(
+        ocr_enabled=False,
+        image_mode="off",
+        quiet=True,
+        num_workers=1,
+        max_pages=_MAX_PAGES,
+        password=password,
+        **options,
+    )
 
 
-def _parse(path: Path, password: str | None, pages: int) -> tuple[list[ParsedPage], list[int]]:
-    """Return liteparse's pages, and the numbers of the pages that it failed on.
+def _parse(source: Path | bytes, password: str | None, pages: int) -> Iterator[ParseResult]:
+    """Yield liteparse's results: one, or for a long document one for each batch of pages, which bounds the memory.
 
-    Running headers are recognised over all pages that are parsed together, so a document is parsed as a whole up to
-    300 pages; longer ones go in batches, which bounds the memory.
+    liteparse recognises running headers over the pages that it parses together.
     """
     from liteparse.types import ParseError
 
-    parser = _liteparse(
-        password,
-        output_format="markdown",
-        extract_blocks=True,
-        emit_word_boxes=True,
-        extract_links=False,
-        continue_on_page_error=True,
-    )
+    parser = _liteparse(password, **_STRUCTURE)
     try:
-        in_batches = pages > _BATCH_ABOVE
-        results = [b.result for b in parser.parse_batches(path, _BATCH)] if in_batches else [parser.parse(path)]
+        if pages <= _BATCH_ABOVE:
+            yield parser.parse(source)
+        else:
+            for batch in parser.parse_batches(source, _BATCH):
+                yield batch.result
+                del batch
     except ParseError as error:
         raise _refusal(str(error), password) from error
     except FileNotFoundError as error:
         raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
-    failed = sorted({e.page_num for result in results for e in result.page_errors if e.page_num})
-    return [page for result in results for page in result.pages], failed
+
+
+def _upright(
+    source: Path | bytes, password: str | None, pages: list[ParsedPage], turns: Mapping[int, Turn]
+) -> list[ParsedPage]:
+    """Return pages with those that are turned parsed again, upright: liteparse sets turned text letter by letter."""
+    if not turns:
+        return pages
+    corrections = [(number, turn.angle) for number, turn in turns.items()]
+    numbers = ",".join(map(str, turns))
+    parser = _liteparse(password, page_orientation_corrections=corrections, target_pages=numbers, **_STRUCTURE)
+    upright = {page.page_num: page for page in parser.parse(source).pages}
+    return [upright.get(page.page_num, page) for page in pages]
 
 
 def _refusal(message: str, password: str | None) -> UnreadableFile:

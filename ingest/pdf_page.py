@@ -3,60 +3,74 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
-from ingest.layout import Area, PageWords, Word, in_reading_order, lines
+from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
+from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
-from ingest.regrid import regrid, titles_columns
-from ingest.tables import Cell, Spot, add_table, clean, is_amount, tidy
+from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
+from ingest.pdf_text import hyphenated, plain, vocabulary
+from ingest.pdf_words import Turn, words_of
+from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
+from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
 _MARKUP = re.compile(r"\\([*_])|\*+")
-_BAND = 0.12
+_SAME_EDGE = 4.0
 
 
-def write_pages(writer: Writer, pages: Sequence[Any], instead: Mapping[int, Sequence[Line]] = {}) -> list[int]:
-    """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text."""
+@dataclass(slots=True)
+class Carried:
+    """What is known of the pages before: the lines at their edges, and the table written last."""
+
+    edges: Edges = field(default_factory=dict)
+    table: OpenTable | None = None
+
+
+def write_pages(
+    writer: Writer,
+    pages: Sequence[Any],
+    carried: Carried,
+    turns: Mapping[int, Turn],
+    instead: Mapping[int, Sequence[Line]],
+) -> list[int]:
+    """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text.
+
+    A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
+    back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
+    `turns` says how pages are turned that liteparse set upright.
+    """
     blank = []
-    prepared = {page.page_num: _PageWriter(page) for page in pages if page.page_num not in instead}
-    for one in prepared.values():
+    writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
+    prepared = list(writers.values())
+    for one in prepared:
         one.place_blocks()
-    chrome = _chrome([(one.page, one.words) for one in prepared.values()])
+        note(carried.edges, one.left, one.page)
+    chrome = running(carried.edges)
+    if any(placed.breaks for one in prepared for placed in one.placed):
+        known = vocabulary(word.text for one in prepared for word in one.words.words)
+        for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
+            placed.text, placed.spots = hyphenated(placed.text, placed.spots, placed.breaks, known)
     for page in pages:
-        before = len(writer.elements)
         if page.page_num in instead:
             write_lines(writer, instead[page.page_num], page.page_num)
+            carried.table = None
             continue
-        prepared[page.page_num].write(writer, chrome)
+        before = len(writer.elements)
+        writers[page.page_num].write(writer, chrome, carried)
         if len(writer.elements) == before and not page.text.strip():
             blank.append(page.page_num)
     return blank
 
 
-def _chrome(pages: Iterable[tuple[Any, PageWords]]) -> set[str]:
-    """Return the lines at the pages' edges that come back on three pages or more: running headers and footers.
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Stands for a block of liteparse where we have found a table."""
 
-    liteparse leaves them out of its blocks on purpose; page numbers in them are compared as "#".
-    """
-    counts: Counter[str] = Counter()
-    for page, words in pages:
-        counts.update({_pattern(line) for line in words.left() if _at_edge(line, page)})
-    return {pattern for pattern, count in counts.items() if count >= 3}
-
-
-def _pattern(line: Sequence[Word]) -> str:
-    """Return a line's text with its digits made alike."""
-    return re.sub(r"\d+", "#", " ".join(word.text for word in line))
-
-
-def _at_edge(line: Sequence[Word], page: Any) -> bool:
-    """Say whether a line stands in the top or bottom eighth of its page."""
-    y = line[0].box.y0
-    return bool(y < page.height * _BAND or y > page.height * (1 - _BAND))
+    kind: str = "table"
 
 
 @dataclass(slots=True)
@@ -67,6 +81,7 @@ class _Placed:
     area: Box
     text: str = ""
     spots: tuple[Spot, ...] = ()
+    breaks: list[int] = field(default_factory=list)
     rows: list[list[Cell]] = field(default_factory=list)
     header: bool | None = None
 
@@ -74,42 +89,121 @@ class _Placed:
 class _PageWriter:
     """Turns one page of liteparse into elements: first every block takes its words, then all is written in order."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, turn: Turn | None) -> None:
         self.page = page
-        self.words = PageWords(in_reading_order(_words(page)))
+        self.turn = turn
+        self.words = PageWords(in_reading_order(words_of(page)))
         self.placed: list[_Placed] = []
+        self.left: list[list[Word]] = []
 
     def place_blocks(self) -> None:
         """Give each block its words; tables come last, so that text inside their frame stays text."""
         for block in self.page.blocks or []:
             placed = _Placed(block, self._area(block.bbox), "" if block.kind == "table" else _text(block))
-            if block.kind == "table" or placed.text.strip():
+            numbered = at_edge(placed.area, self.page) and PAGE_NUMBER.fullmatch(placed.text)
+            if block.kind == "table" or (placed.text.strip() and not numbered):
                 self.placed.append(placed)
+            elif numbered:
+                self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
+        for ledger in ledgers(self.words.words):
+            self._take_ledger(ledger)
         for placed in self.placed:
             if placed.block.kind != "table":
-                placed.spots = self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
-        for placed in [one for one in self.placed if one.block.kind == "table"]:
+                among = self.words.inside(Area.of(placed.area))
+                placed.spots, placed.breaks = self.words.place(placed.text, among, placed.area)
+        for placed in [one for one in self.placed if one.block.kind == "table" and not one.rows]:
             among = self.words.inside(Area.of(placed.area))
-            if _sound(placed.block) or not self._regrid(placed, among):
+            if _sound(placed.block) or not self._regrid(placed, self._with_rows_beside(among)):
                 self._vendor_rows(placed, among)
+        self.left = self.words.left()
+
+    def _take_ledger(self, ledger: Ledger) -> None:
+        """Make a table of figures where liteparse has none; blocks that hold any of its words give way."""
+        missed = [row for row in ledger.rows if not self._has_row(row)]
+        if 2 * len(missed) < len(ledger.rows):
+            return
+        grid = regrid(ledger.words, ledger.titles)
+        if grid is None:
+            return
+        below = {id(word) for line in grid.below for word in line}
+        inside = [word for line in ledger.titles for word in line]
+        inside += [word for word in ledger.words if id(word) not in below]
+        numbers = set(self.words.numbers(inside))
+        gone = [one for one in self.placed if numbers.intersection(self.words.inside(Area.of(one.area)))]
+        at = self.placed.index(gone[0]) if gone else len(self.placed)
+        self.words.taken.update(numbers)
+        made = _Placed(_Table(), hull([word.box for word in inside]), rows=tidy(grid.rows), header=grid.header)
+        self.placed.insert(at, made)
+        self.placed = [one for one in self.placed if one not in gone]
+
+    def _has_row(self, row: Sequence[Phrase]) -> bool:
+        """Say whether a row is one in liteparse's table, or lies in one that will be rebuilt from its words."""
+        wanted = {
+            row[0].words[0].text,
+            *(word.text for p in row if p.figure for word in p.words if is_amount(word.text)),
+        }
+        for placed in self.placed:
+            if placed.block.kind != "table" or placed.rows:
+                continue
+            if not _sound(placed.block):
+                area = Area.of(placed.area)
+                if area.holds(row[0].edge) and area.holds(row[-1].edge):
+                    return True
+            for cells in [placed.block.header or [], *(placed.block.rows or [])]:
+                if wanted <= {word for cell in cells for word in cell.text.split()}:
+                    return True
+        return False
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
         """Rebuild a table of figures from its words; the blocks directly above that hold column titles go into it."""
         words = [self.words.words[i] for i in among]
         titles = self._titles(placed, words)
         above = [line for title in titles for line in lines([self.words.words[i] for i in self._taken_by(title)])]
+        if not titles:  # a repeated header row may be taken for a running header, too
+            above = self._beside(among, upwards=True, fits=titles_columns)
         grid = regrid(words, above)
         if grid is None:
             return False
+        self.words.taken.update(self.words.numbers(word for line in above for word in line))
         below = {id(word) for line in grid.below for word in line}
         self.words.taken.update(i for i in among if id(self.words.words[i]) not in below)
         placed.rows, placed.header = tidy(grid.rows), grid.header
         self.placed = [one for one in self.placed if one not in titles]
         return True
 
+    def _with_rows_beside(self, among: list[int]) -> list[int]:
+        """Add the free lines directly above and below a table that are rows of it: liteparse takes some for headers."""
+        rows = self._beside(among, True, is_row) + self._beside(among, False, is_row)
+        return sorted([*among, *self.words.numbers(word for row in rows for word in row)])
+
+    def _beside(
+        self, among: list[int], upwards: bool, fits: Callable[[Sequence[Word], Sequence[tuple[float, float]]], bool]
+    ) -> list[list[Word]]:
+        """Return the free lines directly above (or below) some words that fit to them, from top to bottom."""
+        words = [self.words.words[i] for i in among]
+        if not words:
+            return []
+        found: list[list[Word]] = []
+        edge = min(w.box.y0 for w in words) if upwards else max(w.box.y1 for w in words)
+        left, right = min(w.box.x0 for w in words) - _SAME_EDGE, max(w.box.x1 for w in words) + _SAME_EDGE
+        inside = set(among)
+        free = [w for i, w in enumerate(self.words.words) if not (w.turned or i in inside or i in self.words.taken)]
+        beyond = lines([w for w in free if (w.box.y1 <= edge + 1 if upwards else w.box.y0 >= edge - 1)])
+        slots = figure_columns(words) if beyond else []
+        for line in reversed(beyond) if upwards else beyond:
+            top, bottom = min(w.box.y0 for w in line), max(w.box.y1 for w in line)
+            away = edge - bottom if upwards else top - edge
+            aside = line[0].box.x0 < left or line[-1].box.x1 > right
+            if away > 1.5 * (bottom - top) or aside or not fits(line, slots):
+                break
+            found.insert(0, line) if upwards else found.append(line)
+            edge = top if upwards else bottom
+        return found
+
     def _titles(self, placed: _Placed, words: list[Word]) -> list[_Placed]:
         """Return the blocks directly above a table whose lines are titles of its columns, from top to bottom."""
         found: list[_Placed] = []
+        slots: list[tuple[float, float]] = []
         top = min((word.box.y0 for word in words), default=placed.area.y0)
         at = self.placed.index(placed)
         for one in reversed(self.placed[max(0, at - 4) : at]):
@@ -119,7 +213,8 @@ class _PageWriter:
             height = max(word.box.y1 - word.box.y0 for word in held)
             if not -height <= top - max(word.box.y1 for word in held) <= 2.5 * height:
                 break
-            if not all(titles_columns(line, words) for line in lines(held)):
+            slots = slots or figure_columns(words)
+            if not all(titles_columns(line, slots) for line in lines(held)):
                 break
             found.insert(0, one)
             top = min(word.box.y0 for word in held)
@@ -128,19 +223,19 @@ class _PageWriter:
     def _taken_by(self, placed: _Placed) -> list[int]:
         """Return the numbers of the words that a block of text has taken."""
         boxes = {id(box) for _, _, box in placed.spots}
-        return [i for i in sorted(self.words.taken) if id(self.words.words[i].box) in boxes]
+        around = self.words.inside(Area.of(placed.area), free=False)
+        return [i for i in around if id(self.words.words[i].box) in boxes]
 
     def _vendor_rows(self, placed: _Placed, among: list[int]) -> None:
         """Take a table's rows as liteparse has them."""
         block = placed.block
         rows = ([block.header] if block.header else []) + list(block.rows or [])
-        parts = []
+        parts, held = [], set(among)
         for cell in (cell for row in rows for cell in row):
             area = self._area(cell.bbox) if cell.bbox is not None else placed.area
-            edge = Area.of(area)
-            parts.append((clean(cell.text), [i for i in among if edge.holds(self.words.words[i].box)], area))
+            parts.append((clean(plain(cell.text)), [i for i in self.words.inside(Area.of(area)) if i in held], area))
         spots = iter(self.words.places(parts, among))
-        placed.rows = tidy([[Cell(clean(cell.text), next(spots)) for cell in row] for row in rows])
+        placed.rows = tidy([[Cell(clean(plain(cell.text)), next(spots)) for cell in row] for row in rows])
         placed.header = True if block.header else None
 
     def _area(self, box: Any) -> Box:
@@ -149,11 +244,16 @@ class _PageWriter:
             return Box(self.page.page_num, 0.0, 0.0, self.page.width, self.page.height)
         return Box(self.page.page_num, box.x, box.y, box.x + box.width, box.y + box.height)
 
-    def write(self, writer: Writer, chrome: set[str]) -> None:
-        """Append the page's elements; lines that no block has come after the last block that begins above them."""
+    def write(self, writer: Writer, chrome: set[str], carried: Carried) -> None:
+        """Append the page's elements; lines that no block has come after the last block that begins above them.
+
+        Where there is nothing else on the page, what would be a running header is its text.
+        """
         after: dict[int, list[list[Word]]] = {}
-        for line in self.words.left():
-            if (_at_edge(line, self.page) and _pattern(line) in chrome) or not _says_something(line):
+        for line in self.left:
+            numbered = pattern(line) in chrome or PAGE_NUMBER.fullmatch(joined(line))
+            left_out = self.placed and at_edge(line[0].box, self.page) and numbered
+            if left_out or not _says_something(line):
                 continue
             above = [i for i, one in enumerate(self.placed) if one.area.y0 < line[0].box.y0]
             after.setdefault(above[-1] if above else -1, []).append(line)
@@ -161,11 +261,45 @@ class _PageWriter:
         for number, placed in enumerate(self.placed):
             block = placed.block
             if block.kind == "table":
-                add_table(writer, placed.rows, self.page.page_num, placed.header)
+                self._write_table(writer, placed, carried)
             else:
                 level = min(6, max(1, block.level or 1)) if block.kind == "heading" else 0
-                writer.add(_KINDS.get(block.kind, "code"), placed.text, self.page.page_num, level, runs=placed.spots)
+                writer.add(
+                    _KINDS.get(block.kind, "code"),
+                    placed.text,
+                    self.page.page_num,
+                    level,
+                    runs=self._seen(placed.spots),
+                )
             self._lost(writer, after.get(number, []))
+
+    def _write_table(self, writer: Writer, placed: _Placed, carried: Carried) -> None:
+        """Append a table; the first thing on its page may go on the table that ends the page before."""
+        before, rows = carried.table, placed.rows
+        header, continues = placed.header, -1
+        ends = writer.elements[-1] if writer.elements else None
+        if before and ends and rows and (ends.start, ends.page) == (before.last, self.page.page_num - 1):
+            found = before.goes_on(rows, placed.header, placed.area)
+            if found is not None:
+                header, continues = found, before.start
+        add_table(writer, self._seen_rows(rows), self.page.page_num, header, continues)
+        added = writer.elements[-1] if writer.elements else None
+        if added is None or added is ends:
+            return
+        if continues >= 0 and before is not None:
+            carried.table = OpenTable(before.start, added.start, before.header, placed.area)
+        elif added.header_rows:
+            carried.table = OpenTable(added.start, added.start, [cell.text for cell in rows[0]], placed.area)
+
+    def _seen(self, spots: Sequence[Spot]) -> Sequence[Spot]:
+        """Return places as they are on the page that a reader sees."""
+        return spots if self.turn is None else [(start, end, self.turn.back(box)) for start, end, box in spots]
+
+    def _seen_rows(self, rows: list[list[Cell]]) -> list[list[Cell]]:
+        """Return cells with places as they are on the page that a reader sees."""
+        if self.turn is None:
+            return rows
+        return [[Cell(cell.text, tuple(self._seen(cell.spots))) for cell in row] for row in rows]
 
     def _lost(self, writer: Writer, found: list[list[Word]]) -> None:
         """Append lines that liteparse has in no block; lines that follow each other closely are one paragraph."""
@@ -183,7 +317,7 @@ class _PageWriter:
         for word in words:
             spots.append((at, at + len(word.text), word.box))
             at += len(word.text) + 1
-        writer.add("paragraph", " ".join(word.text for word in words), self.page.page_num, runs=spots)
+        writer.add("paragraph", " ".join(word.text for word in words), self.page.page_num, runs=self._seen(spots))
 
 
 def _sound(block: Any) -> bool:
@@ -201,37 +335,8 @@ def _says_something(line: Sequence[Word]) -> bool:
 def _text(block: Any) -> str:
     """Return a block's text without the Markdown marks that liteparse writes into it."""
     if block.lines is not None:
-        return "\n".join(line.rstrip() for line in block.lines).strip("\n")
-    text = _MARKUP.sub(lambda m: m[1] or "", block.text or "").strip()
+        return "\n".join(plain(line).rstrip() for line in block.lines).strip("\n")
+    text = plain(_MARKUP.sub(lambda m: m[1] or "", block.text or "")).strip()
     if block.kind == "list_item" and block.marker and not text.startswith(block.marker):
         return f"{block.marker} {text}"
     return text
-
-
-def _words(page: Any) -> list[Word]:
-    """Return the page's words; a text item without word boxes is one word."""
-    found: list[Word] = []
-    for number, item in enumerate(page.text_items, start=1):
-        # In text turned by 90 or 270 degrees liteparse's "words" are single letters.
-        if 45 < item.rotation % 180 < 135:
-            found += _turned(page.page_num, number, item)
-            continue
-        for piece in item.words or [item]:
-            text = "".join(piece.text.split()) if item.words else piece.text.strip()
-            if text:
-                box = Box(page.page_num, piece.x, piece.y, piece.x + piece.width, piece.y + piece.height)
-                found.append(Word(text, box))
-    return found
-
-
-def _turned(page: int, number: int, item: Any) -> list[Word]:
-    """Return the words of an item that runs down or up the page; each gets its share of the item's height."""
-    found = []
-    length = max(1, len(item.text))
-    for match in re.finditer(r"\S+", item.text):
-        first, last = match.start() / length, match.end() / length
-        if item.rotation % 360 > 180:  # runs upwards
-            first, last = 1 - last, 1 - first
-        top, bottom = item.y + first * item.height, item.y + last * item.height
-        found.append(Word(match[0], Box(page, item.x, top, item.x + item.width, bottom), number))
-    return found

@@ -46,7 +46,8 @@ class Sources:
     """The lines that stand instead of liteparse's text on some pages, and what a person should know about them.
 
     `confidence` has the pages read by OCR, `empty` those in which OCR found nothing, `hidden` those whose invisible
-    text is not what the page shows, `skipped` those past the limit.
+    text is not what the page shows, `skipped` those past the limit; `layered` counts pages of mostly invisible text,
+    and `suspect` says that the last one checked was wrong.
     """
 
     lines: dict[int, Sequence[Line]] = field(default_factory=dict)
@@ -55,6 +56,8 @@ class Sources:
     hidden: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     tried: int = 0
+    layered: int = 0
+    suspect: bool = False
 
     def problems(self) -> list[str]:
         """Return sentences for a person."""
@@ -77,23 +80,31 @@ def _numbers(pages: Sequence[int]) -> str:
     return ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
 
 
-def sources_of(path: Path, password: str | None, pages: Sequence[Any]) -> Sources:
-    """Return what stands instead of liteparse's text on the pages where that is missing or can't be trusted."""
-    sources = Sources()
+def choose(sources: Sources, path: Path, password: str | None, pages: Sequence[Any]) -> None:
+    """Add what stands instead of liteparse's text on those of some pages where that is missing or can't be trusted."""
+    doubtful = [page for page in pages if _is_doubtful(page)]
+    if not doubtful:
+        return
     try:
         with opened(path, password) as document:
-            suspect = False
-            layered = 0
-            for page in pages:
+            for page in doubtful:
                 seen = look(document, page.page_num)
                 if seen is None:
                     continue
                 if len(seen.hidden) > seen.shown:
-                    layered += 1
-                suspect = _source(sources, document, page, seen, suspect or layered in (1, 2) or layered % 10 == 0)
+                    sources.layered += 1
+                check = sources.suspect or sources.layered in (1, 2) or sources.layered % 10 == 0
+                sources.suspect = _source(sources, document, page, seen, check)
     except UnreadableFile:
-        return sources  # PDFium can't open what liteparse could
-    return sources
+        return  # PDFium can't open what liteparse could
+
+
+def _is_doubtful(page: Any) -> bool:
+    """Say whether a page has to be looked at: liteparse has little text of it, or sees pictures or invisible ink."""
+    found = None if isinstance(page, BarePage) else page.complexity
+    return found is None or bool(
+        found.needs_ocr or found.full_page_image or found.image_coverage > 0.5 or found.is_garbled
+    )
 
 
 def _source(sources: Sources, document: PdfDocument, page: Any, seen: Look, check: bool) -> bool:
@@ -104,7 +115,7 @@ def _source(sources: Sources, document: PdfDocument, page: Any, seen: Look, chec
     """
     number = page.page_num
     text = page.text
-    if isinstance(page, BarePage) or (text.strip() and _is_turned(page)):
+    if isinstance(page, BarePage):
         plain = lines_of(document, number) or []
         text = " ".join(word.text for line in plain for word in line.words)
         if text.strip():
@@ -127,12 +138,6 @@ def _source(sources: Sources, document: PdfDocument, page: Any, seen: Look, chec
     if seen.images > 0.5 and len(words) < _FEW_WORDS:
         _read(sources, document, number, words)
     return False
-
-
-def _is_turned(page: Any) -> bool:
-    """Say whether most of a page's text is turned for liteparse, which then gives letters instead of words."""
-    turned = sum(len(item.text) for item in page.text_items if 45 < item.rotation % 180 < 135)
-    return 2 * turned > sum(len(item.text) for item in page.text_items)
 
 
 def _read(sources: Sources, document: PdfDocument, number: int, layer: Sequence[str], hidden: bool = False) -> bool:

@@ -194,7 +194,9 @@ class Reader:
                     deadline = min(now + seconds, started + _LONGEST * seconds)
                 if wanted == child.HEADER.size and len(got) >= wanted:
                     wanted += self._length(got)
-        return bytes(got[:1]), bytes(got[child.HEADER.size :])
+        kind = bytes(got[:1])
+        del got[: child.HEADER.size]  # in place: the answer for a long document is large
+        return kind, bytes(got)
 
     def _more(self, running: subprocess.Popen[bytes], selector: selectors.BaseSelector, deadline: float) -> bytes:
         """Return what the child has written by now, nothing when that went to standard error."""

@@ -31,7 +31,8 @@ class Phrase:
 
     def __post_init__(self) -> None:
         self.edge = hull([word.box for word in self.words])
-        self.figure = is_amount(self.text) or _DASH.fullmatch(self.text) is not None
+        text = self.text
+        self.figure = not text[-1].isalpha() and (is_amount(text) or _DASH.fullmatch(text) is not None)
 
     @property
     def text(self) -> str:
@@ -77,6 +78,8 @@ def phrases(line: Sequence[Word]) -> list[Phrase]:
 def _belongs(group: list[Word], word: Word, height: float) -> bool:
     """Say whether a word goes on the phrase before it."""
     gap = word.box.x0 - group[-1].box.x1
+    if word.text[0].isalpha() and word.text[:2] != "US":  # no figure and no sign: most words
+        return gap < _GAP * height
     text = " ".join(w.text for w in group)
     if _SIGNS.fullmatch(text) and (is_amount(word.text) or _DASH.fullmatch(word.text)):
         return True
@@ -140,10 +143,29 @@ def _crosses(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> boo
     return any(p.edge.x0 < slots[0][0] - _NEAR and p.edge.x1 > slots[0][0] for p in row) or len(slots) == 0
 
 
-def titles_columns(line: Sequence[Word], words: Sequence[Word]) -> bool:
+def figure_columns(words: Sequence[Word]) -> list[tuple[float, float]]:
+    """Return the horizontal extents of the columns of figures that words form."""
+    return columns([row for row in map(phrases, lines(words)) if _has_figures(row)])
+
+
+def titles_columns(line: Sequence[Word], slots: Sequence[tuple[float, float]]) -> bool:
     """Say whether a line above a table holds titles of the table's columns."""
-    slots = columns([row for row in map(phrases, lines(words)) if _has_figures(row)])
     return bool(slots) and _is_title(phrases(line), slots) and len(line) <= 12 * max(2, len(slots))
+
+
+def is_row(line: Sequence[Word], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether a line beside a table is a row of it: a label, and figures in half of its columns, each in its own."""
+    row = phrases(line)
+    figures = [p for p in row if p.figure]
+    inside = all(any(p.edge.x0 < b and a < p.edge.x1 for a, b in slots) for p in figures)
+    labelled = not row[0].figure and bool(slots) and row[0].edge.x1 < slots[0][0]
+    return (
+        inside
+        and labelled
+        and len(row) == len(figures) + 1
+        and 2 * len(figures) >= len(slots)
+        and not _collides(row, slots)
+    )
 
 
 def _is_title(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:

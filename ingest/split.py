@@ -7,6 +7,7 @@ partition the text: each begins where the one before ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -26,7 +27,14 @@ SECTION_TOKENS = 50
 UNIT_CHARACTERS = 4000
 """Longest unit in characters: a tokenizer may count a run of any length without spaces as one unknown token."""
 
-SPLITTER = f"split-1/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
+COUNTED_AT_ONCE = 2000
+"""Units whose tokens are counted in one call."""
+
+_CONTENTS = re.compile(
+    r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE
+)
+
+SPLITTER = f"split-2/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
 """Fingerprint of these rules; part of a version's identity."""
 
 
@@ -43,13 +51,12 @@ class _Unit:
 
 def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
     """Return the chunks of a reading; their spans partition its text, and context + text has at most 252 tokens."""
-    units = _measure(list(_units(reading)), reading.text, count)
-    units = [part for unit in units for part in _shorten(unit, reading.text, count)]
+    units = _shorten(_measure(list(_units(reading)), reading.text, count), reading.text, count)
     if not units:
         return ()
     groups = list(_pack(units))
     starts = [0, *(group[0].start for group in groups[1:]), len(reading.text)]
-    contexts = [_context(group[0], count) for group in groups]
+    contexts = _contexts([group[0] for group in groups], count)
     return tuple(
         Chunk(ordinal, start, end, groups[ordinal][0].page, groups[ordinal][0].heading, contexts[ordinal])
         for ordinal, (start, end) in enumerate(pairwise(starts))
@@ -59,15 +66,23 @@ def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
 def _units(reading: Reading) -> Iterator[_Unit]:
     path: list[tuple[int, str]] = []
     before: Element | None = None
+    headers: dict[int, str] = {}  # of the tables so far, by their start: a table goes on over pages
     for element in reading.elements:
         text = reading.text[element.start : element.end]
+        if before is not None and element.page != before.page:  # a table of contents is no section for what follows
+            path = [entry for entry in path if not _CONTENTS.fullmatch(entry[1])]
         opens = element.kind in ("title", "heading")
         if opens:
             level = max(1, element.level)
             path = [entry for entry in path if entry[0] < level] + [(level, " ".join(text.split()).strip("# "))]
         heading = " > ".join(name for _, name in path)
-        if element.kind == "table" and element.header_rows:
-            yield from _table_units(element, text, heading, _caption(before, element, reading.text))
+        above = headers.get(element.continues, "")
+        if element.kind == "table" and (element.header_rows or above):
+            header = _table_header(text, _caption(before, element, reading.text)) if element.header_rows else above
+            if element.continues in headers and element.header_rows:
+                header = above if header in above else header  # the same header again: the first one has the caption
+            headers[element.start] = header
+            yield from _table_units(element, text, heading, header)
         else:
             yield _Unit(element.start, element.end, element.page, heading, opens)
         before = element
@@ -80,46 +95,67 @@ def _caption(before: Element | None, table: Element, text: str) -> str:
     return " ".join(text[before.start : before.end].split())
 
 
-def _table_units(element: Element, text: str, heading: str, caption: str) -> Iterator[_Unit]:
+def _table_header(text: str, caption: str) -> str:
+    """Return what a chunk that starts inside a table has to repeat: its caption and its header row."""
+    return "\n".join(part for part in (caption, text.partition("\n")[0]) if part)
+
+
+def _table_units(element: Element, text: str, heading: str, header: str) -> Iterator[_Unit]:
     lines = text.split("\n")
     at = element.start
-    header = "\n".join(part for part in (caption, lines[0]) if part)
-    first = element.header_rows + 1  # the Markdown rule row
+    first = (
+        1 + element.header_rows
+    )  # the first row goes with the Markdown rule below it, a header with the row after it
     for number, line in enumerate(lines):
         end = at + len(line)
         if number == 0:
-            end = at + len("\n".join(lines[: first + 1]))  # the header stays with the first row
+            end = at + len("\n".join(lines[: first + 1]))
+            opening = (
+                header if not element.header_rows else header.rpartition("\n")[0] if element.continues >= 0 else ""
+            )
         if number == 0 or number > first:
-            yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else "")
+            yield _Unit(at, min(end, element.end), element.page, heading, False, header if number else opening)
             at = end + 1
 
 
 def _measure(units: list[_Unit], text: str, count: Count) -> list[_Unit]:
-    tokens = count([text[unit.start : unit.end] for unit in units])
-    return [replace(unit, tokens=number) for unit, number in zip(units, tokens, strict=True)]
+    """Return units with their numbers of tokens, counted together: a call for each costs more than the counting."""
+    measured: list[_Unit] = []
+    for at in range(0, len(units), COUNTED_AT_ONCE):
+        some = units[at : at + COUNTED_AT_ONCE]
+        tokens = count([text[unit.start : unit.end] for unit in some])
+        measured += [replace(unit, tokens=number) for unit, number in zip(some, tokens, strict=True)]
+    return measured
 
 
-def _shorten(unit: _Unit, text: str, count: Count) -> Iterator[_Unit]:
-    """Cut a unit that is too long into sentences, or where there are none, words."""
-    if unit.tokens <= CHUNK_TOKENS and unit.end - unit.start <= UNIT_CHARACTERS:
-        yield unit
-        return
-    cuts = _sentence_cuts(text[unit.start : unit.end], count)
-    for number, (start, end) in enumerate(pairwise(cuts)):
-        size = count([text[unit.start + start : unit.start + end]])[0]
-        opens = unit.opens_section and number == 0
-        yield replace(unit, start=unit.start + start, end=unit.start + end, opens_section=opens, tokens=size)
+def _shorten(units: list[_Unit], text: str, count: Count) -> list[_Unit]:
+    """Cut the units that are too long into sentences, or where there are none, words."""
+    parts: dict[int, list[_Unit]] = {}
+    for number, unit in enumerate(units):
+        if unit.tokens > CHUNK_TOKENS or unit.end - unit.start > UNIT_CHARACTERS:
+            cuts = _sentence_cuts(text[unit.start : unit.end], unit.tokens, count)
+            parts[number] = [
+                replace(unit, start=unit.start + a, end=unit.start + b, opens_section=unit.opens_section and a == 0)
+                for a, b in pairwise(cuts)
+            ]
+    sizes = iter(_measure([part for some in parts.values() for part in some], text, count))
+    return [
+        part
+        for number, unit in enumerate(units)
+        for part in ([next(sizes) for _ in parts[number]] if number in parts else [unit])
+    ]
 
 
-def _sentence_cuts(text: str, count: Count) -> list[int]:
+def _sentence_cuts(text: str, tokens: int, count: Count) -> list[int]:
     # llama-index reports offsets by searching for the text, which goes wrong on repeated sentences, so only its strings
     # are used and a cursor of our own keeps the place. Imported here: it takes a second, and only long paragraphs need it.
     from llama_index.core.node_parser import SentenceSplitter
 
+    known = {text: tokens}  # it asks for the whole first, then for each sentence
     splitter = SentenceSplitter(
         chunk_size=CHUNK_TOKENS,
         chunk_overlap=0,
-        tokenizer=lambda piece: [0] * count([piece])[0],
+        tokenizer=lambda piece: [0] * (known.get(piece) or count([piece])[0]),
         include_metadata=False,
     )
     cuts, cursor = [0], 0
@@ -163,17 +199,30 @@ def _trailing_headings(group: Sequence[_Unit]) -> list[_Unit]:
     return list(group[len(group) - number :])
 
 
-def _context(first: _Unit, count: Count) -> str:
-    """Return the heading path and the table header that go in front of a chunk for embedding, cut to their limit."""
+def _contexts(firsts: Sequence[_Unit], count: Count) -> list[str]:
+    """Return for each chunk's first unit what goes in front of the chunk for embedding, cut to its limit."""
+    contexts = [_context(first) for first in firsts]
+    distinct = sorted(set(contexts))
+    fitting = {
+        context: context if size <= CONTEXT_TOKENS else _cut_context(context, count)
+        for context, size in zip(distinct, count(distinct), strict=True)
+    }
+    return [fitting[context] for context in contexts]
+
+
+def _context(first: _Unit) -> str:
+    """Return the heading path and the table header."""
     above = first.heading
     if first.opens_section:  # its own heading is in the text already
         above = above.rpartition(" > ")[0]
-    context = "\n".join(part for part in (above, first.table_header) if part)
-    if not context or count([context])[0] <= CONTEXT_TOKENS:
-        return context
+    return "\n".join(part for part in (above, first.table_header) if part)
+
+
+def _cut_context(context: str, count: Count) -> str:
+    """Return the longest run of words from the end that fits: the nearest headings matter most."""
     words = context.split(" ")
     low, high = 0, len(words)
-    while low < high:  # the longest run of words from the end: the nearest headings matter most
+    while low < high:
         middle = (low + high) // 2
         if count([" ".join(words[middle:])])[0] <= CONTEXT_TOKENS:
             high = middle

@@ -16,6 +16,8 @@ _CLOSERS = {")", "%", ")%", "%)"}
 _AMOUNT = re.compile(r"(?:US\$|[($€£¥+−–\s-])*(?:\d+(?:[.,']\d+)*(?: \d{3})*(?:[.,]\d+)?|\.\d+)[\s)%]*")
 _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"(19|20)\d\d")
+_PERIOD = re.compile(r"\b(19|20)\d\d\b")
+_SAME_EDGE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,44 @@ def is_header(row: Sequence[Cell]) -> bool:
     return bool(named) and all(_YEAR.fullmatch(t) or not (is_amount(t) or _DASH.fullmatch(t)) for t in named)
 
 
-def add_table(writer: Writer, rows: Sequence[Sequence[Cell]], page: int = 1, header: bool | None = None) -> None:
-    """Append rows as one table element; `header` says whether the first row is one, None decides by its cells."""
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """The table written last: where it starts and where its last part does, its header row, the area of that part."""
+
+    start: int
+    last: int
+    header: list[str]
+    area: Box
+
+    def goes_on(self, rows: list[list[Cell]], header: bool | None, area: Box) -> bool | None:
+        """Say whether rows at the top of the next page go on this table: True with the header again, False without.
+
+        None when they are another table. Tables with rules have a "first row" on each page; there it goes on when
+        its edges are the same and that row names no periods.
+        """
+        first = [cell.text for cell in rows[0]]
+        if len(first) != len(self.header):
+            return None
+        if first == self.header:
+            return True
+        if header is False or (header is None and not is_header(rows[0])):
+            return False
+        same = abs(area.x0 - self.area.x0) < _SAME_EDGE and abs(area.x1 - self.area.x1) < _SAME_EDGE
+        return False if same and not any(_PERIOD.search(text) for text in first) else None
+
+
+def add_table(
+    writer: Writer, rows: Sequence[Sequence[Cell]], page: int = 1, header: bool | None = None, continues: int = -1
+) -> None:
+    """Append rows as one table element; `header` says whether the first row is one, None decides by its cells.
+
+    `continues` is the start of the element that the table goes on, on the page before.
+    """
     if not rows or not any(cell.text for row in rows for cell in row):
         return
     text = table_markdown([[cell.text for cell in row] for row in rows])
     named = is_header(rows[0]) and len(rows) > 1 if header is None else header
-    writer.add("table", text, page=page, header_rows=int(named), runs=_spots(rows))
+    writer.add("table", text, page=page, header_rows=int(named), runs=_spots(rows), continues=continues)
 
 
 def _spots(rows: Sequence[Sequence[Cell]]) -> Iterator[Spot]:

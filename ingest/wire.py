@@ -1,51 +1,58 @@
-"""Writes a Reading as compact JSON bytes, the way it travels from the parser child to its parent."""
+"""Writes a Reading as compact bytes, the way it travels from the parser child to its parent.
+
+Four bytes with the length of a JSON header, the header, the text in UTF-8, the packed places of each page unopened.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+import re
+import struct
 
-from ingest.elements import Box, Element, Member, Page, Reading, Run
+from ingest.elements import Element, Member, Page, Reading
+
+_LENGTH = struct.Struct(">I")
+_SURROGATE = re.compile("[\ud800-\udfff\x00]")
 
 
 def pack(reading: Reading) -> bytes:
-    """Return a reading as JSON: runs as one flat list of numbers, coordinates to a tenth of a point."""
-    flat: list[float] = []
-    for run in reading.runs:
-        box = run.box
-        flat += (run.start, run.end, box.page)
-        flat += (round(box.x0, 1), round(box.y0, 1), round(box.x1, 1), round(box.y1, 1))
-    message = {
-        "text": reading.text,
-        "elements": [astuple(element) for element in reading.elements],
-        "pages": [astuple(page) for page in reading.pages],
-        "runs": flat,
+    """Return a reading as bytes."""
+    text = reading.text.encode("utf-8", "surrogatepass")  # damaged files give lone surrogates; `unpack` replaces them
+    header = {
+        "text": len(text),
+        "elements": [(e.kind, e.start, e.end, e.page, e.level, e.header_rows, e.continues) for e in reading.elements],
+        "pages": [(p.number, p.label, p.width, p.height, p.ocr, p.confidence, len(p.runs)) for p in reading.pages],
         "title": reading.title,
         "problems": reading.problems,
         "metadata": reading.metadata,
-        "members": [astuple(member) for member in reading.members],
+        "members": [(m.name, m.size, m.sha256) for m in reading.members],
     }
-    # Text extracted from damaged files may hold lone surrogates, which can't be stored as UTF-8; ASCII escapes keep
-    # the message valid and `unpack` replaces them.
-    return json.dumps(message, separators=(",", ":")).encode("ascii")
+    head = json.dumps(header, separators=(",", ":")).encode("ascii")
+    return b"".join([_LENGTH.pack(len(head)), head, text, *(page.runs for page in reading.pages)])
 
 
 def unpack(data: bytes) -> Reading:
     """Return the reading that `pack` wrote, verified; ValueError, KeyError or TypeError for other bytes."""
-    message = json.loads(data)
-    flat = message["runs"]
-    runs = tuple(
-        Run(int(flat[i]), int(flat[i + 1]), Box(int(flat[i + 2]), *flat[i + 3 : i + 7])) for i in range(0, len(flat), 7)
-    )
+    if len(data) < _LENGTH.size:
+        raise ValueError("a message is too short")
+    at = _LENGTH.size + _LENGTH.unpack_from(data)[0]
+    header = json.loads(data[_LENGTH.size : at])
+    text = str(memoryview(data)[at : at + header["text"]], "utf-8", "surrogatepass")
+    at += header["text"]
+    pages = []
+    for number, label, width, height, ocr, confidence, length in header["pages"]:
+        pages.append(Page(number, label, width, height, ocr, confidence, data[at : at + length]))
+        at += length
+    if at != len(data):
+        raise ValueError("a message has another length than its header says")
     reading = Reading(
-        text=_storable(message["text"]),
-        elements=tuple(Element(*fields) for fields in message["elements"]),
-        pages=tuple(Page(*fields) for fields in message["pages"]),
-        runs=runs,
-        title=_storable(message["title"]) if message["title"] else None,
-        problems=tuple(message["problems"]),
-        metadata={key: _storable(value) for key, value in message["metadata"].items()},
-        members=tuple(Member(_storable(name), size, sha256) for name, size, sha256 in message["members"]),
+        text=_storable(text),
+        elements=tuple(Element(*fields) for fields in header["elements"]),
+        pages=tuple(pages),
+        title=_storable(header["title"]) if header["title"] else None,
+        problems=tuple(header["problems"]),
+        metadata={key: _storable(value) for key, value in header["metadata"].items()},
+        members=tuple(Member(_storable(name), size, sha256) for name, size, sha256 in header["members"]),
     )
     reading.verify()
     return reading
@@ -53,4 +60,4 @@ def unpack(data: bytes) -> Reading:
 
 def _storable(text: str) -> str:
     """Return text without lone surrogates and NULs, of the same length."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", " ")
+    return _SURROGATE.sub(lambda found: " " if found[0] == "\x00" else "\ufffd", text)

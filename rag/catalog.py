@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, case, func, insert, or_, select, text
 
+from ingest.runs import Place, unpack_runs
 from rag.errors import NotFound
 from rag.schema import (
     answer_documents,
@@ -60,7 +60,7 @@ class PageRuns:
     """Where characters stand on one page: (start, end, x0, y0, x1, y1), points from the top left."""
 
     number: int
-    runs: list[tuple[int, int, float, float, float, float]]
+    runs: list[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Catalog:
                 .where(pages.c.document_id == document_id, pages.c.version == version, pages.c.number.in_(numbers))
                 .order_by(pages.c.number)
             ).all()
-        return [PageRuns(row.number, [tuple(run) for run in json.loads(zlib.decompress(row.runs))]) for row in rows]
+        return [PageRuns(row.number, unpack_runs(row.runs)) for row in rows]
 
     def collections(self) -> list[CollectionStatus]:
         """Return the collections in order of their names."""

@@ -84,7 +84,7 @@ pages = Table(
     Column("height", Float, nullable=False),
     Column("ocr", Boolean, nullable=False, comment="whether its text was read from an image"),
     Column("confidence", Float, comment="of that reading, 0 to 1"),
-    Column("runs", LargeBinary, nullable=False, comment="zlib JSON: [[start, end, x0, y0, x1, y1], ...]"),
+    Column("runs", LargeBinary, nullable=False, comment="places of the characters, packed by ingest.runs"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
 )
 

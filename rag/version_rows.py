@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import zlib
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ from ingest.ports import Version
 from rag.schema import chunks, documents, pages, versions
 from rag.words import segments
 
+ROWS_AT_ONCE = 1000
+"""Chunks inserted together: a long document's are not all held as rows beside its text."""
 _ADD_WORDS = text(
     "INSERT INTO chunk_words(rowid, title, heading, text, segments) "
     "SELECT id, title, heading, text, segments FROM chunks WHERE document_id = :document_id AND version = :version"
@@ -53,11 +53,6 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
             beyond=version.beyond,
         )
     )
-    runs: dict[int, list[list[float]]] = defaultdict(list)
-    for run in reading.runs:
-        box = run.box
-        places = [round(value, 1) for value in (box.x0, box.y0, box.x1, box.y1)]
-        runs[box.page].append([run.start, run.end, *places])
     rows: list[dict[str, Any]] = [
         {
             **key,
@@ -67,7 +62,7 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
             "height": page.height,
             "ocr": page.ocr,
             "confidence": page.confidence,
-            "runs": zlib.compress(json.dumps(runs[page.number], separators=(",", ":")).encode(), 1),
+            "runs": page.runs,  # packed in the child, unopened here
         }
         for page in reading.pages
     ]
@@ -94,6 +89,9 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
                 "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
             }
         )
+        if len(rows) == ROWS_AT_ONCE:
+            connection.execute(insert(chunks), rows)
+            rows = []
     if rows:
         connection.execute(insert(chunks), rows)
     connection.execute(_ADD_WORDS, key)

@@ -17,7 +17,6 @@ from ingest.errors import UnreadableFile
 from ingest.pdf import read_pdf, render_page
 from ingest.pdf_info import inspect
 
-FILINGS = Path(__file__).parents[2] / ".." / "shared" / "data" / "kgrag_sec10q" / "docs"
 Draw = Callable[[Canvas], None]
 
 
@@ -135,6 +134,124 @@ def test_pages_without_text_are_named(tmp_path: Path) -> None:
         read_pdf(_draw(tmp_path / "b.pdf", picture))
 
 
+def test_a_long_pdf_is_read_to_its_end(tmp_path: Path) -> None:
+    """No page of a long file is left out, running headers are, and page numbers are right."""
+
+    def page(number: int) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            canvas.drawString(72, A4[1] - 30, "Ledger of the harbour office")
+            canvas.drawString(72, 400, f"Entry {number} of the book")
+
+        return draw
+
+    reading = read_pdf(_draw(tmp_path / "a.pdf", *[page(number) for number in range(1, 1051)]))
+    assert [reading.text[e.start : e.end] for e in reading.elements if "Entry" in reading.text[e.start : e.end]] == [
+        f"Entry {number} of the book" for number in range(1, 1051)
+    ]
+    assert [page.number for page in reading.pages] == list(range(1, 1051))
+    assert reading.elements[-1].page == 1050 and "Ledger" not in reading.text
+
+
+def _statement(canvas: Canvas) -> None:
+    """Draw a statement whose figures stand far from their labels, with years above them."""
+    canvas.setFont("Helvetica", 8)
+    canvas.drawString(72, 700, "Balance of the harbour office")
+    for x, year in ((400, "2023"), (500, "2022")):
+        canvas.drawRightString(x, 676, year)
+    labels = ["Cash and deposits", "Securities", "Quays and cranes", "Other assets", "Total assets", "Debts to banks"]
+    for number, label in enumerate(labels):
+        y = 660 - 13 * number
+        canvas.drawString(72, y, label)
+        canvas.drawRightString(400, y, f"{1234 + 1111 * number:,}")
+        canvas.drawRightString(500, y, f"({2345 + 111 * number:,})")
+
+
+def test_a_statement_is_a_table(tmp_path: Path) -> None:
+    """Labels and figures that stand far apart are rows, below their years, and no word is lost or doubled."""
+    path = _draw(tmp_path / "a.pdf", _statement)
+    rows = _rows(read_pdf(path))
+    assert rows[0] == "|  | 2023 | 2022 |"
+    assert "| Quays and cranes | 3,456 | (2,567) |" in rows and "| Debts to banks | 6,789 | (2,900) |" in rows
+    drawn = " ".join(page.extract_text() for page in PdfReader(path).pages).split()
+    assert sorted(word for word in read_pdf(path).text.split() if word not in ("|", "---")) == sorted(drawn)
+
+
+def test_a_table_over_pages_is_one_table(tmp_path: Path) -> None:
+    """Rows on the next page belong to the header of the page before, though digits apart they look like headers."""
+
+    def part(first: int, last: int, header: bool) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            canvas.setFont("Helvetica", 10)
+            top = A4[1] - 60
+            if header:
+                canvas.drawString(72, top, "Berth")
+                canvas.drawRightString(360, top, "Price")
+                canvas.drawRightString(460, top, "Tax")
+            for place, number in enumerate(range(first, last), start=1):
+                y = top - 14 * place
+                canvas.drawString(72, y, f"Berth number {number}")
+                canvas.drawRightString(360, y, f"{1000 + 37 * number:,}")
+                canvas.drawRightString(460, y, f"{100 + 3 * number}")
+
+        return draw
+
+    reading = read_pdf(_draw(tmp_path / "a.pdf", part(0, 50, True), part(50, 100, False), part(100, 150, False)))
+    tables = [element for element in reading.elements if element.kind == "table"]
+    assert [(t.page, t.header_rows, t.continues) for t in tables] == [(1, 1, -1), (2, 0, 0), (3, 0, 0)]
+    assert [row for row in _rows(reading) if "number" in row] == [
+        f"| Berth number {n} | {1000 + 37 * n:,} | {100 + 3 * n} |" for n in range(150)
+    ]
+
+
+def test_a_turned_page_is_read_upright(tmp_path: Path) -> None:
+    """A page whose text runs down is read line by line, and the boxes stand where a reader sees the words."""
+
+    def down(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 12)
+        canvas.translate(0, A4[1])
+        canvas.rotate(-90)
+        for number, line in enumerate(["The lease of the quay ends in May,", "and the crane is sold before that."]):
+            canvas.drawString(72, 400 - 16 * number, line)
+
+    reading = read_pdf(_draw(tmp_path / "a.pdf", down))
+    assert reading.text == "The lease of the quay ends in May, and the crane is sold before that."
+    first, last = _box(reading, "The").box, _box(reading, "that.").box
+    assert abs(first.y0 - 72) < 3 and 395 < first.x0 < 415 and last.x0 < first.x0 and last.y0 > 200
+    assert (round(reading.pages[0].width), round(reading.pages[0].height)) == (round(A4[0]), round(A4[1]))
+
+
+def test_words_broken_at_line_ends(tmp_path: Path) -> None:
+    """A word broken at a line's end is joined; one that the document has with a hyphen keeps it."""
+
+    def page(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 11)
+        for number, line in enumerate(
+            [
+                "The company has several kinds of long-term debt, and shows it all in the state-",
+                "ment of its income. All other borrowings of the company are counted as long-",
+                "term debt too, and nothing at all is left out by the person who has written it.",
+            ]
+        ):
+            canvas.drawString(72, 700 - 14 * number, line)
+
+    text = " ".join(read_pdf(_draw(tmp_path / "a.pdf", page)).text.split())
+    assert "in the statement of its income" in text and "counted as long-term debt too" in text
+
+
+def test_page_numbers_of_a_short_document(tmp_path: Path) -> None:
+    """ "Page 1 of 2" at the foot of a page is no text of it."""
+
+    def page(number: int) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            _letter(canvas)
+            canvas.drawString(270, 30, f"Page {number} of 2")
+
+        return draw
+
+    text = read_pdf(_draw(tmp_path / "a.pdf", page(1), page(2))).text
+    assert "Annual Leave" in text and "of 2" not in text
+
+
 def test_page_labels(tmp_path: Path) -> None:
     """The printed page numbers are kept beside the counted ones."""
     writer = PdfWriter(clone_from=_draw(tmp_path / "a.pdf", _letter, _letter, _letter))
@@ -195,10 +312,16 @@ def test_render_gives_one_page_of_the_asked_size(tmp_path: Path) -> None:
         render_page(path, 3, 72)
 
 
-@pytest.mark.skipif(not FILINGS.is_dir(), reason="the shared evaluation data is not beside the repository")
-def test_a_real_filing() -> None:
+def test_statements_of_real_reports(data: Path) -> None:
+    """Statements whose figures the parser sets apart from their labels are tables."""
+    reading = read_pdf(data / "financebench" / "pdfs" / "NETFLIX_2017_10K.pdf")
+    rows = [row for e in reading.elements if e.page == 45 for row in reading.text[e.start : e.end].split("\n")]
+    assert any(row.startswith("| Total assets | $19,012,742 | $13,586,610 |") for row in rows)
+
+
+def test_a_real_filing(data: Path) -> None:
     """The income statement of a real filing has its figures under the right period."""
-    reading = read_pdf(FILINGS / "2022 Q3 AAPL.pdf")
+    reading = read_pdf(data / "kgrag_sec10q" / "docs" / "2022 Q3 AAPL.pdf")
     tables = [reading.text[e.start : e.end] for e in reading.elements if e.kind == "table" and e.page == 4]
     row = next(line for line in tables[0].split("\n") if line.startswith("| Total net sales"))
     assert row == "| Total net sales | 82,959 | 81,434 | 304,182 | 282,457 |"

@@ -16,6 +16,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ingest.elements import Box, Element, Page, Reading, Run
 from ingest.errors import UnreadableFile
 from ingest.read import PARSER, Limits, Reader
+from ingest.runs import pack_runs
 from ingest.wire import pack, unpack
 
 COMMAND = [sys.executable, "-m", "ingest.child"]
@@ -25,6 +26,7 @@ ODD_CHILD = """
 import json, os, resource, sys, time
 from ingest.child import HEADER
 from ingest.elements import Writer
+from ingest.runs import pack_runs
 from ingest.wire import pack
 out = os.fdopen(os.dup(1), "wb")
 for line in sys.stdin.buffer:
@@ -89,7 +91,7 @@ def test_reads_and_renders_through_one_child(reader: Reader, tmp_path: Path) -> 
     reading = reader.read(_pdf(tmp_path / "a.pdf"))
     assert reading.text == "The lease ends in May." and len(reading.runs) == 5
     assert reader.render(tmp_path / "a.pdf", 1, 40).startswith(b"\x89PNG")
-    with pytest.raises(UnreadableFile, match="Only PDF pages"):
+    with pytest.raises(UnreadableFile, match="Only pages of PDFs"):
         reader.render(tmp_path / "a.md", 1, 40)
 
 
@@ -196,13 +198,13 @@ def test_reading_survives_the_wire() -> None:
     reading = Reading(
         text="Wörter \U0001f600 und\n\nmehr",
         elements=(Element("heading", 0, 12, 1, 2), Element("table", 14, 18, 2, 0, 1)),
-        pages=(Page(1, "i", 595.3, 841.9), Page(2)),
-        runs=(Run(0, 6, Box(1, 1.0, 2.5, 3.0, 4.0)),),
+        pages=(Page(1, "i", 595.3, 841.9, runs=pack_runs([(0, 6, Box(1, 1.0, 2.5, 3.0, 4.0))], 18)), Page(2)),
         title="T",
         problems=("p",),
         metadata={"author": "A"},
     )
     assert unpack(pack(reading)) == reading
+    assert unpack(pack(reading)).runs == (Run(0, 6, Box(1, 1.0, 2.5, 3.0, 4.0)),)
     odd = Reading("a\ud800b\x00c", (Element("paragraph", 0, 5, 1),), (Page(1),))
     assert unpack(pack(odd)).text == "a\ufffdb c"
 

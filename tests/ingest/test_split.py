@@ -72,6 +72,26 @@ def test_a_table_row_repeats_its_header_for_embedding() -> None:
         assert reading.text[chunk.start : chunk.end].startswith("| item ")
 
 
+def test_a_table_that_goes_on_keeps_its_header() -> None:
+    """Rows on the next page have the caption and the header of the table in their context."""
+    writer = Writer()
+    writer.add("heading", "Fees", level=1)
+    writer.add("paragraph", "In thousands of euro.")
+    writer.add("table", table_markdown([["Item", "Price"], ["quay", "1"], ["crane", "2"]]), 1, header_rows=1)
+    writer.add("table", table_markdown([["tug", "3"], ["pilot", "4"]]), 2, continues=writer.elements[-1].start)
+    chunks = split(writer.reading(), words)
+    assert [chunk.context for chunk in chunks] == ["", "Fees\nIn thousands of euro.\n| Item | Price |"]
+
+
+def test_a_table_of_contents_is_no_section() -> None:
+    """What follows a table of contents on later pages does not stand below its heading."""
+    writer = Writer()
+    writer.add("heading", "TABLE OF CONTENTS", 1, 1)
+    writer.add("paragraph", "Part I 2", 1)
+    writer.add("paragraph", "The company was founded in May.", 2)
+    assert [chunk.heading for chunk in split(writer.reading(), words)] == ["TABLE OF CONTENTS", ""]
+
+
 def test_chunks_keep_to_pages_and_sections() -> None:
     """A chunk never crosses a page, and a section of some length starts a new chunk with its heading path."""
     writer = Writer()

@@ -1,0 +1,89 @@
+"""Takes the files out that are attached to a PDF or bound together in it, through pypdf (the only file that imports it)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.errors import UnreadableFile
+
+if TYPE_CHECKING:
+    from pypdf.generic import DictionaryObject
+
+
+def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
+    """Yield (name, content) of the files attached to a PDF or bound together in it; nothing for damaged PDFs."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+    from pypdf.generic import DictionaryObject
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not _opens(reader, password):
+            return
+        for number, spec in enumerate(_filespecs(reader), start=1):
+            name = _clean(spec.get("/UF") or spec.get("/F")) or f"attachment-{number}"
+            held = spec.get("/EF")
+            stream = held.get_object() if held is not None else None
+            found = (stream.get("/UF") or stream.get("/F")) if isinstance(stream, DictionaryObject) else None
+            if found is None:
+                continue
+            try:
+                content: list[bytes] | UnreadableFile = [found.get_object().get_data()]
+            except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
+                content = UnreadableFile("The attachment of the PDF is damaged.", "Get a good copy of the PDF.")
+            yield name, content
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, AssertionError,
+            NotImplementedError, OverflowError, ArithmeticError, LookupError, OSError):  # fmt: skip
+        return  # what else is wrong with the file is said where its text is read
+
+
+def _filespecs(reader: object) -> Iterator[DictionaryObject]:
+    """Yield the file specifications in a PDF's list of embedded files, then those of notes on its pages."""
+    from pypdf import PdfReader
+    from pypdf.generic import DictionaryObject
+
+    assert isinstance(reader, PdfReader)
+    seen: set[int] = set()
+    names = reader.root_object.get("/Names")
+    tree = names.get_object().get("/EmbeddedFiles") if names is not None else None
+    waiting = [tree.get_object()] if tree is not None else []
+    while waiting and len(seen) < 20_000:
+        node = waiting.pop(0)
+        if id(node) in seen or not isinstance(node, DictionaryObject):
+            continue
+        seen.add(id(node))
+        waiting += [kid.get_object() for kid in node.get("/Kids", [])]
+        for spec in node.get("/Names", [])[1::2]:
+            found = spec.get_object()
+            if isinstance(found, DictionaryObject):
+                seen.add(id(found))
+                yield found
+    for page in reader.pages[:2000]:
+        for note in page.get("/Annots") or []:
+            shown = note.get_object()
+            spec = shown.get("/FS") if isinstance(shown, DictionaryObject) else None
+            found = spec.get_object() if spec is not None else None
+            if (
+                isinstance(found, DictionaryObject)
+                and shown.get("/Subtype") == "/FileAttachment"
+                and id(found) not in seen
+            ):
+                seen.add(id(found))
+                yield found
+
+
+def _opens(reader: object, password: str | None) -> bool:
+    """Say whether the PDF opens with the password, or with the empty one that many "protected" files have."""
+    from pypdf import PasswordType, PdfReader
+
+    assert isinstance(reader, PdfReader)
+    return any(reader.decrypt(word) != PasswordType.NOT_DECRYPTED for word in ("", password) if word is not None)
+
+
+def _clean(value: object) -> str | None:
+    """Return a name on one line, None when there is none."""
+    return " ".join(str(value).replace("\x00", "").split()) or None if value else None
