@@ -26,7 +26,7 @@ ONE_FILE = {
     "liteparse": {"ingest/pdf.py"},
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/llm_ollama.py"},
-    "onnxruntime": {"rag/embed.py"},
+    "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py"},
     "torch": {"rag/embed_st.py"},
     "fastapi": {"rag/api.py", "rag/problems.py"},  # routes, and what errors become
