@@ -31,10 +31,10 @@ from rag.build import build_embedder, model_store
 from rag.settings import PROJECT, load_settings
 from tests.benchmarks import vanilla, watch
 from tests.benchmarks.run import QUESTIONS, machine
-from tests.processes import Server, api_and_worker, rows
+from tests.processes import Server, api_and_worker, rows, wait_for
 
 DATA = PROJECT.parent / "shared" / "data"
-IDLE_SEARCHES = 200
+IDLE_SEARCHES = 100
 COMMIT = 128
 """Texts the worker hands to the embedder at once."""
 
@@ -125,10 +125,12 @@ def part_d(run: Run) -> None:
 def part_e(run: Run) -> None:
     """Compare searches while the worker ingests with searches while it idles."""
     home, some = run.scratch / "server-home", max(1, len(run.files) // 4)
-    more = {"READINGROOM_INGEST__ROOTS": json.dumps([str(run.options.data)])}
+    more = {"READINGROOM_INGEST__ROOTS": str(run.options.data.resolve())}
     busy: dict[str, list[float]] = defaultdict(list)
     with api_and_worker(home, run.scratch / "server.log", **more) as server:
-        server.finish(_start(server, run.files[:some]))
+        first = _start(server, run.files[:some])
+        query = f"SELECT 1 FROM jobs WHERE job_id = '{first}' AND stage IN ('done', 'failed')"
+        wait_for(lambda: rows(home, query), "the first files", seconds=3600)
         idle = [_search(server, number) for number in range(IDLE_SEARCHES)]
         job = _start(server, run.files[some:] or run.files)
         query = f"SELECT stage FROM jobs WHERE job_id = '{job}'"
