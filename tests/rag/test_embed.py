@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,28 @@ def embedder() -> OnnxEmbedder:
 
 
 def test_vectors_are_unit_and_alike_alone_and_in_a_batch(embedder: OnnxEmbedder) -> None:
-    """Each vector has length 1, and a text's vector hardly depends on its batch (int8 rounds by the batch's range)."""
+    """Each vector has length 1, and a text's vector does not depend on the texts embedded with it."""
     together = embedder.embed(TEXTS)
     alone = np.stack([embedder.embed([text])[0] for text in TEXTS])
     assert together.shape == (len(TEXTS), 384) and together.dtype == np.float32
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    assert (together * alone).sum(axis=1).min() > 0.98
+    assert (together * alone).sum(axis=1).min() > 0.99999
+
+
+def test_threads_may_embed_at_the_same_time(embedder: OnnxEmbedder) -> None:
+    """Questions asked by several threads at once each get their own vectors."""
+    expected = embedder.embed(TEXTS)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda at: embedder.embed([TEXTS[at]])[0], [*range(len(TEXTS))] * 4))
+    assert ((np.stack(found) * np.concatenate([expected] * 4)).sum(axis=1) > 0.99999).all()
+
+
+def test_texts_of_every_length_are_embedded(embedder: OnnxEmbedder) -> None:
+    """No length falls between two sizes of the model's input, and no text is lost or taken for another."""
+    texts = ["", *(" ".join(f"tide{n}" for n in range(count)) for count in range(1, 90, 7))]
+    vectors = embedder.embed(texts)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (embedder.embed(texts[::-1])[::-1] * vectors).sum(axis=1).min() > 0.99999
 
 
 def test_related_texts_are_nearer(embedder: OnnxEmbedder) -> None:
@@ -50,7 +67,7 @@ def test_tokens_are_counted_without_truncation(embedder: OnnxEmbedder) -> None:
 
 
 def test_agrees_with_sentence_transformers(embedder: OnnxEmbedder) -> None:
-    """The int8 model's vectors are those of all-MiniLM-L6-v2 run by sentence-transformers, cosine above 0.99."""
+    """The vectors are those of all-MiniLM-L6-v2 run by sentence-transformers, cosine above 0.995."""
     from rag.embed_st import SentenceTransformersEmbedder
 
     store = model_store(load_settings({}))
@@ -65,4 +82,4 @@ def test_agrees_with_sentence_transformers(embedder: OnnxEmbedder) -> None:
     assert reference.fingerprint != embedder.fingerprint
     assert reference.count(TEXTS[:4]) == embedder.count(TEXTS[:4])
     likeness = (reference.embed(TEXTS) * np.stack([embedder.embed([text])[0] for text in TEXTS])).sum(axis=1)
-    assert likeness.min() > 0.99
+    assert likeness.min() > 0.995

@@ -28,7 +28,7 @@ ONE_FILE = {
     "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/llm_ollama.py"},
-    "onnxruntime": {"rag/embed.py"},
+    "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py"},
     "torch": {"rag/embed_st.py"},
     "fastapi": {"rag/api.py", "rag/problems.py"},  # routes, and what errors become
