@@ -58,12 +58,13 @@ class Reader:
     """Reads files through one child process, started at the first file and again after a file that killed it.
 
     `command` starts the child: an entry that calls `ingest.child.main` with the last argument, this process's id.
-    One caller at a time; others wait.
+    One caller at a time; others wait. `temporary` is the folder for its temporary files.
     """
 
-    def __init__(self, command: Sequence[str], limits: Limits = Limits()) -> None:
+    def __init__(self, command: Sequence[str], limits: Limits = Limits(), temporary: Path | None = None) -> None:
         self._command = list(command)
         self._limits = limits
+        self._environment = {**os.environ, "TMPDIR": str(temporary)} if temporary else None
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._tail = b""
@@ -173,6 +174,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            env=self._environment,
             start_new_session=True,
         )
 

@@ -84,8 +84,7 @@ def build_reader(settings: Settings) -> Reader:
         memory_bytes=settings.ingest.memory_mb * 1_000_000,
         output_bytes=1_000_000_000,
     )
-    Home(settings.home).use_temporary()
-    return Reader(command("reader"), limits)
+    return Reader(command("reader"), limits, Home(settings.home).make_temporary())
 
 
 def build_recipe(settings: Settings) -> Recipe:

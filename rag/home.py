@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -59,15 +58,14 @@ class Home:
         except OSError as error:
             raise unusable(self.folder, error) from error
 
-    def use_temporary(self) -> None:
-        """Let this process and its readers keep temporary files below the home; remove those of readers that are gone."""
+    def make_temporary(self) -> Path:
+        """Return the folder for the readers' temporary files, made; what readers that are gone have left is removed."""
         self.temporary.mkdir(mode=0o700, exist_ok=True)
         for left in self.temporary.glob(f"{TEMPORARY}*"):
             owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
             if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()):
                 shutil.rmtree(left, ignore_errors=True)
-        os.environ["TMPDIR"] = str(self.temporary)
-        tempfile.tempdir = None  # read again where it was asked for before
+        return self.temporary
 
     def remember_address(self, url: str) -> str:
         """Write where the API listens and a new owner's token, for programs of the same user; return the token."""
