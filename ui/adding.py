@@ -120,9 +120,10 @@ def _progress(api: Api) -> None:
 
 
 def _share(job: Job) -> float:
-    if job.stage == "reading":
-        return min(1.0, job.files_done / job.files) if job.files else 0.0
-    return min(1.0, job.texts_embedded / job.texts) if job.texts else 1.0
+    if job.stage == "publishing":
+        return 1.0
+    done, total = (job.texts_embedded, job.texts) if job.texts else (job.files_done, job.files)
+    return min(1.0, done / total) if total else 0.0
 
 
 def _said(job: Job) -> str:

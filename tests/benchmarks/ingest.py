@@ -35,7 +35,7 @@ from tests.processes import Server, api_and_worker, rows, wait_for
 
 DATA = PROJECT.parent / "shared" / "data"
 IDLE_SEARCHES = 100
-COMMIT = 128
+COMMIT = 64
 """Texts the worker hands to the embedder at once."""
 
 
