@@ -12,6 +12,7 @@ from ingest import ocr
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
+from ingest.pdf_objects import broken_pages
 from ingest.pdf_page import Carried, write_pages
 from ingest.pdf_source import BarePage, Sources, choose
 from ingest.pdf_words import Turn, turned
@@ -72,6 +73,9 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     unread = [number for number in blank if number in sources.empty]
     if unread:
         problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
+    broken = sorted(set(broken_pages(path, password)) - set(lost)) if info.repaired else []
+    if broken:
+        problems.append(_broken(broken))
     if lost:
         problems.append(_sentence(lost, "damaged content"))
     weak = ocr.weak_pages(pages)
@@ -222,6 +226,12 @@ def _sentence(numbers: Sequence[int], what: str) -> str:
     if len(numbers) == 1:
         return f"Page {shown} has {what}; it was not read."
     return f"Pages {shown} have {what}; they were not read."
+
+
+def _broken(numbers: Sequence[int]) -> str:
+    """Return the sentence for pages whose content breaks off."""
+    shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+    return f"The PDF is damaged; text may be missing or wrong on page {shown}. {_DAMAGED}"
 
 
 def render_page(path: Path, number: int, dpi: float, password: str | None = None, plain: bool = False) -> bytes:

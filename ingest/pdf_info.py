@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from ingest.errors import UnreadableFile
 from ingest.formats import unopened
 
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
+_COUNT = re.compile(rb"/Count\s+(\d{7,20})(?!\d)")
+_START = re.compile(rb"startxref\s+(\d{1,15})")
+_TABLE = re.compile(rb"\s*(?:xref|\d+\s+\d+\s+obj)")
 _DEEP = 100
 _LABELLED = 100_000
 """Page labels are read up to here: a damaged file may claim any number of pages."""
@@ -27,6 +31,8 @@ class PdfInfo:
     author: str | None = None
     created: str | None = None
     labels: tuple[str, ...] = ()
+    repaired: bool = False
+    """True when its cross-reference table is not where the file says: readers find the objects by searching."""
     outline_ends: bool = True
     """False when its bookmarks lead back to themselves or nest absurdly: liteparse follows them until it crashes."""
 
@@ -45,8 +51,7 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
     from pypdfium2 import PdfDocument, PdfiumError, raw
 
     try:
-        with open(path, "rb"):
-            pass  # pdfium does not say why it can't open a file; this does
+        repaired = _look_at_bytes(path)  # pdfium does not say why it can't open a file; this does
         for word in (None, password) if password else (None,):
             try:
                 document = PdfDocument(path, password=word)
@@ -55,7 +60,8 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
                     raise PdfInfoMissing(type(error).__name__) from error
                 continue
             try:
-                return _info(document, encrypted=raw.FPDF_GetSecurityHandlerRevision(document) != -1)
+                info = _info(document, encrypted=raw.FPDF_GetSecurityHandlerRevision(document) != -1)
+                return replace(info, repaired=repaired)
             finally:
                 document.close()
     except OSError as error:
@@ -64,6 +70,23 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
         raise PdfInfoMissing(type(error).__name__) from error
     wrong = "and the password given is wrong" if password else "and needs a password"
     raise UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")
+
+
+def _look_at_bytes(path: Path) -> bool:
+    """Say whether a PDF's cross-reference table is elsewhere than it says; UnreadableFile for absurd page counts."""
+    with open(path, "rb") as file:
+        if not file.read(1):
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+            for count in _COUNT.finditer(held):
+                if int(count[1]) > len(held):
+                    raise UnreadableFile(
+                        "The PDF is damaged: it claims more pages than it has bytes.", "Get a good copy."
+                    )
+            begun = max(0, held.find(b"%PDF-", 0, 1024))
+            told = _START.findall(held[-2048:])
+            at = begun + int(told[-1]) if told else len(held)
+            return not _TABLE.match(held[at : at + 64]) if at < len(held) else True
 
 
 def _info(document: Any, encrypted: bool) -> PdfInfo:

@@ -123,7 +123,7 @@ def _contents(path: Path, form: str, name: str, password: str | None) -> Iterato
 
         yield from embedded(path)
     elif form == "pdf":
-        from ingest.pdf_attachments import attachments as attached
+        from ingest.pdf_objects import attachments as attached
 
         yield from attached(path, password)
     else:

@@ -24,7 +24,7 @@ ONE_FILE = {
     "unstructured": {"ingest/office.py"},
     "llama_index": {"ingest/split.py"},
     "liteparse": {"ingest/pdf.py"},
-    "pypdf": {"ingest/pdf_attachments.py"},
+    "pypdf": {"ingest/pdf_objects.py"},
     "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/llm_ollama.py"},

@@ -1,4 +1,4 @@
-"""Takes the files out that are attached to a PDF or bound together in it, through pypdf (the only file that imports it)."""
+"""Looks at a PDF's objects through pypdf (the only file that imports it): attached files, pages with broken content."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from ingest.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from pypdf.generic import DictionaryObject
+
+_LOOKED_AT = 300
+_MALFORMED = (ValueError, TypeError, AttributeError, RecursionError, AssertionError, NotImplementedError, ArithmeticError,
+              LookupError)  # fmt: skip
+"""What pypdf raises for damaged files beside its own errors."""
 
 
 def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
@@ -39,9 +44,35 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
             except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
                 content = UnreadableFile("The attachment of the PDF is damaged.", "Get a good copy of the PDF.")
             yield name, content
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, AssertionError,
-            NotImplementedError, OverflowError, ArithmeticError, LookupError, OSError):  # fmt: skip
+    except (PyPdfError, *_MALFORMED, OSError):
         return  # what else is wrong with the file is said where its text is read
+
+
+def broken_pages(path: Path, password: str | None = None) -> list[int]:
+    """Return the numbers of the pages whose content can't be followed to its end; other readers show a part of them.
+
+    Slow: for files that are known to be damaged only, and no more than _LOOKED_AT pages of them.
+    """
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+    from pypdf.generic import ContentStream
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    found: list[int] = []
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not _opens(reader, password):
+            return found
+        for number in range(1, min(len(reader.pages), _LOOKED_AT) + 1):
+            try:
+                content = reader.pages[number - 1].get_contents()
+                if content is not None:
+                    _ = ContentStream(content, reader).operations
+            except (PyPdfError, *_MALFORMED):
+                found.append(number)
+    except (PyPdfError, *_MALFORMED, OSError):
+        return found  # its pages can't even be listed
+    return found
 
 
 def _may_have_any(path: Path, password: str | None) -> bool:
