@@ -81,10 +81,10 @@ def test_a_relative_path_through_the_server(served: Server, tmp_path: Path) -> N
     (tmp_path / "here.txt").write_text("A heron on one leg.")
     assert run_command(served.home, "ingest", "here.txt", "--json", cwd=tmp_path).json["added"] == 1
     done = run_command(served.home, "forget", "./here.txt", "--json", cwd=tmp_path)
-    assert done.code == 0 and done.json[0]["path"] == str(tmp_path / "here.txt")
+    assert done.code == 0 and done.json["forgotten"][0]["path"] == str(tmp_path / "here.txt")
     assert run_command(served.home, "ingest", "here.txt", "--json", cwd=tmp_path).json["added"] == 1
     done = run_command(served.home, "forget", "here.txt", "--json", cwd=tmp_path)
-    assert done.code == 0 and done.json[0]["path"] == str(tmp_path / "here.txt")
+    assert done.code == 0 and done.json["forgotten"][0]["path"] == str(tmp_path / "here.txt")
 
 
 def test_a_second_server_is_refused(served: Server, run: Run) -> None:
