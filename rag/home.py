@@ -60,7 +60,7 @@ class Home:
 
     def make_temporary(self) -> Path:
         """Return the folder for the readers' temporary files, made; what readers that are gone have left is removed."""
-        self.temporary.mkdir(mode=0o700, exist_ok=True)
+        self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.temporary.glob(f"{TEMPORARY}*"):
             owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
             if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()):

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import Page, Reading
-from ingest.ports import Chunk, Job, Version
+from ingest.ports import Chunk, Seen, Task, Version
 from rag.catalog import Catalog
 from rag.home import Home
-from rag.intake import Intake, document_id
+from rag.intake import Intake
+from rag.jobs import Jobs
 from rag.retrieve import MAX_WORDS
 from rag.settings import PROJECT
 from rag.store import Store
+from rag.version_rows import document_id
 from rag.words import search_words
 
 SETS = ("xquad-zh", "xquad-ar", "xquad-de", "xquad-en", "scifact", "cranfield", "squad2half", "clapnq-dev")
@@ -49,8 +51,9 @@ def judgements(file: Path) -> dict[str, dict[str, int]]:
 def fill(store: Store, texts: list[dict[str, Any]]) -> dict[str, str]:
     """Make each text a visible document of one chunk; return the catalog's ids → the set's."""
     intake = Intake(store, "none")
-    Catalog(store).add_job("job", "set", ["/set"])
-    job = Job("job", "set", ("/set",), "reading")
+    Jobs(store).add("set", ["/set"])
+    job = intake.next_job()
+    assert job is not None
     paths = {f"/set/d{number}x": item for number, item in enumerate(texts)}
     intake.list_files(job, [Path(path) for path in paths])
     names: dict[str, str] = {}
@@ -58,7 +61,8 @@ def fill(store: Store, texts: list[dict[str, Any]]) -> dict[str, str]:
         text, identity = item["text"], document_id("set", path)
         reading = Reading(text, (), (Page(1),), title=item.get("title") or None)
         chunks = (Chunk(0, 0, len(text), 1, "", ""),)
-        intake.make_visible(job, path, Version(identity, "v", "", "txt", len(text), 0, "none", reading, chunks))
+        version = Version(identity, "v", "", "txt", Seen(len(text), 0), "none", reading, chunks, 0)
+        intake.make_visible(job, Task(path, path), version)
         names[identity] = str(item["_id"])
     return names
 

@@ -230,7 +230,7 @@ def test_pages_of_a_member_are_rendered(tmp_path: Path, reader: Reader) -> None:
     canvas.save()
     archive = _zip(tmp_path / "a.zip", {"page.pdf": (tmp_path / "page.pdf").read_bytes(), "note.txt": b"words"})
     assert reader.render(archive, 1, 40, ("page.pdf",)).startswith(b"\x89PNG")
-    with pytest.raises(UnreadableFile, match="Only PDF pages"):
+    with pytest.raises(UnreadableFile, match="Only pages of PDFs"):
         reader.render(archive, 1, 40, ("note.txt",))
 
 
