@@ -23,7 +23,7 @@ def walk(paths: Iterable[Path]) -> Iterator[Path]:
     """
     seen: set[Path] = set()
     for path in paths:
-        for found in _below(path, ()) if path.is_dir() else (path,):
+        for found in _below(path, ()) if os.path.isdir(path) else (path,):
             if found not in seen:
                 seen.add(found)
                 yield found
@@ -41,7 +41,10 @@ def _below(folder: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...]) -> Itera
             entries = sorted(listing, key=lambda entry: entry.name)
         if any(entry.name == IGNORE_FILE for entry in entries):
             rules = (*rules, (folder, _patterns(folder / IGNORE_FILE)))
-    except OSError:  # not knowing what is in it, or what to leave out, the folder itself is reported
+    except (
+        OSError,
+        ValueError,
+    ):  # a pattern can be malformed; not knowing what is in it, or what to leave out, the folder itself is reported
         yield folder
         return
     for entry in entries:
@@ -53,7 +56,7 @@ def _below(folder: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...]) -> Itera
             continue
         if is_folder:
             yield from _below(here, rules)
-        elif not (entry.is_symlink() and here.is_dir()):
+        elif not (entry.is_symlink() and os.path.isdir(here)):
             yield here
 
 

@@ -6,6 +6,7 @@ is killed goes on where it was.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +61,8 @@ class Worker:
         try:
             if job.stage != "embedding":
                 began = time.monotonic()
-                self.catalog.list_files(job, walk([Path(path) for path in job.paths]))
+                if job.stage == "queued":  # once: what was forgotten meanwhile must not come back in the same job
+                    self.catalog.list_files(job, walk([Path(path) for path in job.paths]))
                 skip_unchanged(self.catalog, job, self.recipe.fingerprint)
                 files = self._read_files(job)
                 if self.stop.is_set():
@@ -123,6 +125,7 @@ class Worker:
         reader = free.get()
         try:
             identity = self.identify(job.collection, task.path)
+            _check_link(task, job)
             return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version)
         finally:
             free.put(reader)
@@ -180,6 +183,16 @@ def skip_unchanged(catalog: Catalog, job: Job, reader: str) -> bool:
             catalog.keep_unchanged(job, same, reader)
         all_of_them = all_of_them and len(same) == len(tasks)
     return all_of_them
+
+
+def _check_link(task: Task, job: Job) -> None:
+    """Raise Failed for a link that leads out of the folders that the job may read."""
+    if task.source in job.paths or not os.path.islink(task.source):
+        return
+    target = os.path.realpath(task.source)
+    if not any(Path(target).is_relative_to(os.path.realpath(path)) for path in job.paths):
+        outside = "This is a link to a file outside of the folder."
+        raise Failed(UnreadableFile(outside, "Ingest that file or its folder."), None, "")
 
 
 def _look(source: str) -> Seen | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
@@ -16,7 +17,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag import log, problems
-from rag.errors import Forbidden, ReadingRoomError, UsageError
+from rag.errors import Forbidden, NotFound, ReadingRoomError, UsageError
 from rag.library import DEFAULT_COLLECTION, Library
 from rag.report_csv import report_csv
 from rag.settings import Settings
@@ -33,6 +34,8 @@ from rag.shapes import (
     Status,
 )
 
+ID = re.compile("[0-9a-f]{16}")
+"""A document's id."""
 OWNER = "X-Reading-Room-Owner"
 """Header with the token from `api.json` in the home folder: the owner's own command line may ingest any path."""
 
@@ -233,11 +236,15 @@ def _add_documents(app: FastAPI) -> None:
     @app.delete("/v1/documents/{document_id}", response_model=Receipt, tags=["documents"])
     def forget(document_id: str, room: Room) -> Receipt:
         """Forget a document and those inside it: text, index entries, vectors, the answers that cite it; look for traces."""
+        room.document(document_id)  # an id, not a path
         return room.forget([document_id])
 
     @app.post("/v1/forget", response_model=Receipt, tags=["documents"])
     def forget_many(body: ForgetRequest, room: Room) -> Receipt:
         """Forget documents by id, path or folder: all of them or, when one is unknown, none."""
+        for name in body.names:
+            if not name.startswith("/") and not ID.fullmatch(name):
+                raise NotFound(f"There is no document {name[:80]}.", "Give ids or absolute paths; nothing was removed.")
         return room.forget(body.names)
 
     @app.get("/v1/collections", response_model=list[CollectionStatus], tags=["documents"])

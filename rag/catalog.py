@@ -98,6 +98,8 @@ class Catalog:
 
     def find(self, name: str) -> list[str]:
         """Return the ids of the documents that `name` means: an id, a path in any collection, or a folder of documents."""
+        if not name.strip():
+            return []
         path = os.path.abspath(Path(name).expanduser())
         inside = documents.c.path.in_({name, path})
         with self._store.read() as connection:
@@ -239,6 +241,11 @@ class Catalog:
         """Store an answer with the documents it used, so that forgetting one of them forgets the answer too."""
         used = {hit.document_id for hit in answer.passages} | {citation.document_id for citation in answer.citations}
         with self._store.write() as connection:
+            there = connection.scalar(
+                select(func.count()).select_from(documents).where(documents.c.document_id.in_(sorted(used)))
+            )
+            if there != len(used):  # one of them was forgotten meanwhile: so is what was made of it
+                return
             connection.execute(
                 insert(answers).values(answer_id=answer.id, created=time.time(), answer=answer.model_dump_json())
             )

@@ -59,12 +59,13 @@ class Forgetter:
             erase_documents(connection, found)
             tidy(connection)
             after = _count(connection, embeddings), _count(connection, answers)
+            files = [Path(item.path) for item in forgotten if Path(item.path).is_relative_to(self._home.uploads)]
+            files = [file for file in files if file.is_file()]
+            for file in files:  # before the commit: killed in between, the document is still there to be forgotten
+                file.unlink(missing_ok=True)
             own = (piece.encode() for piece in pieces if not _stands_elsewhere(connection, piece))
             samples = list(islice(own, SAMPLES))
-        files = [Path(item.path) for item in forgotten if Path(item.path).is_relative_to(self._home.uploads)]
-        files = [file for file in files if file.is_file()]
-        for file in files:
-            file.unlink(missing_ok=True)
+        self._home.make_temporary()  # sweeps what readers that were killed have left there
         self._store.forget_traces()
         return Erased(forgotten, before[0] - after[0], before[1] - after[1], files, samples)
 

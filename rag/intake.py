@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, select, true, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, true, update
 
 from ingest.elements import INSIDE
 from ingest.errors import UnreadableFile
@@ -26,6 +26,8 @@ UNFINISHED = ("queued", "reading", "embedding")
 ATTEMPTS = 3
 """A file whose reader was killed or crashed is tried this often before it is put aside."""
 _ROWS = 500
+_MISNAMED = "The file's name is not valid UTF-8."
+_RENAME = "Rename it, and ingest its folder again."
 
 
 class Intake:
@@ -78,12 +80,21 @@ class Intake:
         return None
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:
-        found = [
-            {"path": str(path), "document_id": document_id(job.collection, str(path)), "source": str(path)}
-            for path in paths
-        ]
+        found: list[dict[str, Any]] = []
+        misnamed: list[dict[str, Any]] = []
+        for path in map(str, paths):
+            shown = os.fsencode(path).decode("utf-8", "replace")
+            row = {"path": shown, "document_id": document_id(job.collection, shown), "source": shown}
+            (found if shown == path else misnamed).append(row)
         with self._working(job) as connection:
-            _add_files(connection, job, found)
+            _add_files(connection, job, [*found, *misnamed])
+            for row in misnamed:
+                connection.execute(
+                    update(documents)
+                    .where(documents.c.document_id == row["document_id"])
+                    .values(state="failed", reason=_MISNAMED, remedy=_RENAME)
+                )
+                _note(connection, job, row["path"], outcome="failed", reason=_MISNAMED, remedy=_RENAME)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.job_id == job.job_id)
@@ -137,12 +148,11 @@ class Intake:
     def release(self, job: Job) -> None:
         """Let another worker have a job that this one only looked at."""
         with self._working(job) as connection:
-            connection.execute(
-                update(jobs).where(jobs.c.job_id == job.job_id).values(stage="reading", owner=None, leased_until=0.0)
-            )
+            connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(owner=None, leased_until=0.0))
 
     def finish(self, job: Job) -> None:
         with self._working(job) as connection:
+            self._mark_embedded(connection, true())
             removed = connection.scalar(select(jobs.c.removed).where(jobs.c.job_id == job.job_id))
             replaced = connection.scalar(
                 select(func.count()).where(
@@ -179,7 +189,7 @@ class Intake:
                 [
                     {
                         "job_id": job.job_id, "path": row.path, "document_id": row.document_id, "source": row.source,
-                        "inside": row.inside, "outcome": _as_before(row),
+                        "inside": row.inside, "sha256": row.sha256, "outcome": _as_before(row),
                         "reason": row.reason, "remedy": row.remedy,
                     }
                     for row in rows
@@ -192,6 +202,7 @@ class Intake:
         with self._working(job) as connection:
             old = connection.execute(select(documents.c.version).where(documents.c.document_id == identity)).first()
             if old is None:  # forgotten while it was read: it stays forgotten
+                _drop_task(connection, job, task)
                 return
             drop_versions(connection, identity)
             insert_version(connection, job.collection, task.path, version)
@@ -210,6 +221,7 @@ class Intake:
             row = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
             found.append({**row, "inside": inside, "sha256": member.sha256})
         _add_files(connection, job, found, version.document_id)
+        _drop_former(connection, job, version.document_id, {row["document_id"] for row in found})
 
     def adopt(self, job: Job, task: Task, copied: Copied, reader: str) -> bool:
         identity = document_id(job.collection, task.path)
@@ -218,9 +230,11 @@ class Intake:
                 select(documents).where(documents.c.version == copied.version, documents.c.document_id != identity)
             ).all()
             mine = connection.execute(select(documents.c.version).where(documents.c.document_id == identity)).first()
+            if mine is None:
+                _drop_task(connection, job, task)
             if not donors or mine is None:
                 return mine is None
-            gone = [row for row in donors if row.collection == job.collection and not os.path.exists(row.source)]
+            gone = [row for row in donors if row.collection == job.collection and _is_gone(row.source, job)]
             donor = gone[0] if gone else donors[0]
             self._copy(connection, job, task, donor, copied.seen, reader, moved=bool(gone))
             if gone:
@@ -242,13 +256,15 @@ class Intake:
         if moved:
             repoint_answers(connection, donor.document_id, identity, task.path)
         members = connection.execute(select(documents).where(documents.c.container == donor.document_id)).all()
+        names = {document_id(job.collection, task.path + row.path[len(donor.path) :]) for row in members}
+        _drop_former(connection, job, identity, names)
         for row in members:
             path = task.path + row.path[len(donor.path) :]
             inside = (*task.inside, json.loads(row.inside)[-1])
             entry = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
-            _add_files(connection, job, [{**entry, "inside": json.dumps(inside)}], identity)
+            _add_files(connection, job, [{**entry, "inside": json.dumps(inside), "sha256": row.sha256}], identity)
             if row.version:
-                self._copy(connection, job, Task(path, task.source, inside), row, seen, reader, moved=moved)
+                self._copy(connection, job, Task(path, task.source, inside, row.sha256), row, seen, reader, moved=moved)
 
     def _now_searchable(self, connection: Connection, identity: str, version: str, seen: Seen, reader: str) -> None:
         connection.execute(
@@ -267,10 +283,11 @@ class Intake:
         identity = document_id(job.collection, task.path)
         mine = documents.c.document_id == identity
         with self._working(job) as connection:
-            if error.gone:
-                known = connection.scalar(select(documents.c.version).where(mine))
-                erase_documents(connection, [identity])
-                _count_removed(connection, job, 1 if known else 0)
+            if error.gone:  # whether its document goes too is decided when the whole folder is known
+                _drop_task(connection, job, task)
+                unread = and_(mine, documents.c.version.is_(None))
+                if connection.scalar(select(documents.c.document_id).where(unread)):
+                    erase_documents(connection, [identity])
                 return
             if error.again and task.attempts + 1 < ATTEMPTS:
                 _note(connection, job, task.path, attempts=task.attempts + 1)
@@ -300,7 +317,14 @@ class Intake:
                     job_files.c.reason == UNLISTED,
                 )
             ).all()
+            believed = connection.scalar(select(jobs.c.allow_empty).where(jobs.c.job_id == job.job_id))
             for path in job.paths:
+                there = select(job_files.c.path).where(
+                    job_files.c.job_id == job.job_id, below(path, job_files.c.source), job_files.c.source != path
+                )
+                # A folder that is gone or empty may be a disk that is not mounted.
+                if not os.path.isdir(path) or not (believed or connection.scalar(there.limit(1))):
+                    continue
                 gone = connection.execute(
                     select(documents.c.document_id, documents.c.source).where(
                         documents.c.collection == job.collection, below(path), ~listed
@@ -332,11 +356,15 @@ class Intake:
 
     def put_vectors(self, job: Job, vectors: Sequence[tuple[str, Vectors]]) -> None:
         with self._working(job) as connection:
+            keys = [key for key, _ in vectors]
+            live = set(connection.scalars(select(chunks.c.text_hash).where(chunks.c.text_hash.in_(keys))))
             rows = [
                 {"text_hash": key, "embedder": self._embedder, "vector": vector.astype("<f4").tobytes()}
                 for key, vector in vectors
+                if key in live  # a text that was forgotten meanwhile leaves no vector
             ]
-            connection.execute(insert(embeddings).prefix_with("OR IGNORE"), rows)
+            if rows:
+                connection.execute(insert(embeddings).prefix_with("OR IGNORE"), rows)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.job_id == job.job_id)
@@ -368,6 +396,31 @@ def _add_files(connection: Connection, job: Job, found: Sequence[dict[str, Any]]
                 for row in batch
             ],
         )
+        for row in batch if container else ():
+            connection.execute(
+                update(documents).where(documents.c.document_id == row["document_id"]).values(sha256=row["sha256"])
+            )
+
+
+def _drop_task(connection: Connection, job: Job, task: Task) -> None:
+    connection.execute(delete(job_files).where(job_files.c.job_id == job.job_id, job_files.c.path == task.path))
+
+
+def _drop_former(connection: Connection, job: Job, container: str, kept: set[str]) -> None:
+    """Erase the documents of files that are not in their container any more."""
+    inside = connection.scalars(select(documents.c.document_id).where(documents.c.container == container)).all()
+    former = [identity for identity in inside if identity not in kept]
+    if former:
+        erase_documents(connection, former)
+        _count_removed(connection, job, len(former))
+
+
+def _is_gone(source: str, job: Job) -> bool:
+    """Say whether a file is not there any more although its folder, one of the job's, is: then it was moved."""
+    if os.path.lexists(source):
+        return False
+    roots = [path for path in job.paths if source.startswith(path.rstrip("/") + "/")]
+    return any(os.path.isdir(root) and os.listdir(root) for root in roots)
 
 
 def _as_before(row: Row[Any]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
@@ -27,13 +28,16 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, collection: str, paths: Sequence[str]) -> str:
-        """Queue a job for files and folders; a worker takes it from here. Returns its id."""
-        if not collection.strip() or len(collection) > 100 or any(ord(letter) < 32 for letter in collection):
-            raise UsageError("A collection's name has 1 to 100 printable characters.", "Choose another name.")
+    def add(self, collection: str, paths: Sequence[str], allow_empty: bool = False) -> str:
+        """Queue a job for files and folders; a worker takes it from here. Returns its id.
+
+        With `allow_empty` the documents of a folder without any file are removed; otherwise it may be a disk that is not
+        mounted, and they stay.
+        """
+        check_collection(collection)
         with self._store.write() as connection:
             self._drop_old(connection)
-            return _insert(connection, collection, paths, "queued")
+            return _insert(connection, collection, paths, "queued", allow_empty)
 
     def retry(self) -> list[str]:
         """Queue the files that failed to be read once more, one job a collection; return the jobs' ids."""
@@ -48,7 +52,7 @@ class Jobs:
                     [
                         {
                             "job_id": job_id, "path": row.path, "document_id": row.document_id, "source": row.source,
-                            "inside": row.inside, "outcome": "pending",
+                            "inside": row.inside, "sha256": row.sha256, "outcome": "pending",
                         }
                         for row in again
                     ],
@@ -70,22 +74,33 @@ class Jobs:
 
     def pause(self, job_id: str) -> JobStatus:
         """Let the worker drop a job after the file or batch it is at; `resume` goes on there."""
-        self._change(job_id, paused=True)
+        with self._changing(job_id, paused=True):
+            pass
         return self.status(job_id)
 
     def resume(self, job_id: str) -> JobStatus:
         """Let a worker go on with a paused job."""
-        self._change(job_id, paused=False)
+        with self._changing(job_id, paused=False):
+            pass
         return self.status(job_id)
 
     def cancel(self, job_id: str) -> JobStatus:
         """End a job: what was read stays, searchable; what was not read yet is as if it had not been asked for."""
-        self._change(job_id, stage="cancelled", paused=False, owner=None, finished=time.time())
-        with self._store.write() as connection:
+        ended = {"stage": "cancelled", "paused": False, "owner": None, "finished": time.time()}
+        with self._changing(job_id, **ended) as connection:
             unread = select(job_files.c.document_id).where(
                 job_files.c.job_id == job_id, job_files.c.outcome == "pending"
             )
-            never = and_(documents.c.state == "queued", documents.c.document_id.in_(unread))
+            waited_for = (
+                select(job_files.c.document_id)
+                .join(jobs, jobs.c.job_id == job_files.c.job_id)
+                .where(job_files.c.outcome == "pending", jobs.c.job_id != job_id, jobs.c.stage.in_(UNFINISHED))
+            )
+            never = and_(
+                documents.c.state == "queued",
+                documents.c.document_id.in_(unread),
+                documents.c.document_id.not_in(waited_for),
+            )
             # The files that unread members are in have to be opened again by the next job.
             opened = select(documents.c.container).where(never, documents.c.container.is_not(None))
             connection.execute(
@@ -95,14 +110,17 @@ class Jobs:
             connection.execute(delete(job_files).where(job_files.c.job_id == job_id, job_files.c.outcome == "pending"))
         return self.status(job_id)
 
-    def _change(self, job_id: str, **values: Any) -> None:
+    @contextmanager
+    def _changing(self, job_id: str, **values: Any) -> Iterator[Connection]:
+        """Change an unfinished job, with what else is done in the same transaction."""
         with self._store.write() as connection:
             changed = connection.execute(
                 update(jobs).where(jobs.c.job_id == job_id, jobs.c.stage.in_(UNFINISHED)).values(**values)
             )
-        if changed.rowcount == 0:
-            stage = self.status(job_id).stage  # raises NotFound for an unknown one
-            raise UsageError(f"The job {job_id} is {stage} already.", "Only unfinished jobs can be changed.")
+            if changed.rowcount == 0:
+                stage = self.status(job_id).stage  # raises NotFound for an unknown one
+                raise UsageError(f"The job {job_id} is {stage} already.", "Only unfinished jobs can be changed.")
+            yield connection
 
     def list(self) -> list[JobStatus]:
         """Return the jobs on record, the newest first."""
@@ -172,11 +190,24 @@ class Jobs:
         connection.execute(delete(jobs).where(jobs.c.stage.in_(["done", "cancelled"]), jobs.c.job_id.not_in(kept)))
 
 
-def _insert(connection: Connection, collection: str, paths: Sequence[str], stage: str) -> str:
+def check_collection(name: str) -> None:
+    """Raise UsageError for a name that no collection may have."""
+    if not name.strip() or len(name) > 100 or any(ord(letter) < 32 for letter in name):
+        raise UsageError("A collection's name has 1 to 100 printable characters.", "Choose another name.")
+
+
+def _insert(
+    connection: Connection, collection: str, paths: Sequence[str], stage: str, allow_empty: bool = False
+) -> str:
     job_id = uuid.uuid4().hex
     connection.execute(
         insert(jobs).values(
-            job_id=job_id, collection=collection, paths=json.dumps(list(paths)), stage=stage, created=time.time()
+            job_id=job_id,
+            collection=collection,
+            paths=json.dumps(list(paths)),
+            stage=stage,
+            created=time.time(),
+            allow_empty=allow_empty,
         )
     )
     return job_id

@@ -16,7 +16,7 @@ from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
 from rag.home import Home, HomeLock, lock_holder, unusable
-from rag.jobs import Jobs
+from rag.jobs import Jobs, check_collection
 from rag.own_worker import OwnWorker
 from rag.page_image import PageImages
 from rag.publish import Publisher
@@ -155,15 +155,16 @@ class Library:
         for path in absolute:
             if not any_path:
                 self._check_root(path)
-            if not path.exists() and not path.is_symlink():
+            if not os.path.exists(path):
                 raise NotFound(f"There is no file or folder {path}.", self._if_gone(path) or "Check the path.")
-        if next(walk(absolute), None) is None and not (allow_empty and any(map(self.catalog.find, map(str, absolute)))):
-            folders = ", ".join(str(path) for path in absolute)
-            hint = " ".join(filter(None, map(self._if_gone, absolute)))
-            raise UsageError(
-                f"There is no file to read in {folders}.", hint or "Hidden files are left out; nothing was changed."
-            )
-        return self.jobs.add(collection, [str(path) for path in absolute])
+        for path in absolute:
+            known = allow_empty and bool(self.catalog.find(str(path)))
+            if next(walk([path]), None) is None and not known:
+                raise UsageError(
+                    f"There is no file to read in {path}.",
+                    self._if_gone(path) or "Hidden files are left out; nothing was changed.",
+                )
+        return self.jobs.add(collection, [str(path) for path in absolute], allow_empty)
 
     def _if_gone(self, path: Path) -> str:
         """Return what to do when files that are known are not there any more: a disk may only not be mounted."""
@@ -175,6 +176,7 @@ class Library:
     def upload(self, name: str, content: BinaryIO, collection: str) -> tuple[str, str]:
         """Keep an uploaded file below the home folder and queue it; return (document id, job id)."""
         plain = upload_name(name)
+        check_collection(collection)
         folder = self.home.uploads / document_id(collection, "")
         target, partial = folder / plain, folder / f".{uuid.uuid4().hex}.part"
         try:
@@ -193,7 +195,10 @@ class Library:
 
     def _check_root(self, path: Path) -> None:
         roots = [self.settings.path(root) for root in self.settings.ingest.roots] + [self.home.uploads]
-        if not any(path.resolve().is_relative_to(root.resolve()) for root in roots):
+        found = path.resolve()
+        # The home folder lies below a root by default; what it holds, the owner's token above all, is not for readers.
+        own = found.is_relative_to(self.home.folder.resolve()) and not found.is_relative_to(self.home.uploads.resolve())
+        if own or not any(found.is_relative_to(root.resolve()) for root in roots):
             raise Forbidden(
                 f"{path} is outside the folders that the API may ingest.",
                 f"Add its folder to `ingest.roots` in {self.settings.config}, or use `readingroom ingest` in a terminal.",

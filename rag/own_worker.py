@@ -61,7 +61,10 @@ class OwnWorker:
         recipe = build_recipe(self._settings)
         intake = Intake(self._store, recipe.embedder.fingerprint)
         job = intake.next_job()
-        if job is None or job.job_id != job_id or job.stage == "embedding":
+        if job is None:
+            return
+        if job.job_id != job_id or job.stage != "queued":
+            intake.release(job)
             return
         intake.list_files(job, walk([Path(path) for path in job.paths]))
         if skip_unchanged(intake, job, recipe.fingerprint):

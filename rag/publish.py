@@ -40,10 +40,11 @@ class Publisher:
     def rebuild(self) -> int:
         """Fill an emptied index from the catalog's vectors; return the number of vectors."""
         with self._turn:
+            with self._store.write() as connection:  # first: killed after it, the next start publishes all again
+                connection.execute(update(documents).where(documents.c.state == "ready").values(state="embedded"))
             self._index.clear()
             with self._store.write() as connection:
                 connection.execute(delete(retired))
-                connection.execute(update(documents).where(documents.c.state == "ready").values(state="embedded"))
         self.run()
         with self._store.read() as connection:
             names = connection.scalars(select(documents.c.collection).distinct()).all()
@@ -51,10 +52,12 @@ class Publisher:
 
     def _remove_retired(self) -> bool:
         with self._store.read() as connection:
-            rows = connection.execute(select(retired)).all()
+            live = exists().where(chunks.c.chunk_id == retired.c.chunk_id)
+            rows = connection.execute(select(retired, live.label("live"))).all()
         by_collection: dict[str, list[str]] = defaultdict(list)
         for row in rows:
-            by_collection[row.collection].append(row.chunk_id)
+            if not row.live:  # the same version may have come back, with the same ids
+                by_collection[row.collection].append(row.chunk_id)
         for collection, ids in by_collection.items():
             self._index.remove(collection, ids)
         if rows:
@@ -106,7 +109,7 @@ class Publisher:
             and_(
                 job_files.c.job_id == jobs.c.job_id,
                 job_files.c.document_id == documents.c.document_id,
-                documents.c.state.in_(["searchable", "embedded"]),
+                documents.c.state == "embedded",  # one that is `searchable` now is another job's
             )
         )
         with self._store.read() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter
 
 from rag import errors
 from rag.answer import Event
-from rag.api import OWNER
+from rag.api import ID, OWNER
 from rag.shapes import (
     Answer,
     DocumentStatus,
@@ -30,8 +29,6 @@ from rag.shapes import (
     Status,
 )
 
-ID = re.compile("[0-9a-f]{16}")
-"""A document's id; any other name is a path, taken from where the command runs."""
 SECONDS = httpx.Timeout(30, read=600)
 
 

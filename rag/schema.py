@@ -43,6 +43,7 @@ documents = Table(
         "inside", Text, nullable=False, default="[]", comment="JSON list: the way from the source to a member of it"
     ),
     Column("container", String, comment="document_id of the file that this one is a member of"),
+    Column("sha256", String, nullable=False, default="", comment="of a member's bytes, as its container has them"),
     Column("version", String, comment="the live version, or NULL while there is none"),
     Column(
         "tried", String, nullable=False, default="", comment="the version read last: the live one, or one that failed"
@@ -137,6 +138,7 @@ jobs = Table(
     Column("paths", Text, nullable=False, comment="JSON list of absolute paths"),
     Column("stage", String, nullable=False, comment="queued, reading, embedding, publishing, done, cancelled"),
     Column("paused", Boolean, nullable=False, default=False),
+    Column("allow_empty", Boolean, nullable=False, default=False, comment="whether an emptied folder is believed"),
     Column("owner", String, comment="the worker that has leased it: process id and start time"),
     Column("leased_until", Float, nullable=False, default=0.0, comment="seconds since 1970"),
     Column("created", Float, nullable=False),

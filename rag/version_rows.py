@@ -28,12 +28,12 @@ def document_id(collection: str, path: str) -> str:
     return hashlib.sha256(f"{collection}\0{path}".encode()).hexdigest()[:16]
 
 
-def below(path: str) -> Any:
+def below(path: str, source: Any = documents.c.source) -> Any:
     """Return the condition for documents whose file is `path` or stands below it, those inside files included."""
     if path == "/":
         return true()
     folder = path.rstrip("/") + "/"
-    return or_(documents.c.source == path, func.substr(documents.c.source, 1, len(folder)) == folder)
+    return or_(source == path, func.substr(source, 1, len(folder)) == folder)
 
 
 def insert_version(connection: Connection, collection: str, path: str, version: Version) -> None:

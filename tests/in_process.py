@@ -58,9 +58,9 @@ class Room:
         self.publisher = Publisher(self.store, self.index, self.embedder.fingerprint)
         self.reader = DirectReader()
 
-    def ingest(self, folder: Path, collection: str = "documents") -> Any:
+    def ingest(self, folder: Path, collection: str = "documents", allow_empty: bool = True) -> Any:
         """Ingest a folder; return the job's report."""
-        job_id = self.jobs.add(collection, [str(folder)])
+        job_id = self.jobs.add(collection, [str(folder)], allow_empty)
         self.work()
         return self.jobs.status(job_id).report
 

@@ -155,6 +155,67 @@ def test_what_cannot_be_listed_is_kept(room: Room, folder: Path) -> None:
     assert "deep/bridge.txt" in paths(room, folder)
 
 
+def test_nothing_is_removed_on_a_doubt(room: Room, folder: Path, tmp_path: Path) -> None:
+    """A folder that is empty or gone when the worker comes to it may be a disk that is not mounted: documents stay."""
+    room.ingest(folder)
+    known = paths(room, folder)
+    aside = tmp_path / "aside"
+    folder.rename(aside)
+    room.ingest(folder, allow_empty=False)
+    assert paths(room, folder) == known
+    room.ingest(aside, "elsewhere")  # a copy, not a move: the first collection keeps its own
+    assert len(room.catalog.documents("documents")) == 3
+    folder.mkdir()
+    room.ingest(folder, allow_empty=False)
+    assert len(room.catalog.documents("documents")) == 3
+    room.ingest(folder, allow_empty=True)
+    assert [item.collection for item in room.catalog.documents()] == ["elsewhere"] * 3
+
+
+def test_odd_names_links_and_patterns(room: Room, folder: Path, tmp_path: Path) -> None:
+    """A name that is no UTF-8, a link out of the folder, an endless link and a malformed pattern are reported, no more."""
+    (tmp_path / "secret.txt").write_text("The combination is 4711.")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "inner.txt").symlink_to(folder / "tower.txt")
+    (folder / "long.txt").symlink_to("x" * 300)
+    with open(os.fsencode(folder) + b"/caf\xe9.txt", "wb") as file:
+        file.write(b"coffee")
+    (folder / "deep" / ".readingroomignore").write_text("foo\\\n")
+    report = room.ingest(folder)
+    assert {Path(item.path).name for item in report.failed} == {"link.txt", "long.txt", "caf\ufffd.txt", "deep"}
+    assert all(item.reason and item.remedy for item in report.failed)
+    assert not room.catalog.keyword_search(["4711"], ["documents"], 5)
+    assert report.added == 3
+
+
+def test_a_cancelled_job_leaves_the_files_of_another(room: Room, folder: Path) -> None:
+    """When two jobs wait for the same files and one is cancelled, the other reads them."""
+    first = room.jobs.add("documents", [str(folder)])
+    worker = room.worker()
+    leased = worker.catalog.next_job()
+    assert leased is not None
+    worker.catalog.list_files(leased, walk([folder]))
+    room.jobs.pause(first)
+    second = room.jobs.add("documents", [str(folder)])
+    room.jobs.cancel(first)
+    room.work()
+    assert room.jobs.status(second).stage == "done" and room.jobs.status(second).report.added == 3
+
+
+def test_a_version_that_comes_back_keeps_its_vectors(room: Room, folder: Path) -> None:
+    """A file changed and changed back between two publications has its vectors in the index."""
+    room.ingest(folder)
+    before = (folder / "tower.txt").read_text()
+    for text in ("An electric clock.\n", before):
+        (folder / "tower.txt").write_text(text)
+        room.jobs.add("documents", [str(folder)])
+        room.worker().run(until_idle=True)
+    room.publisher.run()
+    room.publisher.run()
+    assert room.index.count("documents") == 3
+    assert all(item.state == "ready" for item in room.catalog.documents())
+
+
 def test_members_of_an_archive(room: Room, folder: Path) -> None:
     """Files in an archive are documents with its path in front; only those that changed are read; all go with it."""
     archive = folder / "papers.zip"
