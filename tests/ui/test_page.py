@@ -117,9 +117,13 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     page.get_by_role("button", name="Add", exact=True).click()
     done = page.get_by_text("Done: 3 added, 0 updated, 0 moved, 0 unchanged, 0 removed, 1 failed.")
     expect(done).to_be_visible(timeout=180_000)
-    failed = page.get_by_role("row").filter(has_text=str(server.folder / "pressure-chamber-offer-corrupt.pdf"))
+    failed = page.get_by_role("row").filter(has_text=str(server.folder / "pressure-chamber-offer-corrupt.pdf")).first
     for cell in range(3):
         expect(failed.get_by_role("cell").nth(cell)).to_contain_text(re.compile(r"\w+"))
+    page.get_by_text("Every file (4)").click()
+    every = page.get_by_role("row").filter(has_text=str(server.folder / "ferry-supply-agreement.pdf")).first
+    expect(every).to_contain_text("added")
+    expect(page.get_by_role("button", name="Download as CSV")).to_be_visible()
     close = page.get_by_role("button", name="Close the report")
     close.click()
     expect(close).to_have_count(0)  # the page is drawn anew without the report; a click before that would be lost
@@ -207,7 +211,8 @@ def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api,
     assert any(item.path.endswith("mole.txt") for item in api.documents())
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.locator(".rr-table")).not_to_contain_text("mole.txt")
+    expect(page.locator(".rr-table").last).not_to_contain_text("mole.txt")
+    expect(page.get_by_text("none is left")).to_be_visible()
     assert not any(item.path.endswith("mole.txt") for item in api.documents())
 
 
