@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ingest.errors import UnreadableFile
 
 if TYPE_CHECKING:
+    from pypdf import PdfReader
     from pypdf.generic import DictionaryObject
 
 _LOOKED_AT = 300
@@ -23,14 +24,12 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
     """Yield (name, content) of the files attached to a PDF or bound together in it; nothing for damaged PDFs."""
     if not _may_have_any(path, password):
         return
-    from pypdf import PdfReader
     from pypdf.errors import PyPdfError
     from pypdf.generic import DictionaryObject
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not _opens(reader, password):
+        reader = _opened(path, password)
+        if reader is None:
             return
         for number, spec in enumerate(_filespecs(reader), start=1):
             name = _clean(spec.get("/UF") or spec.get("/F")) or f"attachment-{number}"
@@ -53,15 +52,13 @@ def broken_pages(path: Path, password: str | None = None) -> list[int]:
 
     Slow: for files that are known to be damaged only, and no more than _LOOKED_AT pages of them.
     """
-    from pypdf import PdfReader
     from pypdf.errors import PyPdfError
     from pypdf.generic import ContentStream
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     found: list[int] = []
     try:
-        reader = PdfReader(path)
-        if reader.is_encrypted and not _opens(reader, password):
+        reader = _opened(path, password)
+        if reader is None:
             return found
         for number in range(1, min(len(reader.pages), _LOOKED_AT) + 1):
             try:
@@ -125,6 +122,18 @@ def _filespecs(reader: object) -> Iterator[DictionaryObject]:
             ):
                 seen.add(id(found))
                 yield found
+
+
+def _opened(path: Path, password: str | None) -> PdfReader | None:
+    """Open a PDF; None when its password is missing or wrong."""
+    from pypdf import PdfReader, overwrite_configuration
+
+    # pypdf logs a warning for every oddity it repairs, with fragments of the file in it.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    # The default limits refuse large but sound files; the child's memory limit protects against hostile ones.
+    overwrite_configuration(array_maximum_element_count=5_000_000)
+    reader = PdfReader(path)
+    return None if reader.is_encrypted and not _opens(reader, password) else reader
 
 
 def _opens(reader: object, password: str | None) -> bool:

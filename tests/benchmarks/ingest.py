@@ -183,7 +183,8 @@ def part_f(run: Run) -> None:
 def _join_pdfs(files: list[Path], target: Path, pages: int) -> None:
     """Write a PDF of that many pages, filings one after the other; in a process of its own, for its memory."""
     code = (
-        "import sys\nfrom pypdf import PdfReader, PdfWriter\n"
+        "import sys\nfrom pypdf import PdfReader, PdfWriter, overwrite_configuration\n"
+        "overwrite_configuration(array_maximum_element_count=5_000_000)\n"
         "target, left, *files = sys.argv[1:]\nleft, writer = int(left), PdfWriter()\n"
         "while left:\n"
         "    for file in files:\n"
