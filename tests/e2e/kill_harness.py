@@ -14,6 +14,7 @@ import json
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -131,6 +132,7 @@ def harness(work: Path, kills: int, seed: int) -> Tally:
         if finished.code != 3:
             tally.differences.append(f"home {tally.homes}: exit code {finished.code}")
         tally.homes += 1
+        print(f"{tally.kills} kills, {tally.homes} homes, {len(tally.differences)} differences", file=sys.stderr)
     return tally
 
 
