@@ -6,15 +6,12 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ingest.unpack import sweep
 from rag.errors import HomeLocked, HomeUnusable
-
-TEMPORARY = "readingroom-"
-"""How the names of the readers' temporary folders begin; their process id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,7 @@ class Home:
     def make_temporary(self) -> Path:
         """Return the folder for the readers' temporary files, made; what readers that are gone have left is removed."""
         self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self.temporary.glob(f"{TEMPORARY}*"):
-            owner = left.name.removeprefix(TEMPORARY).partition("-")[0]
-            if not (owner.isdecimal() and Path(f"/proc/{owner}").exists()):
-                shutil.rmtree(left, ignore_errors=True)
+        sweep(self.temporary)
         return self.temporary
 
     def remember_address(self, url: str) -> str:

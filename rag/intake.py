@@ -213,7 +213,7 @@ class Intake:
             _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
 
     def _add_members(self, connection: Connection, job: Job, task: Task, version: Version) -> None:
-        """Note the members of a container as to be read; documents of former members go with `remove_missing`."""
+        """Note the members of a container as to be read; documents of former members go."""
         found = []
         for member in version.reading.members:
             path = task.path + INSIDE + member.name.replace(INSIDE, " › ")
@@ -256,10 +256,9 @@ class Intake:
         if moved:
             repoint_answers(connection, donor.document_id, identity, task.path)
         members = connection.execute(select(documents).where(documents.c.container == donor.document_id)).all()
-        names = {document_id(job.collection, task.path + row.path[len(donor.path) :]) for row in members}
-        _drop_former(connection, job, identity, names)
-        for row in members:
-            path = task.path + row.path[len(donor.path) :]
+        renamed = {task.path + row.path[len(donor.path) :]: row for row in members}
+        _drop_former(connection, job, identity, {document_id(job.collection, path) for path in renamed})
+        for path, row in renamed.items():
             inside = (*task.inside, json.loads(row.inside)[-1])
             entry = {"path": path, "document_id": document_id(job.collection, path), "source": task.source}
             _add_files(connection, job, [{**entry, "inside": json.dumps(inside), "sha256": row.sha256}], identity)
