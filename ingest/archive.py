@@ -19,6 +19,13 @@ from ingest.errors import UnreadableFile
 Content = Iterable[bytes] | UnreadableFile
 """A file's bytes in pieces, or why they can't be had."""
 
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, OSError,  # damaged bytes; bz2 has OSError
+    NotImplementedError, RuntimeError,  # a method that is not known; a part that is encrypted
+    KeyError, ValueError,  # a part that is not there; a name or a place that can't be
+)  # fmt: skip
+"""What zipfile and the standard library's decompressors raise for damaged files."""
+
 _PIECE = 1 << 20
 _LOCKED = UnreadableFile(
     "The file in the archive is encrypted and needs a password.", "Unpack it with its password and ingest the file."
@@ -40,9 +47,11 @@ def files(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
     }
     try:
         yield from readers.get(form, lambda: _packed(path, form, name))()
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        raise damaged(form) from error
-    except (struct.error, NotImplementedError, KeyError, IndexError, RuntimeError) as error:
+    except (FileNotFoundError, PermissionError) as error:
+        from ingest.formats import unopened
+
+        raise unopened(error) from error
+    except (tarfile.TarError, *BROKEN) as error:
         raise damaged(form) from error
 
 
@@ -65,9 +74,7 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
     try:
         while piece := stream.read(_PIECE):
             yield piece
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
-        raise _DAMAGED from error
-    except (EOFError, OSError, NotImplementedError, ValueError) as error:
+    except (tarfile.TarError, *BROKEN) as error:
         raise _DAMAGED from error
 
 
@@ -81,7 +88,7 @@ def _zip(path: Path) -> Iterator[tuple[str, Content]]:
                 continue
             try:
                 stream = archive.open(member)
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, KeyError):
+            except BROKEN:
                 yield name, _DAMAGED
                 continue
             with stream:
@@ -94,12 +101,23 @@ def _zip_name(member: zipfile.ZipInfo) -> str:
         return member.filename
     try:
         return member.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
+    except UnicodeError:  # it is in the old code page, as zipfile took it to be
         return member.filename
 
 
+class _Header(tarfile.TarInfo):
+    """A header that must be whole: tarfile takes a damaged one for the archive's end, and loses all files after it."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _Header:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from error
+
+
 def _tar(path: Path) -> Iterator[tuple[str, Content]]:
-    with tarfile.open(path, "r|*") as archive:  # a stream: nothing is unpacked twice
+    with tarfile.open(path, "r|*", tarinfo=_Header) as archive:  # a stream: nothing is unpacked twice
         for member in archive:
             if not member.isreg() or not wanted(member.name):
                 continue

@@ -78,5 +78,5 @@ def _extracted(page: str) -> list[str]:
             page, output_format="txt", include_comments=False, include_tables=True, with_metadata=False
         )
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-        return []  # its rules assume pages that are made better than this one
+        return []  # its rules assume pages that are made better; the whole page is kept then
     return _words(text or "")

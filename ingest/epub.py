@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from ingest.archive import BROKEN
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.ooxml import parse
@@ -29,16 +29,14 @@ def read_epub(path: Path) -> Reading:
     try:
         with zipfile.ZipFile(path) as book:
             return _read(book)
-    except (zipfile.BadZipFile, zlib.error, KeyError, ParseError, DefusedXmlException) as error:
-        raise UnreadableFile(_DAMAGED, _REMEDY) from error
-    except (OSError, RuntimeError, EOFError, NotImplementedError, StopIteration) as error:
+    except (*BROKEN, ParseError, DefusedXmlException) as error:
         raise UnreadableFile(_DAMAGED, _REMEDY) from error
 
 
 def _read(book: zipfile.ZipFile) -> Reading:
     """Return the reading of an open book."""
     container = parse(book.read("META-INF/container.xml"))
-    package = next(node.get("full-path", "") for node in container.iter() if node.tag.endswith("}rootfile"))
+    package = next((node.get("full-path", "") for node in container.iter() if node.tag.endswith("}rootfile")), "")
     root = parse(book.read(package))
     names, locked = set(book.namelist()), _encrypted(book)
     writer, missing, pages = Writer(), 0, 0
@@ -46,11 +44,20 @@ def _read(book: zipfile.ZipFile) -> Reading:
         if chapter not in names or chapter in locked:
             missing += 1
             continue
-        add_html(writer, book.read(chapter), page=pages, article=False)
+        try:
+            content = book.read(chapter)
+        except BROKEN:
+            missing += 1
+            continue
+        add_html(writer, content, page=pages, article=False)
     if not writer.elements:
         reason = "is copy-protected" if locked else "has no text"
         raise UnreadableFile(f"The EPUB {reason}.", _REMEDY)
-    problems = [f"{missing} of the {pages} chapters could not be read (missing or copy-protected)."] if missing else []
+    problems = (
+        [f"{missing} of the {pages} chapters could not be read (missing, damaged or copy-protected)."]
+        if missing
+        else []
+    )
     title, author = (" ".join((root.findtext(f".//{_DC}{tag}") or "").split()) for tag in ("title", "creator"))
     return writer.reading(
         [Page(number) for number in range(1, pages + 1)], title or None, problems, {"author": author} if author else {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from ingest.archive import BROKEN
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.signatures import beginning, has_headers, is_text, marked, refused, resembles, signature
@@ -177,16 +177,9 @@ def _zipped(path: Path, promised: str) -> str:
             if any(name.startswith(_OFFICE) for name in names):
                 _refuse_entities(archive, members)
             kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        NotImplementedError,
-        ValueError,
-        RuntimeError,
-        KeyError,
-        EOFError,
-        zlib.error,
-    ) as error:
+    except (FileNotFoundError, PermissionError) as error:
+        raise unopened(error) from error
+    except BROKEN as error:
         what = "ZIP archive is damaged: it" if promised in ("zip", "") else "file is damaged: its ZIP container"
         raise UnreadableFile(f"The {what} can't be opened.", "Get a good copy, or save it again.") from error
     for form, part in _PARTS.items():
@@ -208,7 +201,7 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
             try:
                 with archive.open(member) as part:
                     head = part.read(8192)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+            except BROKEN:
                 continue  # its reader says what is wrong with it
             if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
                 bomb = "The file expands XML entities without end (an XML bomb)."

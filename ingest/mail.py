@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import email
-import email.policy
+import email.errors
 import re
 from collections.abc import Iterable, Iterator
 from email.message import EmailMessage
+from email.policy import EmailPolicy, compat32
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
@@ -20,9 +22,30 @@ _THREAD = {"message_id": "Message-ID", "in_reply_to": "In-Reply-To", "references
 _ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 _SMALL_PICTURE = 20_000
+_CUT = UnreadableFile("The attachment is damaged: it can't be decoded.", "Save it from your mail program.")
 _MAX_MAIL = 200_000_000
 _DAMAGED = "Save it again in your mail program."
 _STUB = re.compile(r"\b(?:html|browser|mail (?:client|program|reader)|e-?mail client)\b", re.I)
+
+
+class _Lenient(EmailPolicy):
+    """Takes a header that the standard library's parser fails on as it stands: it raises any of these for them."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        try:
+            return super().header_fetch_parse(name, value)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, email.errors.MessageError):
+            return " ".join(value.split())
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        try:
+            return super().header_store_parse(name, value)
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, email.errors.MessageError):
+            return name, " ".join(str(value).split())
+
+
+POLICY = _Lenient()
+"""How mails are parsed; one malformed header costs neither the mail nor its own text."""
 
 
 def load(path: Path) -> EmailMessage:
@@ -38,7 +61,7 @@ def parse(data: bytes) -> EmailMessage:
     """Return the message that bytes hold; mails saved as UTF-16 are taken for what they show."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:200]:
         data = decode(data)[0].encode()
-    message = email.message_from_bytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"), policy=email.policy.default)
+    message = email.message_from_bytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"), policy=POLICY)
     assert isinstance(message, EmailMessage)
     return message
 
@@ -83,17 +106,13 @@ def _iso(date: str) -> str:
     """Return a Date header as ISO 8601, as it is when it is malformed."""
     try:
         return parsedate_to_datetime(date).isoformat()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return date
 
 
 def header(message: EmailMessage, name: str) -> str:
     """Return a header's decoded text on one line; raw 8-bit headers are decoded by their bytes."""
-    try:
-        values = [str(value) for value in message.get_all(name) or []]
-    except (ValueError, IndexError, TypeError, AttributeError, LookupError):
-        # The standard library's header parser raises any of these for malformed headers.
-        values = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    values = [str(value) for value in message.get_all(name) or []]
     if any("\ufffd" in value or re.search("[\udc80-\udcff]", value) for value in values):
         raw = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
         values = [decode(value.encode("utf-8", "surrogateescape"))[0] for value in raw]
@@ -145,8 +164,9 @@ def _text(part: EmailMessage, kind: str) -> str:
     """Return a text part decoded by its declared character set, or by its bytes where that is wrong."""
     try:
         payload = part.get_payload(decode=True)
-    except (LookupError, ValueError, TypeError):
-        payload = None
+    except (LookupError, ValueError, TypeError):  # an encoding that can't be told: the text as it stands in the file
+        raw = part.get_payload()
+        payload = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else None
     text, _ = decode(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
     if kind == "html":
         # The text goes on as UTF-8, so a declaration of another character set in it is no longer true.
@@ -154,7 +174,7 @@ def _text(part: EmailMessage, kind: str) -> str:
     return text
 
 
-def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes]]]:
+def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
     """Yield (name, content) of the files attached to a mail; signatures and small pictures of its text left out."""
     if form == "msg":
         from ingest.outlook import message_of
@@ -167,7 +187,11 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes]]]:
         if not _is_attachment(part) or part.get_content_type() in _SIGNATURES:
             continue
         number += 1
-        data = _content(part)
+        try:
+            data = _content(part)
+        except (LookupError, ValueError, TypeError, AttributeError):  # what `email` raises for malformed parts
+            yield _name(part, number), _CUT
+            continue
         if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
             continue
         yield _name(part, number), [data]
@@ -230,7 +254,7 @@ def _is_decoration(part: EmailMessage) -> bool:
 def _filename(part: EmailMessage) -> str | None:
     try:
         return part.get_filename()
-    except (LookupError, ValueError, TypeError, IndexError):
+    except (LookupError, ValueError, TypeError):  # only the name is lost: the part gets one that is made up
         return None
 
 
@@ -250,11 +274,8 @@ def _name(part: EmailMessage, number: int) -> str:
 
 def _content(part: EmailMessage) -> bytes:
     """Return an attachment's bytes; an attached mail as a mail file."""
-    try:
-        if part.get_content_type() == "message/rfc822" and part.is_multipart():
-            inner = part.get_payload(0)
-            return inner.as_bytes(policy=email.policy.compat32) if isinstance(inner, EmailMessage) else b""
-        payload = part.get_payload(decode=True)
-    except (LookupError, ValueError, TypeError, AttributeError):
-        return b""
+    if part.get_content_type() == "message/rfc822" and part.is_multipart():
+        inner = part.get_payload(0)
+        return inner.as_bytes(policy=compat32) if isinstance(inner, EmailMessage) else b""
+    payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""

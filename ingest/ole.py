@@ -111,7 +111,7 @@ def _decoded(value: bytes, page: int) -> str:
     encoding = {1200: "utf-16-le", 65001: "utf-8"}.get(page, f"cp{page}")
     try:
         return value.decode(encoding, "replace")
-    except LookupError:
+    except LookupError:  # a code page that Python doesn't know: Windows' usual one reads most of it
         return value.decode("cp1252", "replace")
 
 
@@ -134,7 +134,7 @@ def packaged(data: bytes) -> tuple[str, bytes] | None:
                 if container.exists(name):
                     return f"embedded.{suffix}", data
     except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error):
-        return None
+        return None  # an object of a program, not a file; the Office file shows its picture
     return None
 
 

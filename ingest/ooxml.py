@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.archive import BROKEN
 from ingest.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
 _DC = "{http://purl.org/dc/elements/1.1/}"
+_DAMAGED = UnreadableFile("The file inside the Office file is damaged.", "Get a good copy of the Office file.")
 _TERMS = "{http://purl.org/dc/terms/}"
 
 
@@ -85,7 +87,11 @@ def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
         for name in archive.namelist():
             if "/embeddings/" not in name or name in behind_charts or name.endswith("/"):
                 continue
-            data = archive.read(name)
+            try:
+                data = archive.read(name)
+            except BROKEN:
+                yield posixpath.basename(name), _DAMAGED
+                continue
             held = packaged(data) if data.startswith(b"\xd0\xcf\x11\xe0") else None
             label, content = held or (posixpath.basename(name), data)
             label = posixpath.basename(label.replace("\\", "/")) or posixpath.basename(name)

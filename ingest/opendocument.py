@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.archive import BROKEN
 from ingest.elements import Kind, Page, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
@@ -44,12 +44,10 @@ def read_odf(path: Path) -> Reading:
 
     try:
         content, meta = _load(path)
-    except (zipfile.BadZipFile, zlib.error, KeyError, ParseError, DefusedXmlException) as error:
-        raise UnreadableFile(_DAMAGED, _REMEDY) from error
-    except (ValueError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UnreadableFile(_DAMAGED, _REMEDY) from error
-    except OSError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
+    except (*BROKEN, ParseError, DefusedXmlException) as error:
+        raise UnreadableFile(_DAMAGED, _REMEDY) from error
     body = content.find(f"{_O}body")
     kind = body[0].tag.removeprefix(_O) if body is not None and len(body) else ""
     if body is None or kind not in ("text", "spreadsheet", "presentation", "drawing"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import struct
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import Reading
+from ingest.mail import POLICY
 from ingest.ole import opened, stream
 from ingest.plain import decode
 
@@ -50,7 +50,7 @@ def _message(container: Any, at: list[str], depth: int) -> EmailMessage:
     def text(tag: int) -> str:
         return _text(container, at, tag, charset)
 
-    made = EmailMessage()
+    made = EmailMessage(policy=POLICY)
     _add_headers(made, text, fixed)
     plain, page_text = text(_BODY), _html(container, at, charset)
     if not plain and not page_text:
@@ -87,10 +87,7 @@ def _add_headers(made: EmailMessage, text: Any, fixed: dict[int, bytes]) -> None
         first, second = (value, header(sent, name)) if name == "Subject" else (header(sent, name), value)
         shown = " ".join(re.sub(r"[\x00-\x1f]", " ", first or second).split())
         if shown:
-            with contextlib.suppress(
-                ValueError, IndexError, TypeError, AttributeError
-            ):  # a header that can't be parsed
-                made[name] = shown
+            made[name] = shown
 
 
 def _date(value: bytes | None) -> str:
@@ -99,7 +96,7 @@ def _date(value: bytes | None) -> str:
         return ""
     try:
         moment = datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=int.from_bytes(value[:8], "little") // 10)
-    except OverflowError:
+    except OverflowError:  # a year that no mail was sent in: the mail is read without its date
         return ""
     return format_datetime(moment)
 

@@ -137,7 +137,7 @@ def _moment(value: str) -> str | None:
         zone = timezone(away if found[8] == "+" else -away) if away < timedelta(hours=24) else None
     try:
         return datetime(year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=zone).isoformat()
-    except ValueError:
+    except ValueError:  # e.g. a 32nd of May: the text is read all the same
         return None
 
 

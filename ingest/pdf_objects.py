@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.archive import BROKEN
 from ingest.errors import UnreadableFile
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ _MALFORMED = (ValueError, TypeError, AttributeError, RecursionError, AssertionEr
 
 
 def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
-    """Yield (name, content) of the files attached to a PDF or bound together in it; nothing for damaged PDFs."""
+    """Yield (name, content) of the files attached to a PDF or bound together in it.
+
+    Raises UnreadableFile when it may have some and they can't be listed.
+    """
     if not _may_have_any(path, password):
         return
     from pypdf.errors import PyPdfError
@@ -30,7 +34,7 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
     try:
         reader = _opened(path, password)
         if reader is None:
-            return
+            raise UnreadableFile("They can't be decrypted.", "Save a copy without a password.")
         for number, spec in enumerate(_filespecs(reader), start=1):
             name = _clean(spec.get("/UF") or spec.get("/F")) or f"attachment-{number}"
             held = spec.get("/EF")
@@ -40,11 +44,11 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
                 continue
             try:
                 content: list[bytes] | UnreadableFile = [found.get_object().get_data()]
-            except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
+            except (PyPdfError, *_MALFORMED, *BROKEN):
                 content = UnreadableFile("The attachment of the PDF is damaged.", "Get a good copy of the PDF.")
             yield name, content
-    except (PyPdfError, *_MALFORMED, OSError):
-        return  # what else is wrong with the file is said where its text is read
+    except (PyPdfError, *_MALFORMED, *BROKEN) as error:
+        raise UnreadableFile("The PDF is damaged.", "Get a good copy of the PDF.") from error
 
 
 def broken_pages(path: Path, password: str | None = None) -> list[int]:
@@ -68,7 +72,7 @@ def broken_pages(path: Path, password: str | None = None) -> list[int]:
             except (PyPdfError, *_MALFORMED):
                 found.append(number)
     except (PyPdfError, *_MALFORMED, OSError):
-        return found  # its pages can't even be listed
+        return found  # without a list of its pages there is none to name; that the file is damaged shows in its text
     return found
 
 
@@ -86,7 +90,7 @@ def _may_have_any(path: Path, password: str | None) -> bool:
         with opened(path, password) as document:
             return bool(document.count_attachments())
     except UnreadableFile:
-        return False
+        return True  # pypdf may open what PDFium can't, and says so when it can't either
 
 
 def _filespecs(reader: object) -> Iterator[DictionaryObject]:

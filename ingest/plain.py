@@ -75,7 +75,7 @@ def _known(declared: str | None) -> str:
     label = (declared or "").strip().strip("\"'").lower()
     try:
         name = codecs.lookup(_BROWSER.get(label, label)).name if label else ""
-    except (LookupError, ValueError):
+    except (LookupError, ValueError):  # the bytes decide then
         return ""
     return _BROWSER.get(name, name)
 
@@ -192,7 +192,7 @@ def read_csv(path: Path) -> Reading:
     csv.field_size_limit(10_000_000)
     try:
         dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(text[:_SNIFF], delimiters=",;\t|")
-    except csv.Error:
+    except csv.Error:  # e.g. a single column: the usual form reads it
         dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
     try:
         rows = [[clean(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""), dialect)]

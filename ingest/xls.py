@@ -80,7 +80,7 @@ def _rows(book: Any, sheet: Any) -> Iterator[list[str | None]]:
             if cell.ctype == xlrd.XL_CELL_DATE:
                 try:
                     value = xldate_as_datetime(cell.value, book.datemode)
-                except (XLDateError, ValueError, OverflowError):
+                except (XLDateError, ValueError, OverflowError):  # no date that exists: the number is shown
                     value = cell.value
             elif cell.ctype == xlrd.XL_CELL_BOOLEAN:
                 value = bool(cell.value)
