@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from rag import errors
 from rag.answer import Event
-from rag.api import ID, OWNER
+from rag.api import ID
+from rag.api_jobs import OWNER
 from rag.shapes import (
     Answer,
     DocumentStatus,
