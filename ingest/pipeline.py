@@ -12,7 +12,7 @@ from pathlib import Path
 from ingest.errors import UnreadableFile
 from ingest.language import language
 from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
-from ingest.split import SPLITTER, split
+from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
 """Why a folder is among the files that failed: what is below it may still be there."""
@@ -97,8 +97,12 @@ def embedded_text(context: str, body: str) -> str:
 
 
 def _beyond(text: str, chunks: tuple[Chunk, ...], recipe: Recipe) -> int:
-    counts = recipe.embedder.count([embedded_text(chunk.context, text[chunk.start : chunk.end]) for chunk in chunks])
-    return sum(max(0, count - recipe.embedder.max_tokens) for count in counts)
+    beyond = 0
+    for at in range(0, len(chunks), COUNTED_AT_ONCE):
+        some = chunks[at : at + COUNTED_AT_ONCE]
+        counts = recipe.embedder.count([embedded_text(c.context, text[c.start : c.end]) for c in some])
+        beyond += sum(max(0, count - recipe.embedder.max_tokens) for count in counts)
+    return beyond
 
 
 def _identity(found: os.stat_result) -> tuple[int, ...]:

@@ -93,7 +93,7 @@ class Reader:
         kind, content = self._ask(request)
         if kind != child.IMAGE:
             raise self._broken()
-        return content
+        return bytes(content)
 
     def interrupt(self) -> None:
         """End the child while another thread waits for it: that thread's call raises UnreadableFile."""
@@ -108,14 +108,14 @@ class Reader:
             self._stop()
             self._starter.shutdown()
 
-    def _ask(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
+    def _ask(self, request: dict[str, Any]) -> tuple[bytes, bytearray]:
         """Send one request; return the answer's kind and content, or raise what it reports."""
         try:
             return self._ask_once(request)
         except ReaderCrashed:
             return self._ask_once(request | {"plain": True})
 
-    def _ask_once(self, request: dict[str, Any]) -> tuple[bytes, bytes]:
+    def _ask_once(self, request: dict[str, Any]) -> tuple[bytes, bytearray]:
         """Send one request, without a second try."""
         limits = self._limits
         request |= {
@@ -137,7 +137,7 @@ class Reader:
             )
         return kind, content
 
-    def _exchange(self, line: bytes) -> tuple[bytes, bytes]:
+    def _exchange(self, line: bytes) -> tuple[bytes, bytearray]:
         """Send a line to the child and return its answer; a child that fails is ended and its failure raised."""
         running = self._running()
         assert running.stdin is not None
@@ -178,7 +178,7 @@ class Reader:
             start_new_session=True,
         )
 
-    def _receive(self, running: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _receive(self, running: subprocess.Popen[bytes]) -> tuple[bytes, bytearray]:
         """Return one answer, read while standard error is drained."""
         started = time.monotonic()
         deadline = started + self._limits.seconds
@@ -198,7 +198,7 @@ class Reader:
                     wanted += self._length(got)
         kind = bytes(got[:1])
         del got[: child.HEADER.size]  # in place: the answer for a long document is large
-        return kind, bytes(got)
+        return kind, got
 
     def _more(self, running: subprocess.Popen[bytes], selector: selectors.BaseSelector, deadline: float) -> bytes:
         """Return what the child has written by now, nothing when that went to standard error."""

@@ -8,9 +8,9 @@ partition the text: each begins where the one before ends.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from ingest.elements import Element, Reading
 from ingest.ports import Chunk
@@ -27,8 +27,8 @@ SECTION_TOKENS = 50
 UNIT_CHARACTERS = 4000
 """Longest unit in characters: a tokenizer may count a run of any length without spaces as one unknown token."""
 
-COUNTED_AT_ONCE = 2000
-"""Units whose tokens are counted in one call."""
+COUNTED_AT_ONCE = 500
+"""Texts whose tokens are counted in one call; what the tokenizer keeps of each is ten times its size."""
 
 _CONTENTS = re.compile(
     r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE
@@ -51,16 +51,22 @@ class _Unit:
 
 def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
     """Return the chunks of a reading; their spans partition its text, and context + text has at most 252 tokens."""
-    units = _shorten(_measure(list(_units(reading)), reading.text, count), reading.text, count)
-    if not units:
+    firsts = [group[0] for group in _pack(_measured(reading, count))]
+    if not firsts:
         return ()
-    groups = list(_pack(units))
-    starts = [0, *(group[0].start for group in groups[1:]), len(reading.text)]
-    contexts = _contexts([group[0] for group in groups], count)
+    starts = [0, *(first.start for first in firsts[1:]), len(reading.text)]
+    contexts = _contexts(firsts, count)
     return tuple(
-        Chunk(ordinal, start, end, groups[ordinal][0].page, groups[ordinal][0].heading, contexts[ordinal])
+        Chunk(ordinal, start, end, firsts[ordinal].page, firsts[ordinal].heading, contexts[ordinal])
         for ordinal, (start, end) in enumerate(pairwise(starts))
     )
+
+
+def _measured(reading: Reading, count: Count) -> Iterator[_Unit]:
+    """Yield units of a length that a chunk can hold, measured some at a time: a long document has a hundred thousand."""
+    units = _units(reading)
+    while some := list(islice(units, COUNTED_AT_ONCE)):
+        yield from _shorten(_measure(some, reading.text, count), reading.text, count)
 
 
 def _units(reading: Reading) -> Iterator[_Unit]:
@@ -169,7 +175,7 @@ def _sentence_cuts(text: str, tokens: int, count: Count) -> list[int]:
     return [cut for start, end in pairwise(cuts) for cut in range(start, end, UNIT_CHARACTERS)] + [len(text)]
 
 
-def _pack(units: Sequence[_Unit]) -> Iterator[list[_Unit]]:
+def _pack(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     group: list[_Unit] = []
     size = 0
     for unit in units:
@@ -203,9 +209,10 @@ def _contexts(firsts: Sequence[_Unit], count: Count) -> list[str]:
     """Return for each chunk's first unit what goes in front of the chunk for embedding, cut to its limit."""
     contexts = [_context(first) for first in firsts]
     distinct = sorted(set(contexts))
+    sizes = [n for at in range(0, len(distinct), COUNTED_AT_ONCE) for n in count(distinct[at : at + COUNTED_AT_ONCE])]
     fitting = {
         context: context if size <= CONTEXT_TOKENS else _cut_context(context, count)
-        for context, size in zip(distinct, count(distinct), strict=True)
+        for context, size in zip(distinct, sizes, strict=True)
     }
     return [fitting[context] for context in contexts]
 

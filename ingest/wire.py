@@ -31,7 +31,7 @@ def pack(reading: Reading) -> bytes:
     return b"".join([_LENGTH.pack(len(head)), head, text, *(page.runs for page in reading.pages)])
 
 
-def unpack(data: bytes) -> Reading:
+def unpack(data: bytes | bytearray) -> Reading:
     """Return the reading that `pack` wrote, verified; ValueError, KeyError or TypeError for other bytes."""
     if len(data) < _LENGTH.size:
         raise ValueError("a message is too short")
@@ -39,9 +39,9 @@ def unpack(data: bytes) -> Reading:
     header = json.loads(data[_LENGTH.size : at])
     text = str(memoryview(data)[at : at + header["text"]], "utf-8", "surrogatepass")
     at += header["text"]
-    pages = []
+    pages, view = [], memoryview(data)
     for number, label, width, height, ocr, confidence, length in header["pages"]:
-        pages.append(Page(number, label, width, height, ocr, confidence, data[at : at + length]))
+        pages.append(Page(number, label, width, height, ocr, confidence, bytes(view[at : at + length])))
         at += length
     if at != len(data):
         raise ValueError("a message has another length than its header says")
