@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import threading
 import time
@@ -18,10 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag import log, problems
 from rag.errors import Forbidden, NotFound, ReadingRoomError, UsageError
+from rag.home import OWNER
 from rag.library import DEFAULT_COLLECTION, Library
 from rag.report_csv import report_csv
 from rag.settings import Settings
 from rag.shapes import (
+    ID,
     Answer,
     CollectionStatus,
     DocumentStatus,
@@ -33,11 +34,6 @@ from rag.shapes import (
     SearchResult,
     Status,
 )
-
-ID = re.compile("[0-9a-f]{16}")
-"""A document's id."""
-OWNER = "X-Reading-Room-Owner"
-"""Header with the token from `api.json` in the home folder: the owner's own command line may ingest any path."""
 
 
 class _Body(BaseModel):
