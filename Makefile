@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 SAY := @printf '[%s] %s\n' "$$(date +%T)"
 
 export READINGROOM_ANSWER__MODEL := $(MODEL)
+# else every process compiles its libraries anew: half of the time that a command takes to start
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run setup test lint check bench models clean
 

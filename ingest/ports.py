@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 
-Vectors = NDArray[np.float32]
+if TYPE_CHECKING:  # a tenth of a second, which only those pay who compute with vectors
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"
 """Shape (texts, dimension), each row of length 1."""
 
 

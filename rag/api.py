@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.library import Library
 from rag.settings import Settings
 from rag.shapes import (
+    ID,
     Answer,
     CollectionStatus,
     DocumentStatus,
@@ -28,9 +28,6 @@ from rag.shapes import (
     SearchResult,
     Status,
 )
-
-ID = re.compile("[0-9a-f]{16}")
-"""A document's id."""
 
 
 class SearchRequest(Body):

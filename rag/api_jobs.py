@@ -12,12 +12,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import Forbidden
+from rag.home import OWNER
 from rag.library import DEFAULT_COLLECTION, Library
 from rag.report_csv import report_csv
 from rag.shapes import JobReport, JobStatus, Rebuilt
-
-OWNER = "X-Reading-Room-Owner"
-"""Header with the token from `api.json` in the home folder: the owner's own command line may ingest any path."""
 
 
 class Body(BaseModel):

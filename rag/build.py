@@ -7,21 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import structlog
-
-from ingest.pipeline import Recipe
 from ingest.ports import Embedder
-from ingest.read import PARSER, Limits, Reader
-from ingest.worker import Worker
 from rag.errors import ModelError, SettingsError
 from rag.home import Home
-from rag.intake import Intake
 from rag.llm import LanguageModel
 from rag.model_store import ModelStore
 from rag.settings import Settings
 from rag.store import Store
-from rag.version_rows import document_id
+
+if TYPE_CHECKING:
+    from ingest.pipeline import Recipe
+    from ingest.read import Reader
+    from ingest.worker import Worker
 
 EMBEDDER_FACT = "embedder"
 READERS = 2
@@ -79,6 +78,8 @@ def build_embedder(settings: Settings) -> Embedder:
 
 def build_reader(settings: Settings) -> Reader:
     """Return a reader of files, whose child process has no network at all."""
+    from ingest.read import Limits, Reader  # looks up the versions of all parsers; only who reads needs them
+
     limits = Limits(
         seconds=settings.ingest.seconds_per_file,
         memory_bytes=settings.ingest.memory_mb * 1_000_000,
@@ -89,11 +90,20 @@ def build_reader(settings: Settings) -> Reader:
 
 def build_recipe(settings: Settings) -> Recipe:
     """Return what every file is read with."""
+    from ingest.pipeline import Recipe  # as above
+    from ingest.read import PARSER
+
     return Recipe(PARSER, build_embedder(settings), settings.ingest.max_file_mb * 1_000_000)
 
 
 def build_worker(settings: Settings, stop: threading.Event) -> Worker:
     """Return the ingestion worker."""
+    import structlog  # its import takes a while, and only workers log here
+
+    from ingest.worker import Worker
+    from rag.intake import Intake
+    from rag.version_rows import document_id
+
     recipe = build_recipe(settings)
     return Worker(
         catalog=Intake(open_store(settings), recipe.embedder.fingerprint),

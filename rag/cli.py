@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import log, show, show_jobs  # noqa: E402
-from rag.answer import last_answer  # noqa: E402
+from rag import show, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
 if TYPE_CHECKING:
+    from rag.jobs import Jobs
     from rag.library import Library
     from rag.model_store import ModelStore
-    from rag.remote import Remote
+    from rag.remote import Remote, RemoteJobs
     from rag.shapes import IngestReport, JobStatus
+    from rag.store import Store
 
 DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
 
@@ -46,7 +47,6 @@ Collections = Annotated[list[str] | None, typer.Option("--collection", help="Onl
 
 def main() -> None:
     """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed."""
-    log.configure("cli", verbose=False)
     try:
         app()
     except ReadingRoomError as error:
@@ -81,6 +81,36 @@ def _room(role: str) -> Iterator[Library | Remote]:
 
         with Library(settings, f"readingroom {role}") as library:
             yield library
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
+    """Open the catalog alone, which is safe beside a process that holds the home folder, as its worker shows."""
+    from rag.build import open_store
+
+    store = open_store(_settings())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _jobs() -> Iterator[Jobs | RemoteJobs]:
+    """Give the jobs of the running server, or those in the catalog, whoever works on them."""
+    from rag.home import Home
+
+    running = Home(_settings().home).running_api()
+    if running:
+        from rag.remote import Remote
+
+        with Remote(*running) as remote:
+            yield remote.jobs
+    else:
+        from rag.jobs import Jobs
+
+        with _store() as store:
+            yield Jobs(store)
 
 
 def _print(value: BaseModel | Sequence[BaseModel]) -> None:
@@ -154,8 +184,8 @@ def retry(as_json: Json = False) -> None:
 @app.command()
 def jobs(as_json: Json = False) -> None:
     """List the ingest jobs on record, the newest first."""
-    with _room("jobs") as room:
-        found = room.jobs.list()
+    with _jobs() as queue:
+        found = queue.list()
     if as_json:
         _print(found)
     else:
@@ -165,8 +195,8 @@ def jobs(as_json: Json = False) -> None:
 @app.command()
 def pause(job_id: JobId, as_json: Json = False) -> None:
     """Let the worker drop a job after the file or batch it is at; `resume` goes on there."""
-    with _room("pause") as room:
-        _print_job(room.jobs.pause(job_id), as_json)
+    with _jobs() as queue:
+        _print_job(queue.pause(job_id), as_json)
 
 
 @app.command()
@@ -181,8 +211,8 @@ def resume(job_id: JobId, as_json: Json = False) -> None:
 @app.command()
 def cancel(job_id: JobId, as_json: Json = False) -> None:
     """End a job: what was read stays searchable, the rest is as if it had not been asked for."""
-    with _room("cancel") as room:
-        _print_job(room.jobs.cancel(job_id), as_json)
+    with _jobs() as queue:
+        _print_job(queue.cancel(job_id), as_json)
 
 
 def _print_job(status: JobStatus, as_json: bool) -> None:
@@ -199,8 +229,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show what a job made of every file: pages, characters, OCR, problems with what to do about them."""
-    with _room("report") as room:
-        found = room.jobs.report(job_id)
+    with _jobs() as queue:
+        found = queue.report(job_id)
     if as_json:
         _print(found)
     elif as_csv:
@@ -234,6 +264,8 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question with citations, or say that the documents don't hold the answer."""
+    from rag.answer import last_answer  # a third of a second, for those who ask
+
     with _room("ask") as room, show.drafting() as event:
         answer = last_answer(room.ask_stream(question, collection or []), event)
     if as_json:
@@ -329,7 +361,10 @@ def serve(
     """Serve the API and the page on this machine until Ctrl-C."""
     import os
 
+    from rag import log
     from rag.serve import supervise
+
+    log.configure("cli", verbose=False)
 
     if port:
         os.environ["READINGROOM_SERVER__PORT"] = str(port)

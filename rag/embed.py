@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ingest.ports import Vectors
 
 WINDOW = 256
@@ -51,6 +49,8 @@ class OnnxEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return vectors of shape (texts, 384), float32, in order."""
+        import numpy as np  # here and below: commands that embed nothing need the fingerprint alone
+
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         if not texts:
             return vectors
@@ -81,6 +81,8 @@ class OnnxEmbedder:
 
 def _inputs(ids: list[int]) -> dict[str, Any]:
     """Return the model's inputs for one text, padded to a multiple of STEP."""
+    import numpy as np
+
     width = min(WINDOW, -(-len(ids) // STEP) * STEP)
     tokens = np.zeros((1, width), dtype=np.int64)
     tokens[0, : len(ids)] = ids
@@ -91,6 +93,8 @@ def _inputs(ids: list[int]) -> dict[str, Any]:
 
 def _pool(request: Any, into: tuple[Vectors, int]) -> None:
     """Write the mean of a finished text's token states, at length 1, into its row."""
+    import numpy as np
+
     row, length = into
     mean = request.get_output_tensor(0).data[0, :length].mean(axis=0)
     row[:] = mean / max(float(np.linalg.norm(mean)), 1e-12)
@@ -102,6 +106,7 @@ def _queue(model: Path, threads: int) -> Any:
     Activations are rounded to int8 in groups, where the processor can multiply those. Where OpenVINO finds no kernel
     for that it says so at the first text, and float it is.
     """
+    import numpy as np
     import openvino  # 0.4 s; only processes that embed need it
 
     core = openvino.Core()

@@ -13,6 +13,9 @@ from typing import IO
 from ingest.unpack import sweep
 from rag.errors import HomeLocked, HomeUnusable
 
+OWNER = "X-Reading-Room-Owner"
+"""Header with the token from `api.json`: the owner's own command line may ingest any path."""
+
 
 @dataclass(frozen=True, slots=True)
 class Home:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, true, update
 
 from ingest.elements import INSIDE
 from ingest.errors import UnreadableFile
@@ -27,6 +27,10 @@ ATTEMPTS = 3
 """A file whose reader was killed or crashed is tried this often before it is put aside."""
 _ROWS = 500
 _MISNAMED = "The file's name is not valid UTF-8."
+_UNLISTABLE = f"The worker crashed {ATTEMPTS} times while it listed the files of this folder."
+_SMALLER = (
+    "Nothing was changed. Ingest the folders in it one by one to find the one that it crashes over, and report it."
+)
 _RENAME = "Rename it, and ingest its folder again."
 
 
@@ -70,7 +74,7 @@ class Intake:
         with self._store.write() as connection:
             for row in connection.execute(open_jobs):
                 taken = row.owner not in (None, self._me) and row.leased_until > time.time() and is_running(row.owner)
-                if not taken:
+                if not taken and not (row.stage == "queued" and _put_aside(connection, row)):
                     connection.execute(
                         update(jobs)
                         .where(jobs.c.job_id == row.job_id)
@@ -83,10 +87,12 @@ class Intake:
         found: list[dict[str, Any]] = []
         misnamed: list[dict[str, Any]] = []
         for path in map(str, paths):
-            shown = os.fsencode(path).decode("utf-8", "replace")
+            shown = _shown(path)
             row = {"path": shown, "document_id": document_id(job.collection, shown), "source": shown}
             (found if shown == path else misnamed).append(row)
         with self._working(job) as connection:
+            noted = and_(job_files.c.job_id == job.job_id, job_files.c.attempts > 0)  # by `_put_aside`
+            connection.execute(delete(job_files).where(noted))
             _add_files(connection, job, [*found, *misnamed])
             for row in misnamed:
                 connection.execute(
@@ -169,12 +175,14 @@ class Intake:
 
     def keep_unchanged(self, job: Job, files: Sequence[tuple[str, Seen]], reader: str) -> None:
         with self._working(job) as connection:
-            for path, seen in files:
-                identity = document_id(job.collection, path)
+            if files:
+                row = update(documents).where(documents.c.document_id == bindparam("identity"))
                 connection.execute(
-                    update(documents)
-                    .where(documents.c.document_id == identity)
-                    .values(size=seen.size, modified_ns=seen.modified_ns, reader=reader)
+                    row.values(size=bindparam("bytes"), modified_ns=bindparam("time"), reader=reader),
+                    [
+                        {"identity": document_id(job.collection, path), "bytes": seen.size, "time": seen.modified_ns}
+                        for path, seen in files
+                    ],
                 )
             for at in range(0, len(files), _ROWS):
                 ids = [document_id(job.collection, path) for path, _ in files[at : at + _ROWS]]
@@ -316,8 +324,9 @@ class Intake:
                     job_files.c.reason == UNLISTED,
                 )
             ).all()
-            believed = connection.scalar(select(jobs.c.allow_empty).where(jobs.c.job_id == job.job_id))
-            for path in job.paths:
+            its = select(jobs.c.allow_empty, jobs.c.started).where(jobs.c.job_id == job.job_id)
+            believed, listed_at = connection.execute(its).one()
+            for path in job.paths if listed_at else ():  # a job of files to try again has listed no folder
                 there = select(job_files.c.path).where(
                     job_files.c.job_id == job.job_id, below(path, job_files.c.source), job_files.c.source != path
                 )
@@ -378,6 +387,27 @@ class Intake:
         connection.execute(
             update(documents).where(which, documents.c.state == "searchable", ~missing).values(state="embedded")
         )
+
+
+def _shown(path: str) -> str:
+    """Return a path as valid Unicode."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _put_aside(connection: Connection, job: Row[Any]) -> bool:
+    """Note that a worker is about to list a job's files; True when workers crashed over that too often: it ends failed."""
+    path = _shown((json.loads(job.paths) or [""])[0])
+    mine = and_(job_files.c.job_id == job.job_id, job_files.c.path == path)
+    before = connection.scalar(select(job_files.c.attempts).where(mine)) or 0
+    entry = {"job_id": job.job_id, "path": path, "document_id": document_id(job.collection, path), "source": path}
+    if before < ATTEMPTS:
+        values = {**entry, "outcome": "pending", "attempts": before + 1}
+        connection.execute(insert(job_files).prefix_with("OR REPLACE").values(values))
+        return False
+    connection.execute(update(job_files).where(mine).values(outcome="failed", reason=_UNLISTABLE, remedy=_SMALLER))
+    ended = {"stage": "done", "owner": None, "leased_until": 0.0, "finished": time.time()}
+    connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(ended))
+    return True
 
 
 def _add_files(connection: Connection, job: Job, found: Sequence[dict[str, Any]], container: str | None = None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
 from rag.catalog import document_facts, facts_of
 from rag.errors import NotFound, UsageError
@@ -40,13 +41,25 @@ class Jobs:
             return _insert(connection, collection, paths, "queued", allow_empty)
 
     def retry(self) -> list[str]:
-        """Queue the files that failed to be read once more, one job a collection; return the jobs' ids."""
+        """Queue the files that failed to be read once more; return the jobs' ids.
+
+        There is a job for each collection and each set of folders that the files were met in: links may lead into those.
+        """
         with self._store.write() as connection:
-            failed = connection.execute(select(documents).where(documents.c.reason != "")).all()
+            met = (
+                select(job_files.c.document_id, jobs.c.paths)
+                .join(jobs, jobs.c.job_id == job_files.c.job_id)
+                .join(documents, documents.c.document_id == job_files.c.document_id)
+                .where(documents.c.reason != "")
+                .order_by(jobs.c.created)
+            )
+            folders = {row.document_id: row.paths for row in connection.execute(met)}  # of the newest job
+            together: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
+            for row in connection.execute(select(documents).where(documents.c.reason != "")):
+                together[row.collection, folders.get(row.document_id, "[]")].append(row)
             ids = []
-            for collection in sorted({row.collection for row in failed}):
-                job_id = _insert(connection, collection, [], "reading")
-                again = [row for row in failed if row.collection == collection]
+            for (collection, paths), again in sorted(together.items()):
+                job_id = _insert(connection, collection, json.loads(paths), "reading")
                 connection.execute(
                     insert(job_files),
                     [
@@ -80,8 +93,9 @@ class Jobs:
 
     def resume(self, job_id: str) -> JobStatus:
         """Let a worker go on with a paused job."""
-        with self._changing(job_id, paused=False):
-            pass
+        with self._changing(job_id, paused=False) as connection:
+            unlisted = exists().where(jobs.c.job_id == job_id, jobs.c.stage == "queued")  # tries to list count anew
+            connection.execute(delete(job_files).where(job_files.c.job_id == job_id, unlisted))
         return self.status(job_id)
 
     def cancel(self, job_id: str) -> JobStatus:

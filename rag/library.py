@@ -6,21 +6,18 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.walk import walk
-from rag.answer import Answerer, Event, Limits, last_answer
 from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
 from rag.home import Home, HomeLock, lock_holder, unusable
 from rag.jobs import Jobs, check_collection
-from rag.own_worker import OwnWorker
-from rag.page_image import PageImages
 from rag.publish import Publisher
-from rag.retrieve import Retriever
 from rag.settings import Settings
 from rag.shapes import (
     Answer,
@@ -36,6 +33,11 @@ from rag.shapes import (
 )
 from rag.vectors import VectorIndex
 from rag.version_rows import document_id
+
+if TYPE_CHECKING:
+    from rag.answer import Answerer, Event
+    from rag.page_image import PageImages
+    from rag.retrieve import Retriever
 
 DEFAULT_COLLECTION = "documents"
 MAX_QUESTION = 4000
@@ -63,13 +65,6 @@ class Library:
         self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
         self.publisher.run()  # what a killed process left unpublished
         self.models = ModelChoice(settings)
-        self._images = PageImages(self.catalog, build_reader(settings))
-        search, answer = settings.search, settings.answer
-        self._retriever = Retriever(self.catalog, self._index, embedder, search.candidates, search.fusion_k)
-        limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
-        )
-        self._answerer = Answerer(self._retriever, self.catalog, embedder, self.models, limits)
 
     def __enter__(self) -> Library:
         return self
@@ -80,10 +75,36 @@ class Library:
     def close(self) -> None:
         """Close everything that was opened, and let go of the home folder."""
         self.models.close()
-        self._images.close()
+        if "_images" in self.__dict__:
+            self._images.close()
         self._index.close()
         self.store.close()
         self._lock.release()
+
+    # made when first needed: a command imports only what it uses
+
+    @cached_property
+    def _retriever(self) -> Retriever:
+        from rag.retrieve import Retriever
+
+        search = self.settings.search
+        return Retriever(self.catalog, self._index, self._embedder, search.candidates, search.fusion_k)
+
+    @cached_property
+    def _answerer(self) -> Answerer:
+        from rag.answer import Answerer, Limits
+
+        answer = self.settings.answer
+        limits = Limits(
+            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
+        )
+        return Answerer(self._retriever, self.catalog, self._embedder, self.models, limits)
+
+    @cached_property
+    def _images(self) -> PageImages:
+        from rag.page_image import PageImages
+
+        return PageImages(self.catalog, build_reader(self.settings))
 
     # questions
 
@@ -104,6 +125,8 @@ class Library:
 
     def ask(self, question: str, collections: Sequence[str] = ()) -> Answer:
         """Return the answer to a question."""
+        from rag.answer import last_answer
+
         return last_answer(self.ask_stream(question, collections))
 
     # documents
@@ -216,6 +239,8 @@ class Library:
 
     def follow(self, job_id: str, progress: Callable[[JobStatus], None] = lambda status: None) -> JobStatus:
         """Work on a job until it ends, with a worker process of our own."""
+        from rag.own_worker import OwnWorker  # only where no server runs
+
         return OwnWorker(self.settings, self.store, self.publisher).follow(job_id, progress)
 
     def retry(self) -> list[str]:

@@ -61,7 +61,9 @@ class Manifest:
         import yaml  # here, because listing models is rare and every process imports this module
 
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = yaml.load(
+                path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            )  # ten times faster
             self.models = tuple(_entry(item) for item in raw["models"])
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise ModelError(

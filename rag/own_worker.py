@@ -20,6 +20,7 @@ from rag.shapes import JobStatus
 from rag.store import Store
 
 WORKER_TRIES = 3
+"""Workers that may crash over one job; the next one puts aside a job that they crashed over while listing."""
 ENDED = ("done", "cancelled", "paused")
 
 
@@ -40,14 +41,14 @@ class OwnWorker:
         try:
             while (status := self._jobs.status(job_id)).stage not in ENDED:
                 progress(status)
-                if not self._publisher.run() and status.stage != "publishing":
+                if not self._publisher.run():
                     time.sleep(0.2)
                 if worker is None and status.stage != "publishing":
                     worker = self._start()
                 code = worker.poll() if worker else None
                 if code is not None and self._jobs.status(job_id).stage not in (*ENDED, "publishing"):
                     tries += 1
-                    if code == os.EX_IOERR or tries >= WORKER_TRIES:
+                    if code == os.EX_IOERR or tries > WORKER_TRIES:
                         raise self._failed(code)
                     worker = self._start()
             progress(status)
@@ -66,7 +67,11 @@ class OwnWorker:
         if job.job_id != job_id or job.stage != "queued":
             intake.release(job)
             return
-        intake.list_files(job, walk([Path(path) for path in job.paths]))
+        try:
+            intake.list_files(job, walk([Path(path) for path in job.paths]))
+        except (OSError, ValueError, RuntimeError):  # the worker's problem, which may crash over it
+            intake.release(job)
+            return
         if skip_unchanged(intake, job, recipe.fingerprint):
             intake.remove_missing(job)
             intake.start_embedding(job)
@@ -92,7 +97,7 @@ class OwnWorker:
                 "Free some space and run the same command again: it goes on where it stopped.",
             )
         return ReadingRoomError(
-            f"The ingestion worker ended {WORKER_TRIES} times (last with code {code}).",
+            f"The ingestion worker ended {WORKER_TRIES + 1} times (last with code {code}).",
             "Run the same command again: it goes on where it stopped. `readingroom doctor` may say more.",
         )
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections import defaultdict
 
-import numpy as np
 from sqlalchemy import and_, delete, exists, or_, select, update
 
 from rag.schema import chunks, documents, embeddings, job_files, jobs, retired
@@ -85,6 +84,8 @@ class Publisher:
         by_collection: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         for row in rows:
             by_collection[row.collection].append((row.chunk_id, row.vector))
+        if rows:
+            import numpy as np  # not for jobs that change nothing
         for collection, pairs in by_collection.items():
             vectors = np.stack([np.frombuffer(vector, dtype="<f4") for _, vector in pairs])
             self._index.add(collection, [key for key, _ in pairs], vectors)

@@ -7,16 +7,15 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import TypeAdapter
 
 from rag import errors
-from rag.answer import Event
-from rag.api import ID
-from rag.api_jobs import OWNER
+from rag.home import OWNER
 from rag.shapes import (
+    ID,
     Answer,
     DocumentStatus,
     DocumentText,
@@ -29,6 +28,9 @@ from rag.shapes import (
     SearchResult,
     Status,
 )
+
+if TYPE_CHECKING:
+    from rag.answer import Event
 
 SECONDS = httpx.Timeout(30, read=600)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+ID = re.compile("[0-9a-f]{16}")
+"""A document's id."""
 
 
 class Shape(BaseModel):
     """A frozen JSON object."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Box(Shape):

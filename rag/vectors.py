@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ingest.ports import Vectors
 from rag.errors import ReadingRoomError
 
@@ -34,7 +32,7 @@ class VectorIndex:
         """Add or replace vectors; `vectors` has shape (ids, dimension)."""
         target = self._collection(collection)
         for at in range(0, len(ids), BATCH):
-            target.upsert(ids=list(ids[at : at + BATCH]), embeddings=np.asarray(vectors[at : at + BATCH]))
+            target.upsert(ids=list(ids[at : at + BATCH]), embeddings=vectors[at : at + BATCH])
 
     def remove(self, collection: str, ids: Sequence[str]) -> None:
         """Remove vectors; ids that aren't there are fine."""

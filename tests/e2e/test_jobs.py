@@ -145,6 +145,35 @@ def test_watch_follows_and_ends(home: Path, tmp_path: Path) -> None:
         process.communicate()
 
 
+def test_jobs_are_steered_from_a_second_terminal(home: Path, folder: Path) -> None:
+    """While `ingest` runs without a server, other commands list its job, report on it, pause it and cancel it."""
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [COMMAND, "ingest", str(folder), "--json"], env=environment(home), cwd=PROJECT,
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    process = start()
+    try:
+        wait_for(lambda: rows(home, "SELECT 1 FROM embeddings LIMIT 1"), "the first vectors", pause=0.02)
+        (job,) = run_command(home, "jobs", "--json").json
+        report = run_command(home, "report", "--json")
+        assert report.code == 0 and len(report.json["files"]) == 41
+        paused = run_command(home, "pause", job["job_id"], "--json")
+        assert paused.code == 0 and paused.json["stage"] == "paused"
+        process.communicate(timeout=30)  # the command ends with its job
+        process = start()
+        cancelled = run_command(home, "cancel", job["job_id"], "--json")
+        assert cancelled.code == 0 and cancelled.json["stage"] == "cancelled"
+        process.communicate(timeout=120)
+        assert process.returncode == 3  # as ever, one file can't be read
+        assert rows(home, "SELECT count(*) FROM documents WHERE state = 'ready'") == [(40,)]
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_stop_takes_effect_within_seconds(home: Path, folder: Path) -> None:
     """Told to stop in the middle of reading or embedding, the command and its worker end soon, and nothing is half done."""
     for reached in ("versions", "embeddings"):
