@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import UnreadableFile
+from ingest.facets import facets
 from ingest.language import language
 from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
@@ -71,6 +72,7 @@ def prepare(
         raise Failed(error, seen, tried) from error
     if code := language(reading.text):
         reading.metadata["language"] = code
+    reading.metadata.update(facets(reading, task.path))
     chunks = split(reading, recipe.embedder.count)
     kind = reading.metadata.get("format", Path(task.path).suffix.lstrip(".").lower())
     return Version(

@@ -42,6 +42,10 @@ class Embedder(Protocol):
         """Return one vector a text, in order."""
         ...
 
+    def reads(self, text: str) -> bool:
+        """Return whether it was trained on the script that most of a text's letters belong to: else its vectors say little."""
+        ...
+
 
 class FileReader(Protocol):
     """Reads one file in isolation; raises `ingest.errors.UnreadableFile`.

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
-from rag.catalog import Catalog, Passage
+from rag.catalog import Catalog
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
+from rag.filters import Filter
 from rag.llm import Completion, LanguageModel, ModelCard
+from rag.passages import Passage
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
@@ -74,10 +76,10 @@ class Answerer:
     choose: Callable[[], LanguageModel | None]
     limits: Limits
 
-    def stream(self, question: str, collections: Sequence[str]) -> Iterator[Event]:
+    def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED)
+        found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
         clock.lap("retrieve")
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")

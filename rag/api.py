@@ -16,6 +16,7 @@ from pydantic import Field
 from rag import log, problems
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
+from rag.filters import Filter
 from rag.library import Library
 from rag.settings import Settings
 from rag.shapes import (
@@ -36,6 +37,8 @@ class SearchRequest(Body):
     question: str = Field(examples=["What was the total net sales?"])
     collections: list[str] = Field([], description="Collections to search; all when empty.")
     k: int | None = Field(None, ge=1, le=100, description="Number of hits; the settings' default when absent.")
+    filter: Filter = Field(Filter(), description="Conditions on documents and pages, before anything is ranked.")
+    per_document: int | None = Field(None, ge=1, description="Hits of one document at most.")
 
 
 class AskRequest(Body):
@@ -43,6 +46,7 @@ class AskRequest(Body):
 
     question: str = Field(examples=["When does the agreement end?"])
     collections: list[str] = Field([], description="Collections to search; all when empty.")
+    filter: Filter = Field(Filter(), description="Conditions on documents and pages, before anything is ranked.")
 
 
 class ForgetRequest(Body):
@@ -51,6 +55,12 @@ class ForgetRequest(Body):
     names: list[str] = Field(
         min_length=1, max_length=10_000, examples=[["3f2a91c07be4d865", "/home/ada/contracts/old.pdf"]]
     )
+
+
+def _given(wanted: Filter) -> Filter | None:
+    """Return a filter that leaves something out, checked, or None."""
+    wanted.check()
+    return None if wanted == Filter() else wanted
 
 
 def create_app(library: Library, owner_token: str) -> FastAPI:
@@ -98,7 +108,7 @@ def _add_questions(app: FastAPI) -> None:
     @app.post("/v1/search", response_model=SearchResult, tags=["questions"])
     def search(body: SearchRequest, room: Room) -> SearchResult:
         """Return passages for a question, best first."""
-        return room.search(body.question, body.collections, body.k)
+        return room.search(body.question, body.collections, body.k, _given(body.filter), body.per_document)
 
     @app.post(
         "/v1/ask",
@@ -114,8 +124,8 @@ def _add_questions(app: FastAPI) -> None:
     def ask(body: AskRequest, room: Room, accept: Annotated[str, Header()] = "application/json") -> Any:
         """Answer a question from the documents, or say that they don't hold the answer."""
         if "text/event-stream" not in accept:
-            return room.ask(body.question, body.collections)
-        events = room.ask_stream(body.question, body.collections)
+            return room.ask(body.question, body.collections, _given(body.filter))
+        events = room.ask_stream(body.question, body.collections, _given(body.filter))
         first = next(events)  # an error before the first event is still a problem with its own status
         return StreamingResponse(
             _sse(first, events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}

@@ -12,8 +12,13 @@ from typing import Any
 
 from sqlalchemy import Row, and_, case, func, insert, or_, select, text
 
+from ingest.ports import Vectors
 from ingest.runs import Place, unpack_runs
 from rag.errors import NotFound
+from rag.filters import Filter, Scope, scope_of
+from rag.keywords import Keywords
+from rag.naming import Naming
+from rag.passages import Passage, live_passages, nearest_in, passages_of, vectors_of
 from rag.schema import (
     answer_documents,
     answers,
@@ -24,7 +29,6 @@ from rag.schema import (
     pages,
     versions,
 )
-from rag.scripts import is_single
 from rag.shapes import (
     Answer,
     CollectionStatus,
@@ -33,26 +37,6 @@ from rag.shapes import (
 )
 from rag.store import Store
 from rag.version_rows import below
-
-BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
-"""Weights of title, heading, text and segments in FTS5's bm25()."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A live chunk with where it stands."""
-
-    chunk_id: str
-    collection: str
-    document_id: str
-    version: str
-    path: str
-    page: int
-    heading: str
-    context: str
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +63,8 @@ class Catalog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._keywords = Keywords(store)
+        self.naming = Naming(store)
 
     # documents
 
@@ -175,48 +161,74 @@ class Catalog:
     # passages
 
     def keyword_search(
-        self, words: Sequence[str], collections: Sequence[str], limit: int
+        self,
+        words: Sequence[str],
+        collections: Sequence[str],
+        limit: int,
+        other: Sequence[str] = (),
+        scope: Scope | None = None,
     ) -> list[tuple[Passage, float]]:
-        """Return live passages that contain any of the words, best first, with their BM25 score (higher is better)."""
-        if not words or not collections:
-            return []
-        match = " OR ".join(map(_match, words))
-        names = {f"c{number}": name for number, name in enumerate(collections)}
-        query = text(
-            f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
-            "JOIN chunks c ON c.id = chunk_words.rowid "
-            f"WHERE chunk_words MATCH :match AND c.collection IN ({', '.join(':' + key for key in names)}) "
-            "ORDER BY score DESC, c.chunk_id LIMIT :limit"
-        )
+        """Return live passages with any of the words, best first, within a scope where one is given: see `Keywords.search`."""
+        return self._keywords.search(words, other, collections, limit, scope)
+
+    def scope(self, wanted: Filter, collections: Sequence[str]) -> Scope:
+        """Return what a filter leaves of some collections."""
         with self._store.read() as connection:
-            scores: dict[int, float] = dict(connection.execute(query, {"match": match, "limit": limit, **names}).all())
-            rows = connection.execute(_passages().where(chunks.c.id.in_(list(scores)))).all()
-        found = [(_passage(row), float(scores[row.id])) for row in rows]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))
+            return scope_of(connection, wanted, collections)
+
+    def rarity(self, words: Sequence[str]) -> dict[str, float]:
+        """Return how rare each word is among the live passages: see `Keywords.rarity`."""
+        return self._keywords.rarity(words)
 
     def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         """Return those of the chunks that are live: a vector of an old version finds nothing here."""
-        found: dict[str, Passage] = {}
         with self._store.read() as connection:
-            for at in range(0, len(chunk_ids), 500):
-                batch = list(chunk_ids[at : at + 500])
-                for row in connection.execute(_passages().where(chunks.c.chunk_id.in_(batch))):
-                    found[row.chunk_id] = _passage(row)
-        return found
+            return live_passages(connection, chunk_ids)
+
+    def passages_of(self, document_id: str) -> list[Passage]:
+        """Return the live passages of a document, in order."""
+        with self._store.read() as connection:
+            return passages_of(connection, document_id)
+
+    def vectors(self, chunk_ids: Sequence[str], embedder: str) -> dict[str, Vectors]:
+        """Return the vectors of live chunks, each of shape (dimension,), those that have one."""
+        with self._store.read() as connection:
+            return vectors_of(connection, chunks.c.chunk_id.in_(list(chunk_ids)), embedder)
+
+    def paged(self, document_ids: Sequence[str]) -> set[str]:
+        """Return those of the documents that have more than one page."""
+        with self._store.read() as connection:
+            several = select(pages.c.document_id).where(
+                pages.c.document_id.in_(sorted(set(document_ids))), pages.c.number > 1
+            )
+            return set(connection.scalars(several.distinct()))
+
+    def span(self, document_id: str, version: str, start: int, end: int) -> str:
+        """Return the characters [start, end) of a version's text."""
+        cut = func.substr(versions.c.text, start + 1, end - start)
+        with self._store.read() as connection:
+            found = connection.scalar(
+                select(cut).where(versions.c.document_id == document_id, versions.c.version == version)
+            )
+        return str(found or "")
+
+    def in_scope(self, chunk_ids: Sequence[str], scope: Scope) -> set[str]:
+        """Return those of the chunks that are in a scope."""
+        query = "SELECT c.chunk_id FROM chunks c WHERE c.chunk_id IN (SELECT value FROM json_each(:keys)) AND "
+        with self._store.read() as connection:
+            rows = connection.execute(
+                text(query + scope.condition), {"keys": json.dumps(list(chunk_ids)), **scope.values}
+            )
+            return {row[0] for row in rows}
+
+    def nearest_in(self, scope: Scope, vector: Vectors, limit: int, embedder: str) -> dict[str, float]:
+        """Return the nearest live chunks of a scope with their cosines, by comparing with each: no index, nothing missed."""
+        with self._store.read() as connection:
+            return nearest_in(connection, scope, vector, limit, embedder)
 
     def document_frequency(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return for each word how many live passages contain it, and the number of live passages."""
-        counts: dict[str, int] = {}
-        with self._store.read() as connection:
-            total = connection.scalar(select(func.count()).select_from(chunks)) or 0
-            for word in words:
-                counts[word] = (
-                    connection.scalar(
-                        text("SELECT count(*) FROM chunk_words WHERE chunk_words MATCH :word"), {"word": _match(word)}
-                    )
-                    or 0
-                )
-        return counts, total
+        return self._keywords.counts(words)
 
     # numbers
 
@@ -253,44 +265,6 @@ class Catalog:
                 connection.execute(
                     insert(answer_documents), [{"answer_id": answer.id, "document_id": name} for name in sorted(used)]
                 )
-
-
-def _match(word: str) -> str:
-    """Return the expression of FTS5 for a word; one sign of a script without spaces begins each pair it stands first in."""
-    return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
-
-
-def _passages() -> Any:
-    return select(
-        chunks.c.id,
-        chunks.c.chunk_id,
-        chunks.c.collection,
-        chunks.c.document_id,
-        chunks.c.version,
-        documents.c.path,
-        chunks.c.page,
-        chunks.c.heading,
-        chunks.c.context,
-        chunks.c.text,
-        chunks.c.start,
-        chunks.c.end,
-    ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
-
-
-def _passage(row: Row[Any]) -> Passage:
-    return Passage(
-        row.chunk_id,
-        row.collection,
-        row.document_id,
-        row.version,
-        row.path,
-        row.page,
-        row.heading,
-        row.context,
-        row.text,
-        row.start,
-        row.end,
-    )
 
 
 LOW_CONFIDENCE = 0.8

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import show, show_jobs  # noqa: E402
+from rag import cli_eval, show, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
 if TYPE_CHECKING:
+    from rag.filters import Filter
     from rag.jobs import Jobs
     from rag.library import Library
     from rag.model_store import ModelStore
@@ -39,9 +40,19 @@ app = typer.Typer(
 )
 models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify models.")
 app.add_typer(models, name="models")
+app.add_typer(cli_eval.commands, name="eval")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter",
+        metavar="KEY=VALUE",
+        help="Only documents with type=pdf, kind=10-K, language=de, path='*/contracts/*', date=2022-01-01..2022-12-31, "
+        "document=ID, and of them pages=10..20; may come several times.",
+    ),
+]
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
 
 
@@ -241,16 +252,25 @@ def report(
         show_jobs.job_report(found)
 
 
+def _filter(conditions: list[str] | None) -> Filter | None:
+    from rag.filters import parse_filter  # with the catalog, which not every command needs
+
+    return parse_filter(conditions) if conditions else None
+
+
 @app.command()
 def search(
     question: Annotated[str, typer.Argument(help="What you look for.")],
     collection: Collections = None,
     k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Number of hits.")] = None,
+    conditions: Conditions = None,
+    per_document: Annotated[int | None, typer.Option(min=1, help="Hits of one document at most.")] = None,
     as_json: Json = False,
 ) -> None:
     """Find passages."""
+    wanted = _filter(conditions)
     with _room("search") as room:
-        result = room.search(question, collection or [], k)
+        result = room.search(question, collection or [], k, wanted, per_document)
     if as_json:
         _print(result)
     else:
@@ -261,13 +281,15 @@ def search(
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     collection: Collections = None,
+    conditions: Conditions = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question with citations, or say that the documents don't hold the answer."""
     from rag.answer import last_answer  # a third of a second, for those who ask
 
+    wanted = _filter(conditions)
     with _room("ask") as room, show.drafting() as event:
-        answer = last_answer(room.ask_stream(question, collection or []), event)
+        answer = last_answer(room.ask_stream(question, collection or [], wanted), event)
     if as_json:
         _print(answer)
     else:

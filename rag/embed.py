@@ -66,6 +66,11 @@ class OnnxEmbedder:
             self._queue.wait_all()
         return vectors
 
+    def reads(self, text: str) -> bool:
+        """Return whether most letters are Latin: the model was trained on English."""
+        letters = [letter for letter in text if letter.isalpha()]
+        return 2 * sum(letter < "\u0250" for letter in letters) >= len(letters)
+
     def _load_tokenizer(self) -> None:
         if self._tokenizer is None:
             from tokenizers import Tokenizer  # native library, only processes that embed or split need it

@@ -48,3 +48,7 @@ class SentenceTransformersEmbedder:
                 list(texts), batch_size=8, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
             )
         return np.asarray(vectors, dtype=np.float32)
+
+    def reads(self, text: str) -> bool:
+        """Return True: what a model of the user's choice was trained on is the user's to know."""
+        return True

@@ -36,10 +36,13 @@ from rag.version_rows import document_id
 
 if TYPE_CHECKING:
     from rag.answer import Answerer, Event
+    from rag.filters import Filter
     from rag.page_image import PageImages
-    from rag.retrieve import Retriever
+    from rag.retrieve import Found, Retriever
 
 DEFAULT_COLLECTION = "documents"
+MOST_FOUND = 200
+"""Passages that hits are made of."""
 MAX_QUESTION = 4000
 """Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
 
@@ -60,7 +63,7 @@ class Library:
         self.catalog = Catalog(self.store)
         self.jobs = Jobs(self.store)
         self._forgetter = Forgetter(self.store, self.catalog, self.home)
-        self._embedder = embedder
+        self.embedder = embedder
         self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
         self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
         self.publisher.run()  # what a killed process left unpublished
@@ -85,10 +88,12 @@ class Library:
 
     @cached_property
     def _retriever(self) -> Retriever:
+        from rag.question import GLOSSARY, load_glossary
         from rag.retrieve import Retriever
 
         search = self.settings.search
-        return Retriever(self.catalog, self._index, self._embedder, search.candidates, search.fusion_k)
+        files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
+        return Retriever(self.catalog, self._index, self.embedder, load_glossary(*files), search.candidates)
 
     @cached_property
     def _answerer(self) -> Answerer:
@@ -98,7 +103,7 @@ class Library:
         limits = Limits(
             answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
         )
-        return Answerer(self._retriever, self.catalog, self._embedder, self.models, limits)
+        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
 
     @cached_property
     def _images(self) -> PageImages:
@@ -108,26 +113,44 @@ class Library:
 
     # questions
 
-    def search(self, question: str, collections: Sequence[str] = (), limit: int | None = None) -> SearchResult:
-        """Return the best passages for a question."""
-        question = check_question(question)
-        found, laps = self._retriever.find(question, collections, limit or self.settings.search.results)
-        return SearchResult(question=question, hits=self._retriever.hits(found), timings_ms=laps)
+    def search(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        limit: int | None = None,
+        wanted: Filter | None = None,
+        per_document: int | None = None,
+    ) -> SearchResult:
+        """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
+        from rag.join import join  # with retrieval, which commands that only list don't need
 
-    def ask_stream(self, question: str, collections: Sequence[str] = ()) -> Iterator[Event]:
+        question = check_question(question)
+        limit = limit or self.settings.search.results
+        found, laps = self._retriever.find(question, collections, MOST_FOUND, wanted)
+        paged = self.catalog.paged([item.passage.document_id for item in found])
+        hits = self._retriever.joined_hits(join(found, limit, paged, per_document))
+        return SearchResult(question=question, hits=hits, timings_ms=laps)
+
+    def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
+        """Return passages as they are ranked, before they are joined to hits."""
+        return self._retriever.find(check_question(question), collections, limit)[0]
+
+    def ask_stream(
+        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+    ) -> Iterator[Event]:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
         question = check_question(question)
         self.catalog.require_collections(collections)
-        for event in self._answerer.stream(question, collections):
+        for event in self._answerer.stream(question, collections, wanted):
             if isinstance(event[1], Answer):
                 self.catalog.keep_answer(event[1])
             yield event
 
-    def ask(self, question: str, collections: Sequence[str] = ()) -> Answer:
+    def ask(self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None) -> Answer:
         """Return the answer to a question."""
         from rag.answer import last_answer
 
-        return last_answer(self.ask_stream(question, collections))
+        return last_answer(self.ask_stream(question, collections, wanted))
 
     # documents
 

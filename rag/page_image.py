@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from ingest.errors import UnreadableFile
 from ingest.ports import FileReader
-from rag.catalog import Catalog, Passage, Source
+from rag.catalog import Catalog, Source
 from rag.errors import DocumentChanged, NotFound
+from rag.passages import Passage
 from rag.places import boxes
 from rag.shapes import Box
 

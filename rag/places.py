@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rag.catalog import Catalog, Passage
+from rag.catalog import Catalog
+from rag.passages import Passage
 from rag.shapes import Box
 
 

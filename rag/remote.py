@@ -31,6 +31,7 @@ from rag.shapes import (
 
 if TYPE_CHECKING:
     from rag.answer import Event
+    from rag.filters import Filter
 
 SECONDS = httpx.Timeout(30, read=600)
 
@@ -60,6 +61,10 @@ class RemoteJobs:
         return JobReport.model_validate(self._call("GET", f"/v1/jobs/{job_id or 'newest'}/report"))
 
 
+def _filter(wanted: Filter | None) -> dict[str, Any]:
+    return {} if wanted is None else {"filter": wanted.model_dump(mode="json", exclude_defaults=True)}
+
+
 class Remote:
     """A running server on this machine, with the methods of `rag.library.Library` that the command line needs."""
 
@@ -73,12 +78,22 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def search(self, question: str, collections: Sequence[str] = (), limit: int | None = None) -> SearchResult:
-        body = {"question": question, "collections": list(collections), "k": limit}
+    def search(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        limit: int | None = None,
+        wanted: Filter | None = None,
+        per_document: int | None = None,
+    ) -> SearchResult:
+        body = {"question": question, "collections": list(collections), "k": limit, "per_document": per_document}
+        body |= _filter(wanted)
         return SearchResult.model_validate(self._call("POST", "/v1/search", json=body))
 
-    def ask_stream(self, question: str, collections: Sequence[str] = ()) -> Iterator[Event]:
-        body = {"question": question, "collections": list(collections)}
+    def ask_stream(
+        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+    ) -> Iterator[Event]:
+        body = {"question": question, "collections": list(collections)} | _filter(wanted)
         with self._http.stream("POST", "/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as response:
             if response.status_code != 200:
                 response.read()

@@ -1,27 +1,48 @@
-"""Finds passages: keyword and vector search, fused by reciprocal rank."""
+"""Finds passages: keyword and vector search, their scores added, steered by the documents that a question names."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
-from ingest.ports import Embedder
-from rag.catalog import Catalog, Passage
+from ingest.ports import Embedder, Vectors
+from rag.catalog import Catalog
+from rag.filters import Filter, Scope, documents_scope
+from rag.passages import Passage
 from rag.places import boxes
-from rag.shapes import Hit
+from rag.question import Glossary, Question, understand
+from rag.shapes import Hit, Place
 from rag.vectors import VectorIndex
-from rag.words import search_words
+from rag.words import sentences, stem, stems
+
+if TYPE_CHECKING:
+    from rag.join import Joined
 
 Search = Literal["keyword", "vector"]
-MAX_WORDS = 64
-"""Words of a question that keyword search looks for; longer questions are cut there."""
+
+KEYWORD_SHARE = 0.5
+"""Of the keyword score in the sum with the cosine (docs/decisions/0003-fusion.md)."""
+SENTENCE_WEIGHT = 0.1
+"""What is added for the share of the question's words that stand together in one sentence."""
+NAMED_WEIGHT = 0.3
+"""What is added for a document that the question names, at most."""
+NAMED_CLEARLY = 0.5
+"""Documents named less clearly than this, compared with the one named best, are not searched by themselves."""
+COMPARED = 10_000
+"""Chunks of a filter's scope that are compared one by one; in larger scopes the index is asked for more (0013)."""
+MOST_ASKED = 10_000
+"""Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
+LOOKED_INTO = 40
+"""Passages whose sentences are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with its fused score and the searches that found it."""
+    """A passage with its score and the searches that found it."""
 
     passage: Passage
     score: float
@@ -30,37 +51,145 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """Searches one catalog and its vector index. `fusion_k` is k of reciprocal rank fusion, 1 / (k + rank)."""
+    """Searches one catalog and its vector index; each search contributes so many `candidates`."""
 
     catalog: Catalog
     index: VectorIndex
     embedder: Embedder
+    glossary: Glossary
     candidates: int
-    fusion_k: int
 
-    def find(self, question: str, collections: Sequence[str], limit: int) -> tuple[list[Found], dict[str, float]]:
-        """Return the best live passages and the milliseconds each step took."""
+    def find(
+        self, question: str, collections: Sequence[str], limit: int, wanted: Filter | None = None
+    ) -> tuple[list[Found], dict[str, float]]:
+        """Return the best live passages that pass a filter, and the milliseconds each step took.
+
+        The keyword score is BM25 as a share of what the question's words could reach, the vector score the cosine: both
+        mean the same in every collection, so that their sum needs no ranks.
+        """
         names = self.catalog.require_collections(collections)
         clock = Clock()
-        keyword = self.catalog.keyword_search(search_words(question)[:MAX_WORDS], names, self.candidates)
+        scope = self.catalog.scope(wanted, names) if wanted is not None else None
+        asked = understand(question, self.glossary)
+        with ThreadPoolExecutor(1) as beside:
+            by_words = beside.submit(self._keyword, asked, names, scope)
+            vector = self.embedder.embed([question])[0]
+            clock.lap("embed")
+            cosines = self._nearest(vector, names, scope)
+            clock.lap("vector")
+            named, keyword = by_words.result()
+        for name in self._clearly(named):
+            cosines |= self._nearest_in(_within(name, scope), vector, self.candidates // 2)
         clock.lap("keyword")
-        vector = self.embedder.embed([question])[0]
-        clock.lap("embed")
-        near = [pair for name in names for pair in self.index.nearest(name, vector, self.candidates)]
-        near.sort(key=lambda pair: (-pair[1], pair[0]))
-        live = self.catalog.passages([key for key, _ in near[: self.candidates]])
-        by_vector = [live[key] for key, _ in near if key in live]
-        clock.lap("vector")
-        found = fuse([("keyword", [passage for passage, _ in keyword]), ("vector", by_vector)], self.fusion_k)
+        live = {key: passage for key, (passage, _) in keyword.items()}
+        live |= self.catalog.passages([key for key in cosines if key not in live])
+        others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
+        likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
+        share = KEYWORD_SHARE if self.embedder.reads(question) else 1.0
+        found = []
+        for key, passage in live.items():
+            score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
+            score += NAMED_WEIGHT * named.get(passage.document_id, 0.0)
+            by: list[Search] = []
+            if key in keyword:
+                by.append("keyword")
+            if key in cosines:
+                by.append("vector")
+            found.append(Found(passage, score, tuple(by)))
+        found = self._look_into(asked, sorted(found, key=_order))
         clock.lap("fuse")
         return found[:limit], clock.laps
 
-    def hits(self, found: Sequence[Found]) -> list[Hit]:
-        """Return what was found in the shape of the API, boxes included."""
-        return [
-            hit(self.catalog, item, rank, item.passage.start, item.passage.end)
-            for rank, item in enumerate(found, start=1)
+    def _keyword(
+        self, asked: Question, names: Sequence[str], scope: Scope | None
+    ) -> tuple[dict[str, float], dict[str, tuple[Passage, float]]]:
+        """Return the documents that are named, and passages by keyword: from everywhere, and from each clearly named one."""
+        allowed = None if scope is None else set(scope.document_ids)
+        documents = {
+            item.document_id: item.share
+            for item in self.catalog.naming.documents(asked.text, names)
+            if allowed is None or item.document_id in allowed
+        }
+        found = self.catalog.keyword_search(asked.words, names, self.candidates, asked.other, scope)
+        for name in self._clearly(documents):
+            within = _within(name, scope)
+            found += self.catalog.keyword_search(asked.words, names, self.candidates // 2, asked.other, within)
+        return documents, {passage.chunk_id: (passage, score) for passage, score in found}
+
+    def _clearly(self, named: Mapping[str, float]) -> list[str]:
+        """Return the documents that are named nearly as clearly as the one named best."""
+        best = max(named.values(), default=0.0)
+        return [name for name, share in named.items() if share >= NAMED_CLEARLY * best]
+
+    def _nearest(self, vector: Vectors, names: Sequence[str], scope: Scope | None) -> dict[str, float]:
+        """Return the nearest chunks with their cosines: out of the index, or in a small scope one by one."""
+        if scope is not None and scope.chunks <= COMPARED:
+            return self._nearest_in(scope, vector, self.candidates)
+        wanted, limit = self.candidates, self.candidates
+        if scope is not None:
+            share = max(1e-3, scope.chunks / max(1, sum(self.index.count(name) for name in names)))
+            limit = min(MOST_ASKED, int(2 * wanted / share) + 1)
+        near = [pair for name in names for pair in self.index.nearest(name, vector, limit)]
+        near.sort(key=lambda pair: (-pair[1], pair[0]))
+        if scope is not None:
+            near = near[:MOST_ASKED]
+            inside = self.catalog.in_scope([key for key, _ in near], scope)
+            near = [pair for pair in near if pair[0] in inside]
+        return dict(near[:wanted])
+
+    def _nearest_in(self, scope: Scope, vector: Vectors, limit: int) -> dict[str, float]:
+        return self.catalog.nearest_in(scope, vector, limit, self.embedder.fingerprint)
+
+    def _look_into(self, asked: Question, found: list[Found]) -> list[Found]:
+        """Add to the best passages what their best sentence says of the question."""
+        rarity = {stem(word): value for word, value in self.catalog.rarity(asked.words).items()}
+        best = [
+            replace(item, score=item.score + SENTENCE_WEIGHT * _in_one_sentence(item.passage.text, rarity))
+            for item in found[:LOOKED_INTO]
         ]
+        return sorted(best, key=_order) + found[LOOKED_INTO:]
+
+    def joined_hits(self, joined: Sequence[Joined]) -> list[Hit]:
+        """Return joined passages in the shape of the API, boxes included."""
+        hits = []
+        for rank, item in enumerate(joined, start=1):
+            found = item.lead
+            if (item.start, item.end) != (found.passage.start, found.passage.end):
+                passage = found.passage
+                whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
+                found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
+            shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
+            hits.append(shown.model_copy(update={"also": [_place(passage) for passage in item.also]}))
+        return hits
+
+
+def _place(passage: Passage) -> Place:
+    return Place(
+        document_id=passage.document_id,
+        version=passage.version,
+        path=passage.path,
+        page=passage.page,
+        start=passage.start,
+        end=passage.end,
+    )
+
+
+def _order(item: Found) -> tuple[float, str]:
+    return -item.score, item.passage.chunk_id
+
+
+def _in_one_sentence(text: str, rarity: Mapping[str, float]) -> float:
+    """Return the largest share of the question's words, weighed by rarity, that stand in one sentence of a text."""
+    total = sum(rarity.values()) or 1.0
+    return (
+        max((sum(rarity[word] for word in some if word in rarity) for some in _sentence_stems(text)), default=0.0)
+        / total
+    )
+
+
+@lru_cache(maxsize=8192)
+def _sentence_stems(text: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(stems(text[start:end])) for start, end in sentences(text))
 
 
 def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
@@ -86,18 +215,9 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
     )
 
 
-def fuse(rankings: Sequence[tuple[Search, Sequence[Passage]]], k: int) -> list[Found]:
-    """Fuse rankings by reciprocal rank (Cormack et al. 2009); ties go by the passage's identity."""
-    scores: dict[str, float] = {}
-    passages: dict[str, Passage] = {}
-    by: dict[str, list[Search]] = {}
-    for name, ranking in rankings:
-        for rank, passage in enumerate(ranking, start=1):
-            scores[passage.chunk_id] = scores.get(passage.chunk_id, 0.0) + 1.0 / (k + rank)
-            passages[passage.chunk_id] = passage
-            by.setdefault(passage.chunk_id, []).append(name)
-    best = sorted(scores, key=lambda key: (-scores[key], key))
-    return [Found(passages[key], scores[key], tuple(by[key])) for key in best]
+def _within(document_id: str, scope: Scope | None) -> Scope:
+    """Return the scope of one document, or of what a filter leaves of it."""
+    return replace(scope or documents_scope(()), document_ids=(document_id,), chunks=0)
 
 
 class Clock:

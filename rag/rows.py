@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.catalog import Passage
+from rag.passages import Passage
 
 RULE = "| ---"
 CAPTION = 160

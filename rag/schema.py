@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 metadata = MetaData()
 
@@ -87,6 +87,17 @@ pages = Table(
     Column("confidence", Float, comment="of that reading, 0 to 1"),
     Column("runs", LargeBinary, nullable=False, comment="places of the characters, packed by ingest.runs"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
+)
+
+document_names = Table(
+    "document_names",
+    metadata,
+    Column("word", String, primary_key=True, comment="a word that names the document, or year:2022 and the like"),
+    Column("document_id", String, primary_key=True),
+    Column("version", String, nullable=False),
+    ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
+    Index("document_names_document", "document_id", "version"),
+    sqlite_with_rowid=False,
 )
 
 chunks = Table(

@@ -54,11 +54,11 @@ class Models(_Section):
 
 
 class Search(_Section):
-    """How many passages are considered, and how the two searches are fused."""
+    """How many passages are considered, and which other wordings are looked for."""
 
     results: int = Field(10, ge=1, le=100)
     candidates: int = Field(100, ge=10, le=1000)
-    fusion_k: int = Field(10, ge=0)
+    glossary: str = ""
 
 
 class Answer(_Section):

@@ -27,8 +27,22 @@ class Box(Shape):
     y1: float
 
 
+class Place(Shape):
+    """Characters [start, end) of a version's extracted text, and the page they stand on."""
+
+    document_id: str
+    version: str
+    path: str
+    page: int
+    start: int
+    end: int
+
+
 class Hit(Shape):
-    """A passage that was found. `text` is exactly the characters [start, end) of the version's extracted text."""
+    """A passage that was found. `text` is exactly the characters [start, end) of the version's extracted text.
+
+    `also` names further passages that were found on the same page, and places where the same text stands.
+    """
 
     rank: int
     score: float
@@ -43,6 +57,7 @@ class Hit(Shape):
     end: int
     boxes: list[Box]
     found_by: list[Literal["keyword", "vector"]]
+    also: list[Place] = []
 
 
 class SearchResult(Shape):

@@ -92,6 +92,17 @@ class Store:
         with self.engine.connect() as connection:
             return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
 
+    def state(self) -> tuple[int, ...]:
+        """Return what changes whenever anybody commits to the database: size and time of its file and of its log."""
+        found: list[int] = []
+        for file in (self.home.catalog, self.home.catalog.with_name(self.home.catalog.name + "-wal")):
+            try:
+                seen = file.stat()
+            except FileNotFoundError:  # there is no log while nobody has the database open
+                continue
+            found += [seen.st_size, seen.st_mtime_ns]
+        return tuple(found)
+
     def close(self) -> None:
         self.engine.dispose()
 

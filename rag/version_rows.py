@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 
 from ingest.pipeline import embedded_text
 from ingest.ports import Version
+from rag.naming import insert_names
 from rag.schema import chunks, documents, pages, versions
 from rag.words import segments
 
@@ -68,6 +69,7 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
     ]
     if rows:
         connection.execute(insert(pages), rows)
+    insert_names(connection, version.document_id, version.version, path, reading.metadata)
     title = _title(reading.title, path)
     rows = []
     for chunk in version.chunks:
@@ -103,8 +105,11 @@ def copy_version(connection: Connection, donor: Row[Any], identity: str, collect
         rows = select(*(literal(identity) if c.name == "document_id" else c for c in table.c))
         mine = and_(table.c.document_id == donor.document_id, table.c.version == donor.version)
         connection.execute(insert(table).from_select([c.name for c in table.c], rows.where(mine)))
-    title = connection.scalar(select(versions.c.title).where(versions.c.document_id == identity))
-    named = {"document_id": identity, "collection": collection, "title": _title(title, path)}
+    copy = connection.execute(
+        select(versions.c.title, versions.c.details).where(versions.c.document_id == identity)
+    ).one()
+    insert_names(connection, identity, donor.version, path, json.loads(copy.details))
+    named = {"document_id": identity, "collection": collection, "title": _title(copy.title, path)}
     rows_of = select(chunks).where(chunks.c.document_id == donor.document_id, chunks.c.version == donor.version)
     copied = [
         {

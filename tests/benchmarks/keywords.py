@@ -23,7 +23,7 @@ from rag.catalog import Catalog
 from rag.home import Home
 from rag.intake import Intake
 from rag.jobs import Jobs
-from rag.retrieve import MAX_WORDS
+from rag.question import MAX_WORDS
 from rag.settings import PROJECT
 from rag.store import Store
 from rag.version_rows import document_id

@@ -7,35 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.catalog import Passage
-from rag.retrieve import fuse
 from rag.words import content_words, numbers, sentences, stems
-
-
-def passage(name: str) -> Passage:
-    """A passage that is only a name."""
-    return Passage(name, "c", "d", "v", "p", 1, "", "", name, 0, len(name))
-
-
-RANKING = st.lists(st.sampled_from("abcdefgh"), unique=True)
-
-
-@given(RANKING, RANKING)
-def test_fusion_does_not_depend_on_order(keyword: list[str], vector: list[str]) -> None:
-    """The same rankings fuse to the same list whichever comes first, each passage once, named with who found it."""
-    one = fuse([("keyword", [passage(n) for n in keyword]), ("vector", [passage(n) for n in vector])], 10)
-    two = fuse([("vector", [passage(n) for n in vector]), ("keyword", [passage(n) for n in keyword])], 10)
-    assert [item.passage.chunk_id for item in one] == [item.passage.chunk_id for item in two]
-    assert sorted(item.passage.chunk_id for item in one) == sorted(set(keyword) | set(vector))
-    for item in one:
-        name = item.passage.chunk_id
-        assert set(item.found_by) == {s for s, r in (("keyword", keyword), ("vector", vector)) if name in r}
-
-
-def test_a_passage_that_both_find_comes_first() -> None:
-    """Found second by both searches beats found first by one."""
-    found = fuse([("keyword", [passage("x"), passage("y")]), ("vector", [passage("z"), passage("y")])], 10)
-    assert found[0].passage.chunk_id == "y"
 
 
 def test_words_of_a_question() -> None:

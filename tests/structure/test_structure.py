@@ -33,11 +33,17 @@ ONE_FILE = {
     "torch": {"rag/embed_st.py"},
     "fastapi": {"rag/api.py", "rag/api_jobs.py", "rag/problems.py"},  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
-    "typer": {"rag/cli.py"},
+    "typer": {"rag/cli.py", "rag/cli_eval.py"},
     "rich": {"rag/show.py", "rag/show_jobs.py"},
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
-    "yaml": {"rag/settings.py", "rag/model_manifest.py", "rag/demo.py"},  # three files that a person writes
+    "yaml": {
+        "rag/settings.py",
+        "rag/model_manifest.py",
+        "rag/demo.py",
+        "rag/question.py",
+        "rag/questions_file.py",
+    },  # what a person writes
     "py3langid": {"ingest/language.py"},
     "lxml": {"ingest/web.py"},
     "trafilatura": {"ingest/article.py"},
@@ -54,7 +60,7 @@ ONE_FILE = {
 ONE_PURPOSE = {
     "tokenizers": 2,  # the embedder's own, and the count of it in the second backend
     "structlog": 5,  # whoever logs a stage
-    "numpy": 5,
+    "numpy": 6,
     "httpx": 5,
 }
 """Library → how many files may import it, where one file would be artificial."""
@@ -64,6 +70,7 @@ LONG = {
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
+    "rag/library.py": "everything that can be done with a home, one method each",
     "ui/client.py": "one typed method for each route",
 }
 """Files of more than 300 lines, with the reason."""

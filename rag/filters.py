@@ -1,0 +1,149 @@
+"""Filters: which documents and pages of them a question is asked of."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Connection, and_, func, or_, select, text
+
+from rag.errors import UsageError
+from rag.schema import documents, versions
+
+_LAST = 2**31
+_LISTS = {"document": "documents", "path": "paths", "type": "types", "kind": "kinds", "language": "languages"}
+_RANGES = {"date": ("date_from", "date_to"), "pages": ("page_from", "page_to")}
+
+
+class Filter(BaseModel):
+    """Conditions that all hold before anything is ranked; those of one list hold where one of its values does.
+
+    `paths` are globs over whole paths (`*` crosses folders); `types` are file formats ("pdf"); `kinds` what documents are
+    ("10-K", "contract", "e-mail"); `languages` ISO 639-1 codes; dates are the documents' own, both ends included, and
+    documents without a date don't match; pages count from 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    documents: tuple[str, ...] = ()
+    paths: tuple[str, ...] = Field((), examples=[["*/contracts/*"]])
+    types: tuple[str, ...] = Field((), examples=[["pdf"]])
+    kinds: tuple[str, ...] = Field((), examples=[["10-K"]])
+    languages: tuple[str, ...] = Field((), examples=[["en"]])
+    date_from: date | None = None
+    date_to: date | None = None
+    page_from: int | None = Field(None, ge=1)
+    page_to: int | None = Field(None, ge=1)
+
+    def check(self) -> None:
+        """Raise UsageError for a range that nothing can be in."""
+        for first, last, what in (
+            (self.date_from, self.date_to, "dates"),
+            (self.page_from, self.page_to, "pages"),
+        ):
+            if first is not None and last is not None and first > last:  # type: ignore[operator]  # two of one kind
+                raise UsageError(f"The filter's {what} end before they begin ({first} to {last}).", "Swap them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a filter leaves of the collections: ids of live documents, how many chunks they have, and pages."""
+
+    document_ids: tuple[str, ...]
+    chunks: int
+    page_from: int
+    page_to: int
+
+    @property
+    def condition(self) -> str:
+        """The condition on `chunks` c, with the values of `values`."""
+        return (
+            "c.document_id IN (SELECT value FROM json_each(:scope_ids)) AND c.page BETWEEN :scope_first AND :scope_last"
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {
+            "scope_ids": json.dumps(self.document_ids),
+            "scope_first": self.page_from,
+            "scope_last": self.page_to,
+        }
+
+
+def parse_filter(conditions: Sequence[str]) -> Filter:
+    """Read `key=value` conditions of the command line; raise UsageError naming the one that is wrong.
+
+    Keys: document, path, type, kind, language (each may come several times), date=2022-01-01..2022-12-31, pages=10..20.
+    Either end of a range may be left out.
+    """
+    values: dict[str, Any] = {}
+    for condition in conditions:
+        key, equals, value = condition.partition("=")
+        key, value = key.strip().lower(), value.strip()
+        if not equals or not value:
+            raise UsageError(f"The filter `{condition}` has no value.", "Write key=value, for example type=pdf.")
+        if key in _LISTS:
+            values.setdefault(_LISTS[key], []).append(value)
+        elif key in _RANGES:
+            first, dots, last = value.partition("..")
+            for name, end in zip(_RANGES[key], (first, last if dots else first), strict=True):
+                if end:
+                    values[name] = end
+        else:
+            known = [*_LISTS, *_RANGES]
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"Did you mean `{near[0]}`?" if near else f"The keys are {', '.join(known)}."
+            raise UsageError(f"There is no filter `{key}`.", hint)
+    try:
+        found = Filter(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(
+            f"The filter's `{problem['loc'][0]}` is {problem['input']!r}: {problem['msg']}.",
+            "Dates are written 2022-12-31, pages as numbers from 1; ranges with two dots.",
+        ) from error
+    found.check()
+    return found
+
+
+def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str]) -> Scope:
+    """Return what a filter leaves of some collections."""
+    live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+    query = (
+        select(documents.c.document_id, documents.c.path)
+        .join(versions, live)
+        .where(documents.c.collection.in_(list(collections)))
+    )
+    detail = func.json_extract(versions.c.details, "$.kind")
+    if wanted.documents:
+        query = query.where(documents.c.document_id.in_(wanted.documents))
+    if wanted.paths:
+        query = query.where(or_(*(documents.c.path.op("GLOB")(pattern) for pattern in wanted.paths)))
+    if wanted.types:
+        query = query.where(func.lower(versions.c.format).in_([kind.lower().lstrip(".") for kind in wanted.types]))
+    if wanted.kinds:
+        query = query.where(func.lower(detail).in_([kind.lower() for kind in wanted.kinds]))
+    if wanted.languages:
+        said = func.json_extract(versions.c.details, "$.language")
+        query = query.where(said.in_([re.split("[-_]", code.lower())[0] for code in wanted.languages]))
+    dated = func.json_extract(versions.c.details, "$.date")
+    if wanted.date_from:
+        query = query.where(dated >= wanted.date_from.isoformat())
+    if wanted.date_to:
+        query = query.where(dated <= wanted.date_to.isoformat())
+    ids = tuple(sorted(connection.scalars(query)))
+    first, last = wanted.page_from or 1, wanted.page_to or _LAST
+    scope = Scope(ids, 0, first, last)
+    counted = connection.execute(text(f"SELECT count(*) FROM chunks c WHERE {scope.condition}"), scope.values)
+    return replace(scope, chunks=int(counted.scalar_one()))
+
+
+def documents_scope(document_ids: Sequence[str], chunks: int = 0) -> Scope:
+    """Return the scope of some whole documents."""
+    return Scope(tuple(document_ids), chunks, 1, _LAST)

@@ -1,0 +1,88 @@
+"""Joins what was found into hits: neighbours grow together, a page comes once, the same text comes once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from rag.passages import Passage
+from rag.retrieve import Found
+from rag.words import numbers, stems
+
+ALIKE = 0.9
+"""Share of common words from which on two passages with the same numbers are one text."""
+_COMPARED = 200
+"""Passages that are looked through for one search."""
+
+
+@dataclass(slots=True)
+class Joined:
+    """A hit in the making: the passage that was found best, the characters shown, and other places that belong to it."""
+
+    lead: Found
+    start: int
+    end: int
+    also: list[Passage] = field(default_factory=list)
+    _words: frozenset[str] | None = None
+    _numbers: frozenset[str] | None = None
+
+    @property
+    def words(self) -> frozenset[str]:
+        if self._words is None:
+            self._words = frozenset(stems(self.lead.passage.text))
+        return self._words
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        if self._numbers is None:
+            self._numbers = frozenset(numbers(self.lead.passage.text))
+        return self._numbers
+
+
+def join(
+    found: Sequence[Found], limit: int, paged: Collection[str], per_document: int | None = None, longest: int = 2000
+) -> list[Joined]:
+    """Return at most `limit` hits in order of their best passages.
+
+    Of a document with pages (`paged`) passages of one page are one hit: those that touch it make it longer, up to `longest`
+    characters, the others are named as places of it. A passage that says what a hit before it says, numbers included, is a
+    place of that hit. Hits of one document beyond `per_document` are left out.
+    """
+    hits: list[Joined] = []
+    by_page: dict[tuple[str, int], Joined] = {}
+    counts: dict[str, int] = {}
+    for item in found[:_COMPARED]:
+        passage = item.passage
+        page = (passage.document_id, passage.page)
+        if (there := by_page.get(page)) is not None:
+            _take_in(there, passage, longest)
+            continue
+        if (same := _said_before(item, hits)) is not None:
+            same.also.append(passage)
+            continue
+        if len(hits) == limit or (per_document is not None and counts.get(passage.document_id, 0) >= per_document):
+            continue
+        hit = Joined(item, passage.start, passage.end)
+        hits.append(hit)
+        counts[passage.document_id] = counts.get(passage.document_id, 0) + 1
+        if passage.document_id in paged:
+            by_page[page] = hit
+    return hits
+
+
+def _take_in(hit: Joined, passage: Passage, longest: int) -> None:
+    """Make a hit longer by a passage that touches it, or note the passage as a place of it."""
+    start, end = min(hit.start, passage.start), max(hit.end, passage.end)
+    touches = passage.start in (hit.end, hit.start) or passage.end in (hit.start, hit.end)
+    if touches and end - start <= longest:
+        hit.start, hit.end = start, end
+    else:
+        hit.also.append(passage)
+
+
+def _said_before(item: Found, hits: Sequence[Joined]) -> Joined | None:
+    mine = Joined(item, 0, 0)
+    for hit in hits:
+        if len(mine.words & hit.words) >= ALIKE * len(mine.words | hit.words) and mine.numbers == hit.numbers:
+            return hit
+    return None
