@@ -24,7 +24,7 @@ _RANGES = {"date": ("date_from", "date_to"), "pages": ("page_from", "page_to")}
 class Filter(BaseModel):
     """Conditions that all hold before anything is ranked; those of one list hold where one of its values does.
 
-    `paths` are globs over whole paths (`*` crosses folders); `types` are file formats ("pdf"); `kinds` what documents are
+    `paths` are globs over whole paths (`*` crosses folders); `types` are file formats or suffixes ("pdf"); `kinds` what documents are
     ("10-K", "contract", "e-mail"); `languages` ISO 639-1 codes; dates are the documents' own, both ends included, and
     documents without a date don't match; pages count from 1.
     """
@@ -126,7 +126,9 @@ def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str])
     if wanted.paths:
         query = query.where(or_(*(documents.c.path.op("GLOB")(pattern) for pattern in wanted.paths)))
     if wanted.types:
-        query = query.where(func.lower(versions.c.format).in_([kind.lower().lstrip(".") for kind in wanted.types]))
+        types = [kind.lower().lstrip(".") for kind in wanted.types]
+        named = (func.lower(documents.c.path).op("GLOB")(f"*.{kind}") for kind in types)
+        query = query.where(or_(func.lower(versions.c.format).in_(types), *named))
     if wanted.kinds:
         query = query.where(func.lower(detail).in_([kind.lower() for kind in wanted.kinds]))
     if wanted.languages:
