@@ -24,9 +24,9 @@ _RANGES = {"date": ("date_from", "date_to"), "pages": ("page_from", "page_to")}
 class Filter(BaseModel):
     """Conditions that all hold before anything is ranked; those of one list hold where one of its values does.
 
-    `paths` are globs over whole paths (`*` crosses folders); `types` are file formats or suffixes ("pdf"); `kinds` what documents are
-    ("10-K", "contract", "e-mail"); `languages` ISO 639-1 codes; dates are the documents' own, both ends included, and
-    documents without a date don't match; pages count from 1.
+    `paths` are globs over whole paths (`*` crosses folders); `types` are file formats or suffixes ("pdf"); `kinds` what
+    documents are ("10-K", "contract", "e-mail"); `languages` ISO 639-1 codes; dates are the documents' own, both ends
+    included, and documents without a date don't match; pages count from 1.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
