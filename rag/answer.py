@@ -79,8 +79,10 @@ class Answerer:
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted)
         clock.lap("retrieve")
+        if "rerank" in laps:  # a part of it
+            clock.laps["rerank"] = laps["rerank"]
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")
         sent = self._excerpts(supports)

@@ -41,11 +41,14 @@ class Place(Shape):
 class Hit(Shape):
     """A passage that was found. `text` is exactly the characters [start, end) of the version's extracted text.
 
-    `also` names further passages that were found on the same page, and places where the same text stands.
+    `score` is of keyword and vector search; `reranked` is the reranker's where it read the passage (on its own scale) and
+    then decides the rank. `also` names further passages that were found on the same page, and places where the same text
+    stands.
     """
 
     rank: int
     score: float
+    reranked: float | None = None
     collection: str
     document_id: str
     version: str

@@ -45,7 +45,8 @@ def search_result(result: SearchResult) -> None:
             Text(f"  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
-    note(f"{result.timings_ms.get('total', 0):.0f} ms")
+    reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
+    note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
 
 
 @contextmanager
