@@ -217,7 +217,7 @@ def test_a_missing_reranker_is_said_before_a_question(filled_home: Path) -> None
     """Doctor and the command line name it; a search fails with the remedy and does not go on without."""
     nowhere = {"READINGROOM_SEARCH__RERANKER": "nowhere"}
     searched = run_command(filled_home, "search", "maintenance", **nowhere)
-    assert searched.code == 1 and "nowhere" in searched.stderr and "search.reranker" in searched.stderr
+    assert searched.code == 1 and "nowhere" in searched.stderr and "search.reranker" in searched.stderr, searched
     doctor = run_command(filled_home, "doctor", "--json", **nowhere)
     said = next(finding for finding in doctor.json if finding["subject"] == "reranker")
     assert (doctor.code, said["severity"]) == (1, "error") and said["remedy"]
