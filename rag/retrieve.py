@@ -185,11 +185,12 @@ class Retriever:
                 whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
                 found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
             shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
-            hits.append(shown.model_copy(update={"also": [_place(passage) for passage in item.also]}))
+            hits.append(shown.model_copy(update={"also": [place_of(passage) for passage in item.also]}))
         return hits
 
 
-def _place(passage: Passage) -> Place:
+def place_of(passage: Passage) -> Place:
+    """Return where a passage stands."""
     return Place(
         document_id=passage.document_id,
         version=passage.version,

@@ -193,7 +193,11 @@ class JobReport(Shape):
 
 
 class DocumentStatus(Shape):
-    """A document: its state, its live version, and what is wrong with it. `container` is the id of the file it is in."""
+    """A document: its state, its live version, what it is about, and what is wrong with it.
+
+    `container` is the id of the file it is in. `organisation` (whose it is), `period` ("2022", "2022Q3"), `kind` ("10-K",
+    "contract") and `date` (ISO 8601) are found by rule and empty where nothing was found.
+    """
 
     document_id: str
     path: str
@@ -203,6 +207,10 @@ class DocumentStatus(Shape):
     container: str | None
     format: str
     language: str | None
+    organisation: list[str]
+    period: list[str]
+    kind: str | None
+    date: str | None
     pages: int
     ocr_pages: int
     low_confidence_pages: int
