@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,6 +15,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ingest.container import read
 from ingest.errors import UnreadableFile
+from ingest.pdf import read_pdf
+from ingest.pdf_objects import broken_pages
+from ingest.pdf_source import BarePage, Sources, choose
 
 CHAPTER = "<html><body><p>{}</p></body></html>"
 
@@ -105,3 +109,97 @@ def test_a_mail_part_in_an_unknown_encoding_is_kept(tmp_path: Path) -> None:
         b"\r\nThe words of the mail.\r\n"
     )
     assert "The words of the mail." in read(path).text
+
+
+def _three_pages(path: Path) -> bytes:
+    """Write a PDF of three pages with compressed content; return its bytes."""
+    canvas = Canvas(str(path), pageCompression=0)
+    for number in ("first", "second", "third"):
+        for line in range(40):
+            canvas.drawString(72, 780 - 18 * line, f"Words of the {number} page, line {line}, {line * 7919 % 1000}.")
+        canvas.showPage()
+    canvas.save()
+    writer = PdfWriter(clone_from=str(path))
+    for page in writer.pages:
+        page.compress_content_streams()
+    writer.write(str(path))
+    return path.read_bytes()
+
+
+def _contents(data: bytes | bytearray) -> list[int]:
+    """Return where the content of each page begins."""
+    return [match.end() for match in re.finditer(rb"(?<!end)stream\r?\n", data)]
+
+
+@pytest.mark.parametrize("begin", [2, 150])
+def test_a_page_whose_content_does_not_unpack_is_named(tmp_path: Path, begin: int) -> None:
+    """Damage inside a page, in a file whose structure is whole, is told, with what to do; the other pages are read."""
+    path = tmp_path / "a.pdf"
+    data = bytearray(_three_pages(path))
+    at = _contents(data)[1] + begin
+    data[at : at + 10] = b"\xff" * 10
+    path.write_bytes(data)
+    reading = read_pdf(path)
+    assert "first page, line 39" in reading.text and "third page, line 39" in reading.text
+    (problem,) = reading.problems
+    assert "missing or wrong on page 2." in problem and "save it as a new PDF" in problem
+
+
+def test_a_page_whose_content_is_gone_is_named(tmp_path: Path) -> None:
+    """A page that seems blank because its content is not in the file is no empty page."""
+    path = tmp_path / "a.pdf"
+    data = _three_pages(path)
+    numbers = re.findall(rb"/Contents (\d+) 0 R", data)
+    path.write_bytes(data.replace(b"/Contents " + numbers[1], b"/Contents " + b"9" * len(numbers[1])))
+    reading = read_pdf(path)
+    assert "first page" in reading.text and "second page" not in reading.text
+    assert any("missing or wrong on page 2." in problem for problem in reading.problems)
+
+
+def test_an_empty_page_is_no_damage(tmp_path: Path) -> None:
+    """A page without content costs no sentence."""
+    canvas = Canvas(str(tmp_path / "a.pdf"))
+    canvas.drawString(72, 700, "The words of the page.")
+    canvas.showPage()
+    canvas.showPage()
+    canvas.save()
+    assert read_pdf(tmp_path / "a.pdf").problems == ()
+
+
+def test_pages_that_cannot_be_listed_are_said(tmp_path: Path) -> None:
+    """A file whose list of pages is gone is known to be damaged without a page's number."""
+    path = tmp_path / "a.pdf"
+    path.write_bytes(_three_pages(path).replace(b"/Type /Catalog", b"/Type /Nothing").replace(b"/Pages ", b"/Pagez "))
+    assert not broken_pages(path, None).listed
+
+
+def test_pages_that_pdfium_cannot_draw_are_named(tmp_path: Path) -> None:
+    """Pages, or a whole file, at which PDFium can't look are told: pictures on them were not read."""
+    path = tmp_path / "a.pdf"
+    _three_pages(path)
+    sources = Sources()
+    choose(sources, path, None, [BarePage(7, 595.0, 842.0)])
+    assert "page 7" in sources.problems()[0] and "save it as a new PDF" in sources.problems()[0]
+    path.write_bytes(b"%PDF-1.7 and nothing more")
+    sources = Sources()
+    choose(sources, path, None, [BarePage(1, 595.0, 842.0), BarePage(2, 595.0, 842.0)])
+    assert "page 1, 2" in sources.problems()[0]
+
+
+def test_plain_reading_says_what_it_lacks(tmp_path: Path) -> None:
+    """A PDF that was read without its parser, which crashed on it, says so."""
+    _three_pages(tmp_path / "a.pdf")
+    reading = read_pdf(tmp_path / "a.pdf", plain=True)
+    assert "third page, line 39" in reading.text
+    assert "headings and tables were read as plain text" in reading.problems[0]
+
+
+def test_a_damaged_file_is_not_called_empty(tmp_path: Path) -> None:
+    """When nothing of any page can be read because all are damaged, the error says damaged."""
+    path = tmp_path / "a.pdf"
+    data = bytearray(_three_pages(path))
+    for at in _contents(data):
+        data[at : at + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read_pdf(path)
