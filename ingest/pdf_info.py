@@ -75,7 +75,7 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
                 document.close()
     except OSError as error:
         raise unopened(error) from error
-    except ValueError as error:  # metadata that is no text
+    except UnicodeError as error:  # metadata that is no text
         raise PdfInfoMissing(type(error).__name__) from error
     wrong = "and the password given is wrong" if password else "and needs a password"
     raise UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 300
 _MALFORMED = (ValueError, TypeError, AttributeError, RecursionError, AssertionError, NotImplementedError, ArithmeticError,
               LookupError)  # fmt: skip
-"""What pypdf raises for damaged files beside its own errors."""
+"""What pypdf raises for damaged files beside its own errors, and what we meet where it finds an object of another type."""
 
 
 def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,14 @@ from pypdf import PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.container import read
-from ingest.errors import UnreadableFile
+from ingest.elements import table_markdown
+from ingest.errors import UnreadableFile, is_ours
+from ingest.mail import messages
+from ingest.ole import opened
 from ingest.pdf import read_pdf
 from ingest.pdf_objects import broken_pages
 from ingest.pdf_source import BarePage, Sources, choose
+from tests.ingest.compound import compound
 
 CHAPTER = "<html><body><p>{}</p></body></html>"
 
@@ -203,3 +209,55 @@ def test_a_damaged_file_is_not_called_empty(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(UnreadableFile, match="damaged"):
         read_pdf(path)
+
+
+def _raised(call: Callable[[], object]) -> Exception:
+    """Return what a call raises."""
+    with pytest.raises(Exception) as caught:
+        call()
+    return caught.value
+
+
+def test_a_slip_of_ours_is_not_damage(tmp_path: Path) -> None:
+    """An error counts as ours when our code raised it, and not when a library did over what a file holds."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", b"b")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert not is_ours(_raised(lambda: archive.read("not there")))
+    assert is_ours(_raised(lambda: table_markdown([])))
+    assert not is_ours(_raised((tmp_path / "none").read_bytes))
+    (tmp_path / "a.ole").write_bytes(compound({"Something": b"x" * 5000}))
+    with pytest.raises(ValueError, match="max"), opened(tmp_path / "a.ole"):
+        table_markdown([])
+
+
+def test_a_damaged_object_inside_an_office_file_is_named(tmp_path: Path) -> None:
+    """A file that was put into a document as an object and is cut off is listed, and reading it names the cause."""
+    path = tmp_path / "a.docx"
+    document = Document()
+    document.add_paragraph("The words of the letter.")
+    document.save(str(path))
+    native = b"\0" * 6 + b"plan.txt\0C:\\plan.txt\0" + bytes(4) + struct.pack("<I", 2) + b"p\0"
+    whole, cut = native + struct.pack("<I", 5) + b"words", native + struct.pack("<I", 900) + b"words"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("word/embeddings/oleObject1.bin", compound({"\x01Ole10Native": whole}))
+        archive.writestr("word/embeddings/oleObject2.bin", compound({"\x01Ole10Native": cut}))
+        archive.writestr("word/embeddings/oleObject3.bin", compound({"Equation Native": bytes(100)}))
+    assert [member.name for member in read(path).members] == ["plan.txt", "oleObject2.bin"]
+    assert read(path, ("plan.txt",)).text == "words"
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read(path, ("oleObject2.bin",))
+
+
+def test_a_mail_over_the_limit_is_cut_and_named(tmp_path: Path) -> None:
+    """The mails of a mailbox are all there; of one that is too long the beginning is, and its number is told."""
+    long = "".join(f"Line {number} of a long mail.\n" for number in range(200))
+    texts = ["Short words.\n", long, "The last words.\n"]
+    mails = [f"From a@b Mon Jan  1 10:00:0{n} 2024\nSubject: Mail {n}\n\n{text}\n" for n, text in enumerate(texts)]
+    (tmp_path / "a.mbox").write_text("".join(mails))
+    found: list[tuple[str, bytes]] = []
+    with pytest.raises(UnreadableFile, match="number 0002") as caught:
+        found.extend((name, b"".join(data)) for name, data in messages(tmp_path / "a.mbox", most=1000))
+    assert "Save their attachments" in caught.value.remedy
+    assert [name for name, _ in found] == ["0001 Mail 0.eml", "0002 Mail 1.eml", "0003 Mail 2.eml"]
+    assert b"Line 9 " in found[1][1] and b"Line 199" not in found[1][1] and b"The last words." in found[2][1]
