@@ -65,8 +65,7 @@ class Document:
         words = struct.unpack_from("<H", self._main, 32)[0]
         longs = 34 + 2 * words
         pairs = longs + 2 + 4 * struct.unpack_from("<H", self._main, longs)[0] + 2
-        at, length = struct.unpack_from("<II", self._main, pairs + 8 * number)
-        return at, length
+        return struct.unpack_from("<II", self._main, pairs + 8 * number)
 
     def lengths(self) -> list[int]:
         """Return the number of characters of the body, footnotes, headers, macros, comments, endnotes, boxes."""
@@ -216,8 +215,8 @@ def read_doc(path: Path) -> Reading:
         metadata = properties(container)
     if not writer.elements:
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
-    cut = document.cut or sum(document.lengths()) > max((piece.end for piece in document.pieces), default=0)
-    problems = [f"The Word file is damaged: a part of its text is missing. {_REMEDY}"] if cut else []
+    cut = document.cut or sum(document.lengths()) > max([0, *(piece.end for piece in document.pieces)])
+    problems = [f"The Word file is damaged: a part of its text is missing. {_REMEDY}"] * cut
     return writer.reading(title=metadata.pop("title", None), problems=problems, metadata=metadata)
 
 
