@@ -16,7 +16,7 @@ from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
 from rag.shapes import Hit, Place
-from rag.vectors import VectorIndex
+from rag.vectors import Neighbours
 from rag.words import sentences, stem, stems
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Retriever:
     """Searches one catalog and its vector index; each search contributes so many `candidates`."""
 
     catalog: Catalog
-    index: VectorIndex
+    index: Neighbours
     embedder: Embedder
     glossary: Glossary
     candidates: int
