@@ -445,11 +445,11 @@ def models_verify(
 
 @models.command("add")
 def models_add(
-    file: Annotated[Path, typer.Argument(help="A model file.")],
+    file: Annotated[Path, typer.Argument(help="A model file, or a folder of sentence-transformers.")],
     name: Annotated[str | None, typer.Option(help="Name for a file that the manifest doesn't know.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a model file in by hand; a file of the manifest is recognised by its SHA-256."""
+    """Copy a model in by hand; a file of the manifest is recognised by its SHA-256."""
     path = _models().add(file, name)
     if as_json:
         print(json.dumps({"path": str(path)}))  # noqa: T201

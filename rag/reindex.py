@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 def wanted_embedding(models: ModelStore, name: str, backend: Backend | None, like: Embedding) -> Embedding:
     """Return the settings of an embedder by its name; raise for one that is unknown, not here, or of another backend."""
-    kinds = {item.name: item.kind for item in models.list()}
+    kinds = {key: item.kind for item in models.list() for key in (item.name, item.alias) if key}
     known = sorted(key for key, kind in kinds.items() if kind == "embedder")
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)

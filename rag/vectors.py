@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +16,7 @@ from rag.errors import ReadingRoomError
 
 BATCH = 5000
 """chromadb 1.5.9 takes at most 5,461 rows at once."""
+_SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Neighbours(Protocol):
@@ -74,6 +78,15 @@ class VectorIndex:
         if key in self._keys():
             self._opened.collections.pop(key, None)
             self._open().delete_collection(key)
+            self._remove_orphans()
+
+    def _remove_orphans(self) -> None:
+        """Remove the folders of vectors that Chroma 1.5.9 leaves behind when it drops a collection."""
+        with closing(sqlite3.connect(f"file:{self._folder / 'chroma.sqlite3'}?mode=ro", uri=True)) as connection:
+            used = {str(row[0]) for row in connection.execute("SELECT id FROM segments")}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and _SEGMENT.fullmatch(folder.name) and folder.name not in used:
+                shutil.rmtree(folder)
 
     def ids(self, collection: str) -> set[str]:
         """Return the ids of a collection's vectors."""
