@@ -167,6 +167,10 @@ class JobGone(Exception):
     """Raised by the catalog when a job was paused, cancelled or taken over: the worker drops it where it is."""
 
 
+class Superseded(Exception):
+    """Raised by the catalog when another embedder became live: the worker ends, one with that embedder goes on."""
+
+
 class Catalog(Protocol):
     """The part of the catalog that the worker writes to.
 
@@ -174,7 +178,7 @@ class Catalog(Protocol):
     """
 
     def next_job(self) -> Job | None:
-        """Lease and return the oldest unfinished job that nobody works on, interrupted ones included."""
+        """Lease and return the oldest unfinished job that nobody works on, interrupted ones included; raise Superseded."""
         ...
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingest.ports import Embedder
 from rag.errors import ModelError, SettingsError
+from rag.generations import Generations, named_in
 from rag.home import Home
 from rag.llm import LanguageModel
 from rag.model_store import ModelStore
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ingest.read import Reader
     from ingest.worker import Worker
 
-EMBEDDER_FACT = "embedder"
 READERS = 2
 OLLAMA_SECONDS = 30.0
 """How long the answer to "is there an Ollama server with the model" is believed."""
@@ -39,18 +39,46 @@ def child_command(role: str, *arguments: str) -> list[str]:
     return [*command(role), str(os.getpid()), *arguments]
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the home folder's catalog, made where it is missing, or raise HomeMismatch for another embedder's."""
+def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
+    """Open the home folder's catalog, made where it is missing, or raise HomeMismatch when another embedder is live than
+    the settings'."""
+    store = open_any_store(settings)
+    Generations(store).agree((embedder or build_embedder(settings)).fingerprint, settings.embedding)
+    return store
+
+
+def open_any_store(settings: Settings) -> Store:
+    """Open the home folder's catalog, made where it is missing, whichever embedder is live."""
     home = Home(settings.home)
     home.create()
     store = Store(home)
     store.create()
-    store.require(
-        EMBEDDER_FACT,
-        build_embedder(settings).fingerprint,
-        "Set `embedding` in config.yaml back, or ingest into a new home folder (READINGROOM_HOME).",
-    )
     return store
+
+
+def live_settings(settings: Settings) -> Settings:
+    """Return the settings with the embedder that is live in the home folder, as it is there."""
+    if not Home(settings.home).catalog.exists():
+        return settings
+    store = open_any_store(settings)
+    try:
+        live = Generations(store).live()
+    finally:
+        store.close()
+    return settings if live is None else with_embedder(settings, *named_in(live))
+
+
+def with_embedder(settings: Settings, model: str, backend: str) -> Settings:
+    """Return the settings with another embedder."""
+    return settings.model_copy(
+        update={"embedding": settings.embedding.model_copy(update={"model": model, "backend": backend})}
+    )
+
+
+def embedder_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment variables by which a process that we start gets the embedder of these settings."""
+    embedding = settings.embedding
+    return {"READINGROOM_EMBEDDING__BACKEND": embedding.backend, "READINGROOM_EMBEDDING__MODEL": embedding.model}
 
 
 def model_store(settings: Settings) -> ModelStore:
@@ -118,7 +146,7 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
 
     recipe = build_recipe(settings)
     return Worker(
-        catalog=Intake(open_store(settings), recipe.embedder.fingerprint),
+        catalog=Intake(open_store(settings, recipe.embedder), recipe.embedder.fingerprint),
         readers=[build_reader(settings) for _ in range(READERS)],
         recipe=recipe,
         identify=document_id,

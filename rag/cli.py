@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import cli_eval, show, show_jobs  # noqa: E402
+from rag import cli_eval, cli_reindex, show, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
@@ -41,6 +41,7 @@ app = typer.Typer(
 models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify models.")
 app.add_typer(models, name="models")
 app.add_typer(cli_eval.commands, name="eval")
+app.command()(cli_reindex.reindex)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
@@ -444,11 +445,11 @@ def models_verify(
 
 @models.command("add")
 def models_add(
-    file: Annotated[Path, typer.Argument(help="A model file.")],
+    file: Annotated[Path, typer.Argument(help="A model file, or a folder of sentence-transformers.")],
     name: Annotated[str | None, typer.Option(help="Name for a file that the manifest doesn't know.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a model file in by hand; a file of the manifest is recognised by its SHA-256."""
+    """Copy a model in by hand; a file of the manifest is recognised by its SHA-256."""
     path = _models().add(file, name)
     if as_json:
         print(json.dumps({"path": str(path)}))  # noqa: T201

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -23,6 +24,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Return all findings, good ones included."""
     found = [*_privacy(settings), *_models(settings), *_ocr(), *_ports(settings), *_disk(settings)]
     found.extend(_catalog(settings))
+    found.extend(_generations(settings))
     return found
 
 
@@ -174,3 +176,35 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         remedy="See `readingroom documents` for the reason and the remedy of each." if failed else "",
     )
     store.close()
+
+
+def _generations(settings: Settings) -> Iterator[Finding]:
+    if not Home(settings.home).catalog.exists():
+        return
+    from rag.build import open_any_store  # as above
+    from rag.generations import Generations
+
+    try:
+        store = open_any_store(settings)
+    except ReadingRoomError:  # said under "catalog"
+        return
+    with closing(store):
+        for item in Generations(store).all():
+            half = item.state == "building"
+            again = f"readingroom reindex --embedder {item.model} --backend {item.backend}"
+            message = {
+                "live": f"answers, with {item.vectors} vectors",
+                "before": f"answered before and is kept, with {item.vectors} vectors",
+                "built": f"is built beside the live one, with {item.vectors} vectors, and does not answer yet",
+                "building": f"is half built: {item.missing} of {item.missing + item.vectors} texts have no vector yet",
+            }[item.state]
+            if item.beyond:
+                message += f"; {item.beyond} texts are longer than it reads"
+            yield Finding(
+                severity="warning" if half or item.beyond else "ok",
+                subject=f"embedder: {item.embedder}",
+                message=message,
+                remedy=f"Go on with `{again}`, or remove it with `readingroom reindex --drop-old --embedder {item.model}`."
+                if half
+                else "",
+            )

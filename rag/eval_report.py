@@ -13,6 +13,7 @@ from typing import Any
 
 from rag.errors import UsageError
 from rag.library import Library
+from rag.live import Live
 from rag.questions_file import Wanted
 
 CUTS = (1, 3, 5, 10)
@@ -28,7 +29,7 @@ CAUSES = {
 }
 
 
-def run_questions(library: Library, questions: Sequence[Wanted], collections: Sequence[str]) -> dict[str, Any]:
+def run_questions(library: Library | Live, questions: Sequence[Wanted], collections: Sequence[str]) -> dict[str, Any]:
     """Ask each question; return the run: settings, a row a question, means, latency."""
     rows = []
     for item in questions:

@@ -12,6 +12,7 @@ import yaml
 
 from rag.errors import UsageError
 from rag.library import Library
+from rag.live import Live
 from rag.words import STOP_WORDS, content_words, sentences
 
 HEADER = """# Questions for `readingroom eval run`. Made by rule from sentences of the documents: each asks for what its
@@ -38,7 +39,7 @@ class Wanted:
     quote: str
 
 
-def make_questions(library: Library, collections: Sequence[str], number: int) -> list[Wanted]:
+def make_questions(library: Library | Live, collections: Sequence[str], number: int) -> list[Wanted]:
     """Return questions about sentences spread over all documents; the same for the same corpus."""
     made: list[list[Wanted]] = []
     for document in library.documents():
@@ -54,7 +55,7 @@ def make_questions(library: Library, collections: Sequence[str], number: int) ->
     return chosen
 
 
-def _of_document(library: Library, document_id: str, path: str) -> list[Wanted]:
+def _of_document(library: Library | Live, document_id: str, path: str) -> list[Wanted]:
     text = library.text(document_id).text
     found = []
     for passage in library.catalog.passages_of(document_id):

@@ -18,7 +18,7 @@ from rag.places import boxes
 from rag.question import Glossary, Question, understand
 from rag.rerank import Reranker
 from rag.shapes import Hit, Place
-from rag.vectors import VectorIndex
+from rag.vectors import Neighbours
 from rag.words import sentences, stem, stems
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Retriever:
     (`rerank`) are put in order by the reranker."""
 
     catalog: Catalog
-    index: VectorIndex
+    index: Neighbours
     embedder: Embedder
     glossary: Glossary
     reranker: Reranker
