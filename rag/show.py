@@ -97,7 +97,13 @@ def answer(answer: Answer) -> None:
 
 def about(item: DocumentStatus) -> str:
     """Return in a line what a document is about: kind, organisations, periods, date."""
-    return ", ".join(filter(None, [item.kind, *item.organisation, " ".join(item.period), item.date]))
+    said = [
+        item.kind,
+        *item.organisation,
+        item.period and f"for {' '.join(item.period)}",
+        item.date and f"dated {item.date}",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:
