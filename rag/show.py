@@ -97,12 +97,8 @@ def answer(answer: Answer) -> None:
 
 def about(item: DocumentStatus) -> str:
     """Return in a line what a document is about: kind, organisations, periods, date."""
-    said = [
-        item.kind,
-        *item.organisation,
-        item.period and f"for {' '.join(item.period)}",
-        item.date and f"dated {item.date}",
-    ]
+    said = [item.kind, *item.organisation]
+    said += [f"for {' '.join(item.period)}" if item.period else "", f"dated {item.date}" if item.date else ""]
     return ", ".join(filter(None, said))
 
 
