@@ -195,6 +195,15 @@ class Catalog:
         with self._store.read() as connection:
             return vectors_of(connection, chunks.c.chunk_id.in_(list(chunk_ids)), embedder)
 
+    def languages(self, document_ids: Sequence[str]) -> dict[str, str | None]:
+        """Return the language of the live version of each of the documents, None where it is not known."""
+        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+        said = func.json_extract(versions.c.details, "$.language")
+        query = select(documents.c.document_id, said).join(versions, live)
+        with self._store.read() as connection:
+            rows = connection.execute(query.where(documents.c.document_id.in_(sorted(set(document_ids))))).all()
+        return {row[0]: row[1] for row in rows}
+
     def paged(self, document_ids: Sequence[str]) -> set[str]:
         """Return those of the documents that have more than one page."""
         with self._store.read() as connection:

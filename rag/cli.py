@@ -51,7 +51,7 @@ Conditions = Annotated[
         "--filter",
         metavar="KEY=VALUE",
         help="Only documents with type=pdf, kind=10-K, language=de, path='*/contracts/*', date=2022-01-01..2022-12-31, "
-        "document=ID, and of them pages=10..20; may come several times.",
+        "document=ID, collection=NAME, and of them pages=10..20; may come several times.",
     ),
 ]
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]

@@ -34,6 +34,7 @@ class SentenceTransformersEmbedder:
         window = int(self._model.max_seq_length)
         self.max_tokens = window - SPECIAL_TOKENS
         self.dimension = int(self._model.get_embedding_dimension())
+        self.languages: frozenset[str] = frozenset()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
 
     def count(self, texts: Sequence[str]) -> list[int]:

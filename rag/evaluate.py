@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import Page, Reading, Writer
+from ingest.language import language
 from ingest.pipeline import version_of
 from ingest.ports import Embedder, Seen, Task, Vectors, Version
 from ingest.split import SPLITTER, split
@@ -182,7 +183,10 @@ def _reading(title: str, text: str) -> Reading:
     writer.add("title", " ".join(title.split()), 1, 1)
     for paragraph in text.split("\n"):
         writer.add("paragraph", paragraph)
-    return writer.reading([Page(1)], title or None)
+    reading = writer.reading([Page(1)], title or None)
+    if code := language(reading.text):
+        reading.metadata["language"] = code  # as ingestion does; facets are left out: the texts are no documents
+    return reading
 
 
 class _Kept:

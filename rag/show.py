@@ -97,7 +97,9 @@ def answer(answer: Answer) -> None:
 
 def about(item: DocumentStatus) -> str:
     """Return in a line what a document is about: kind, organisations, periods, date."""
-    return ", ".join(filter(None, [item.kind, *item.organisation, " ".join(item.period), item.date]))
+    said = [item.kind, *item.organisation]
+    said += [f"for {' '.join(item.period)}" if item.period else "", f"dated {item.date}" if item.date else ""]
+    return ", ".join(filter(None, said))
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:

@@ -109,7 +109,8 @@ class Document:
     @property
     def about(self) -> str:
         """What it is about, in a line: kind, organisations, periods, date."""
-        said = [self.kind, *self.organisation, " ".join(self.period), self.date]
+        said = [self.kind, *self.organisation]
+        said += [f"for {' '.join(self.period)}" if self.period else "", f"dated {self.date}" if self.date else ""]
         return ", ".join(part for part in said if part)
 
 

@@ -45,8 +45,8 @@ TARGETS = {
 }  # fmt: skip
 WITHOUT: dict[str, Weights] = {
     "": Weights(),
-    "keywords alone": Weights(keyword=1.0),
-    "vectors alone": Weights(keyword=0.0),
+    "keywords alone": Weights(keyword=1.0, foreign=1.0),
+    "vectors alone": Weights(keyword=0.0, foreign=0.0),
     "no sentence": Weights(sentence=0.0),
     "no names": Weights(named=0.0),
     "no glossary": Weights(),
