@@ -58,9 +58,10 @@ def open_any_store(settings: Settings) -> Store:
 
 def live_settings(settings: Settings) -> Settings:
     """Return the settings with the embedder that is live in the home folder, as it is there."""
-    if not Home(settings.home).catalog.exists():
+    home = Home(settings.home)
+    if not home.catalog.exists():
         return settings
-    store = open_any_store(settings)
+    store = Store(home)  # only read, so that it works on a full disk
     try:
         live = Generations(store).live()
     finally:

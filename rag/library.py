@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -65,6 +66,7 @@ class Library:
         self.settings = settings
         self.home = Home(settings.home)
         self._lock = HomeLock(self.home, role)
+        self._changing = threading.Lock()  # one change of generations at a time
         try:
             embedder = build_embedder(settings)
             self.store = open_any_store(settings) if switching else open_store(settings, embedder)
@@ -188,11 +190,12 @@ class Library:
         answered all the while."""
         from rag.switch import switch  # rarely
 
-        embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
-        self._index = self._index.beside(embedder.fingerprint)
-        self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
-        self._live = Live(self.settings, self.catalog, embedder, self._index, self.models)
-        return switched
+        with self._changing:
+            embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
+            self._index = self._index.beside(embedder.fingerprint)
+            self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
+            self._live = Live(self.settings, self.catalog, embedder, self._index, self.models)
+            return switched
 
     def generations_status(self) -> list[GenerationStatus]:
         """Return the index generations, the live one first."""
@@ -202,12 +205,13 @@ class Library:
 
     def drop(self, name: str | None = None) -> Dropped:
         """Remove the generations that answered before, or the one of that name, from catalog and index."""
-        found = self.generations.to_drop(name)
-        removed = 0
-        for item in found:
-            self.publisher.drop(self._index.beside(item.embedder))  # first: killed after it, the next try ends it
-            removed += self.generations.drop(item.embedder)
-        return Dropped(embedders=[item.embedder for item in found], vectors=removed)
+        with self._changing:
+            found = self.generations.to_drop(name)
+            removed = 0
+            for item in found:
+                self.publisher.drop(self._index.beside(item.embedder))  # first: killed after it, the next try ends it
+                removed += self.generations.drop(item.embedder)
+            return Dropped(embedders=[item.embedder for item in found], vectors=removed)
 
     def status(self) -> Status:
         """Return the state of the home folder in numbers."""

@@ -118,9 +118,10 @@ def embed_missing(
 
     Every batch is a commit. `counted` says that those that are too long are known.
     """
-    name, done = embedder.fingerprint, 0
+    name, done, last = embedder.fingerprint, 0, ""
     total = generations.missing(name)
-    while some := generations.texts(READ_AHEAD, without=name):
+    while (some := generations.texts(READ_AHEAD, without=name, after=last)) or last:
+        last = some[-1][0] if some else ""  # at the end once more from the beginning: texts may have come meanwhile
         some.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
         for at in range(0, len(some), EMBEDDED_AT_ONCE):
             batch = some[at : at + EMBEDDED_AT_ONCE]
