@@ -31,7 +31,12 @@ ONE_FILE = {
     "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py", "rag/rerank_st.py"},  # embedders, cross-encoders
     "torch": {"rag/embed_st.py"},
-    "fastapi": {"rag/api.py", "rag/api_generations.py", "rag/api_jobs.py", "rag/problems.py"},  # routes, and what errors become
+    "fastapi": {
+        "rag/api.py",
+        "rag/api_generations.py",
+        "rag/api_jobs.py",
+        "rag/problems.py",
+    },  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
     "typer": {"rag/cli.py", "rag/cli_eval.py", "rag/cli_reindex.py"},
     "rich": {"rag/show.py", "rag/show_generations.py", "rag/show_jobs.py"},
