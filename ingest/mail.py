@@ -92,14 +92,19 @@ def read_message(message: EmailMessage) -> Reading:
 
 def read_mhtml(path: Path) -> Reading:
     """Read a web page saved as one file."""
-    from ingest.web import read_page
+    from ingest.web import add_html
 
     message = load(path)
-    for part in message.walk():
-        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
-            assert isinstance(part, EmailMessage)
-            return read_page(_text(part, "html").encode(), declared="utf-8")
-    return read_message(message)
+    pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
+    if not pages:
+        return read_message(message)
+    writer, titles = Writer(), list[str | None]()
+    for number, part in enumerate(pages):  # the page comes first, then the pages in its frames
+        assert isinstance(part, EmailMessage)
+        titles.append(add_html(writer, _text(part, "html").encode(), declared="utf-8", article=number == 0))
+    if not writer.elements:
+        raise UnreadableFile("The page has no text.", "Print it to PDF in a browser and ingest that.")
+    return writer.reading(title=titles[0])
 
 
 def _iso(date: str) -> str:
