@@ -23,7 +23,6 @@ _ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted", "application/p
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 _SMALL_PICTURE = 20_000
 _CUT = UnreadableFile("The attachment is damaged: it can't be decoded.", "Save it from your mail program.")
-_MAX_MAIL = 200_000_000
 _DAMAGED = "Save it again in your mail program."
 _STUB = re.compile(r"\b(?:html|browser|mail (?:client|program|reader)|e-?mail client)\b", re.I)
 
@@ -202,48 +201,6 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
         if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
             continue
         yield _name(part, number), [data]
-
-
-def messages(path: Path, most: int = _MAX_MAIL) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield ("0001 Subject.eml", content) of each message in a mailbox file, no more than `most` bytes of it.
-
-    UnreadableFile at the end names those that are longer.
-    """
-    cut: list[str] = []
-    for number, (data, size) in enumerate(_split(path, most), start=1):
-        if size > len(data):
-            cut.append(f"{number:04d}")
-        subject = re.sub(r'[\\/:*?"<>|]+', " ", header(parse(data[:65536]), "Subject"))
-        yield f"{number:04d} {' '.join(subject.split())[:100] or 'message'}.eml", [data]
-    if cut:
-        which = ", ".join(cut[:10]) + (", ..." if len(cut) > 10 else "")
-        raise UnreadableFile(
-            f"Of mails with more than {most / 1e6:g} MB only the beginning was read (number {which}).",
-            "Save their attachments from your mail program and ingest them.",
-        )
-
-
-def _split(path: Path, most: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the bytes of each message of a mailbox, and how many it has: "From " lines after a blank line divide them."""
-    lines: list[bytes] = []
-    size, blank = 0, True
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if blank and line.startswith(b"From ") and re.search(rb"\d", line):
-                    if size:
-                        yield b"".join(lines), size
-                    lines, size = [], 0
-                    continue
-                blank = not line.strip()
-                meant = line[1:] if re.match(rb">+From ", line) else line
-                size += len(meant)
-                if size <= most:
-                    lines.append(meant)
-    except OSError as error:
-        raise unopened(error) from error
-    if size > most or any(line.strip() for line in lines):
-        yield b"".join(lines), size
 
 
 def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:
