@@ -12,9 +12,13 @@ from docx.oxml import parse_xml
 from openpyxl import Workbook
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
+from pypdf import PdfWriter
+from pypdf.annotations import FreeText, Text
+from reportlab.pdfgen.canvas import Canvas
 
 from ingest.container import read
 from ingest.elements import Reading
+from ingest.errors import UnreadableFile
 from tests.ingest.test_more_formats import NAMESPACES
 
 # What python-docx, pandas and dateparser warn of at import is not what this suite checks.
@@ -119,7 +123,9 @@ def test_frames_of_a_saved_page(tmp_path: Path) -> None:
         f"Content-Type: text/html\r\n\r\n<html><body><p>{words}</p></body></html>" for words in ("A page.", "A frame.")
     ]
     body = "".join(f"--B\r\n{part}\r\n" for part in parts)
-    head = 'From: <A browser>\r\nSubject: Page\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=B\r\n\r\n'
+    head = (
+        "From: <A browser>\r\nSubject: Page\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=B\r\n\r\n"
+    )
     assert _read(tmp_path / "a.mhtml", f"{head}{body}--B--\r\n").text == "A page.\n\nA frame."
 
 
@@ -169,3 +175,37 @@ def test_separators_and_quotes(tmp_path: Path, name: str, content: str, rows: li
     """Quotes in quotes, line ends in cells, Excel's line that names the separator, and rows of other lengths."""
     text = _read(tmp_path / name, content).text
     assert all(row in text for row in rows) and "sep=" not in text
+
+
+def test_comments_and_entries_of_a_pdf(tmp_path: Path) -> None:
+    """Comments, and entries of a form that nobody drew on the page, follow the page's text; drawn ones come once."""
+    canvas = Canvas(str(tmp_path / "form.pdf"))
+    canvas.drawString(72, 750, "The words of the page.")
+    canvas.acroForm.textfield(name="berth", value="Berth seven", x=72, y=700, width=200, height=20)
+    canvas.acroForm.checkbox(name="paid", checked=True, x=72, y=650)
+    canvas.showPage()
+    canvas.drawString(72, 750, "The words of the next page.")
+    canvas.save()
+    assert read(tmp_path / "form.pdf").text.count("Berth seven") == 1
+    writer = PdfWriter(clone_from=str(tmp_path / "form.pdf"))
+    for held in writer.pages[0]["/Annots"]:
+        held.get_object().pop("/AP")
+    writer.add_annotation(0, FreeText(text="Too dear?", rect=(100, 500, 300, 550)))
+    writer.add_annotation(0, Text(text="Ask the harbour master", rect=(100, 400, 120, 420)))
+    writer.write(str(tmp_path / "a.pdf"))
+    text = read(tmp_path / "a.pdf").text
+    for words in ("Comment: Too dear?", "Comment: Ask the harbour master", "berth: Berth seven"):
+        assert text.count(words) == 1 and text.index(words) < text.index("next page")
+
+
+def test_a_pdf_without_pages_is_not_called_encrypted(tmp_path: Path) -> None:
+    """What was wrong with the file before is not said of this one."""
+    locked = PdfWriter()
+    locked.add_blank_page(100, 100)
+    locked.encrypt("secret")
+    locked.write(str(tmp_path / "locked.pdf"))
+    PdfWriter().write(str(tmp_path / "none.pdf"))
+    with pytest.raises(UnreadableFile, match="encrypted"):
+        read(tmp_path / "locked.pdf")
+    with pytest.raises(UnreadableFile, match="no pages"):
+        read(tmp_path / "none.pdf")
