@@ -152,10 +152,12 @@ def test_a_bad_line_of_json_costs_only_itself(tmp_path: Path) -> None:
     assert any("(line 2)" in problem for problem in reading.problems)
 
 
-def test_deep_json_and_xml_are_read_as_text(tmp_path: Path) -> None:
+def test_deep_files_are_read_as_text(tmp_path: Path) -> None:
     """What is nested very deeply is no reason to lose it."""
     reading = _read(tmp_path / "a.json", '{"a":' * 200 + '"words at the bottom"' + "}" * 200)
     assert "words at the bottom" in reading.text and any("nested" in problem for problem in reading.problems)
+    html = "<div>" * 3000 + "words at the bottom<br>of it" + "</div>" * 3000
+    assert _read(tmp_path / "a.html", f"<html><body>{html}</body></html>").text == "words at the bottom\nof it"
     assert "words at the bottom" in _read(tmp_path / "a.xml", "<a>" * 200 + "words at the bottom" + "</a>" * 200).text
 
 
