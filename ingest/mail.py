@@ -21,6 +21,7 @@ _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _THREAD = {"message_id": "Message-ID", "in_reply_to": "In-Reply-To", "references": "References"}
 _ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_REPORTS = ("message/delivery-status", "message/rfc822-headers", "message/disposition-notification")
 _SMALL_PICTURE = 20_000
 _CUT = UnreadableFile("The attachment is damaged: it can't be decoded.", "Save it from your mail program.")
 _DAMAGED = "Save it again in your mail program."
@@ -78,6 +79,11 @@ def read_message(message: EmailMessage) -> Reading:
     headers = {name: header(message, name) for name in _HEADERS}
     writer.add("paragraph", "\n".join(f"{name}: {value}" for name, value in headers.items() if value))
     body = _add_body(writer, message, problems)
+    for part in _leaves(message):
+        if part.get_content_type() in _REPORTS:  # what a mail server says of a mail that it could not deliver
+            held = part.get_payload()
+            texts = held if isinstance(held, list) else [held]
+            writer.add("paragraph", "\n\n".join(filter(None, (str(text).strip() for text in texts))))
     if not writer.elements:
         raise UnreadableFile("The e-mail has no text.", "Check where it came from.")
     if not body:
@@ -205,7 +211,7 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
 
 def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:
     """Yield the parts that hold content; an attached e-mail is one part, not opened here."""
-    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
+    if message.get_content_type() in ("message/rfc822", *_REPORTS) or not message.is_multipart():
         yield message
         return
     for part in message.get_payload():

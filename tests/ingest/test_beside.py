@@ -6,6 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import py7zr
 import pytest
 from docx import Document
 from docx.oxml import parse_xml
@@ -211,3 +212,29 @@ def test_a_pdf_without_pages_is_not_called_encrypted(tmp_path: Path) -> None:
         read(tmp_path / "locked.pdf")
     with pytest.raises(UnreadableFile, match="no pages"):
         read(tmp_path / "none.pdf")
+
+
+def test_the_report_of_a_mail_server_is_read(tmp_path: Path) -> None:
+    """Which mail was not delivered, to whom and why follows the text of a bounce."""
+    parts = (
+        "text/plain\r\n\r\nIt was not delivered.",
+        "message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; kim@example.org\r\nStatus: 5.1.1",
+        "message/rfc822-headers\r\n\r\nSubject: The plan of the bay",
+    )
+    body = "".join(f"--B\r\nContent-Type: {part}\r\n" for part in parts)
+    head = "From: mx@example.org\r\nSubject: Bounce\r\nContent-Type: multipart/report; boundary=B\r\n\r\n"
+    reading = _read(tmp_path / "a.eml", f"{head}{body}--B--\r\n")
+    for words in ("It was not delivered.", "kim@example.org", "Status: 5.1.1", "Subject: The plan of the bay"):
+        assert reading.text.count(words) == 1
+    assert reading.members == ()
+
+
+def test_names_that_lead_out_of_a_7z_archive(tmp_path: Path) -> None:
+    """The file with such a name is refused, the others are read."""
+    with py7zr.SevenZipFile(tmp_path / "a.7z", "w") as archive:
+        archive.writestr(b"The words of the hostile file.", "a/../b.txt")
+        archive.writestr(b"The words of the other file.", "c.txt")
+    assert [member.name for member in read(tmp_path / "a.7z").members] == ["a/b.txt", "c.txt"]
+    assert read(tmp_path / "a.7z", ("c.txt",)).text == "The words of the other file."
+    with pytest.raises(UnreadableFile, match="leads out"):
+        read(tmp_path / "a.7z", ("a/b.txt",))
