@@ -52,6 +52,8 @@ _NAMES = {
 }
 _FORMATS = {f".{suffix}": form for form, suffixes in _NAMES.items() for suffix in suffixes.split()}
 
+FORMATS: frozenset[str] = frozenset(_NAMES)
+"""The names of the formats, as documents carry them."""
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
