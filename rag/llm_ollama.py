@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from rag.chat_input import as_chat
 from rag.errors import ModelError, PromptTooLong
 from rag.llm import Completion, Message, ModelCard
-from rag.privacy import is_local
+from rag.model_host import checked_host, refuse_cloud_name, sends_away
+from rag.token_estimate import estimate_chat, words
 from rag.turns import Turns
 
 if TYPE_CHECKING:
     import httpx
     import ollama
+
+PORT = 11434
 
 
 class OllamaModel:
@@ -40,8 +41,8 @@ class OllamaModel:
         answer_seconds: float = 300.0,
         waiting: int = 8,
     ) -> None:
-        self._name, self._host = name, _checked_host(host, allowed_hosts)
-        _refuse_cloud_name(name)
+        self._name, self._host = name, checked_host(host, allowed_hosts, "Ollama", PORT)
+        refuse_cloud_name(name)
         self._client, self._http = _clients(self._host, connect_seconds, answer_seconds)
         self._turns = Turns(name, waiting, answer_seconds)
         try:
@@ -65,9 +66,9 @@ class OllamaModel:
         """Estimate the number of prompt tokens, rather too high than too low: Ollama has no way to ask.
 
         What guarantees that nothing is dropped is the request itself, which forbids the server to shorten the prompt.
-        Measured against the tokenizers of Qwen2.5 and SmolLM2; see `estimate_tokens`.
+        Measured against the tokenizers of Qwen2.5 and SmolLM2; see `rag.token_estimate`.
         """
-        return _TEMPLATE_TOKENS + sum(_MESSAGE_TOKENS + estimate_tokens(m["content"]) for m in as_chat(messages))
+        return estimate_chat(as_chat(messages))
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
@@ -119,10 +120,9 @@ class OllamaModel:
 
     def _check_nothing_dropped(self, chat: Sequence[Mapping[str, str]], evaluated: int) -> None:
         """Raise ModelError when the server read fewer tokens than there are words: an old one ignores `truncate`."""
-        words = sum(len(message["content"].split()) for message in chat)
-        if evaluated < words:
+        if evaluated < words(chat):
             raise ModelError(
-                f"The Ollama server read {evaluated} tokens of a prompt of {words} words: it dropped the rest.",
+                f"The Ollama server read {evaluated} tokens of a prompt of {words(chat)} words: it dropped the rest.",
                 "Update Ollama, or set a smaller window.",
             )
 
@@ -137,7 +137,7 @@ class OllamaModel:
         for model in models:
             if wanted in (model["name"], model.get("model")):
                 if model.get("remote_host") or model.get("remote_model"):
-                    raise _sends_away(self._name)
+                    raise sends_away(self._name)
                 found: Mapping[str, Any] = model
                 return found
         raise self._refusal(404, "")
@@ -190,8 +190,8 @@ def find(
 
     A host that is not allowed and a model that would send data away still raise ModelError: those are settings to mend.
     """
-    _refuse_cloud_name(name)
-    checked = _checked_host(host, allowed_hosts)
+    refuse_cloud_name(name)
+    checked = checked_host(host, allowed_hosts, "Ollama", PORT)
     import httpx  # after the checks: nothing is loaded to say no
 
     try:
@@ -202,28 +202,6 @@ def find(
     if (name if ":" in name else f"{name}:latest") not in names:
         return None
     return OllamaModel(name, host, window, allowed_hosts=allowed_hosts)
-
-
-# A chat template adds a few tokens a message; Qwen's adds a system message of 20 tokens where there is none.
-_TEMPLATE_TOKENS = 32
-_MESSAGE_TOKENS = 8
-_PIECE = re.compile(r"[A-Za-z]+|\s*[0-9]|\s*\n\s*|[^\sA-Za-z0-9]|[ \t]{2,}")
-
-
-def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text from above.
-
-    A word counts one and one more for every three letters past four (every two in words longer than twelve), a digit
-    and a punctuation mark one each, a space before a digit one, a character outside ASCII two. Measured on prose,
-    Markdown, code, tables, identifiers, German, Greek, Chinese: 0.94 to 3.6 times what Qwen2.5 and SmolLM2 count.
-    """
-    total = 0
-    for piece in _PIECE.findall(text):
-        if piece[0].isalpha() and piece.isascii():
-            total += 1 + max(0, len(piece) - 2) // 3 if len(piece) <= 12 else len(piece) // 2
-        else:
-            total += 1 if piece.isascii() and len(piece) == 1 else 2
-    return total
 
 
 def _clients(host: str, connect_seconds: float, answer_seconds: float) -> tuple[ollama.Client, httpx.Client]:
@@ -238,32 +216,6 @@ def _clients(host: str, connect_seconds: float, answer_seconds: float) -> tuple[
     client = ollama.Client(host, **options)
     client._client.headers.pop("authorization", None)  # the client adds OLLAMA_API_KEY: it is for its vendor's servers
     return client, httpx.Client(base_url=host, **options)
-
-
-def _checked_host(host: str, allowed_hosts: Iterable[str]) -> str:
-    url = urlsplit(host if "//" in host else f"http://{host}")
-    if not url.hostname or url.scheme not in ("http", "https"):
-        raise ModelError(f"{host!r} is not the address of an Ollama server.", "Write it like http://127.0.0.1:11434.")
-    if not (is_local(url.hostname) or url.hostname in allowed_hosts):
-        raise ModelError(
-            f"The Ollama server {url.hostname} is not on this machine.",
-            "If you trust it with your documents, add it to `network.allowed_hosts`.",
-        )
-    name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{name}:{url.port or 11434}"
-
-
-def _refuse_cloud_name(name: str) -> None:
-    tag = name.lower().partition(":")[2]
-    if tag == "cloud" or tag.endswith("-cloud"):
-        raise _sends_away(name)
-
-
-def _sends_away(name: str) -> ModelError:
-    return ModelError(
-        f"The model {name} does not run on this machine: Ollama would send everything to its vendor.",
-        "Choose a local model, and start Ollama with OLLAMA_NO_CLOUD=1.",
-    )
 
 
 def _reason(body: str) -> str:

@@ -16,11 +16,15 @@ import pytest
 from rag.errors import ModelError, PromptTooLong
 from rag.llm import Completion, LanguageModel, Message
 from rag.llm_embedded import EmbeddedModel
-from rag.llm_ollama import OllamaModel, estimate_tokens, find
+from rag.llm_ollama import OllamaModel, find
+from rag.llm_openai import OpenAIModel
 from rag.model_store import ModelStore
+from rag.token_estimate import estimate_tokens
 from tests.ollama_server import DIGEST, OllamaServer, serving
+from tests.openai_server import llama_server
 
 WINDOW = 1024
+KEY = "a-key-for-tests"
 QUESTION = [Message("system", "Answer in one sentence."), Message("user", "What is the capital of France?")]
 STORY = [Message("user", "Write a long story about a lighthouse.")]
 SCHEMA = {
@@ -52,16 +56,26 @@ def server(embedded: EmbeddedModel) -> Iterator[OllamaServer]:
         yield running
 
 
-@pytest.fixture(params=["embedded", "ollama"])
+@pytest.fixture(scope="session")
+def llama_cpp(smollm2: tuple[Path, str]) -> Iterator[str]:
+    """The address of llama.cpp's own HTTP server with the small model, as a person would run it beside Reading Room."""
+    with llama_server(smollm2[0], WINDOW, KEY) as host:
+        yield host
+
+
+@pytest.fixture(params=["embedded", "ollama", "openai"])
 def model(request: pytest.FixtureRequest, embedded: EmbeddedModel) -> Iterator[LanguageModel]:
     """Each adapter in turn."""
     if request.param == "embedded":
         yield embedded
         return
-    server = request.getfixturevalue("server")
-    ollama = OllamaModel("smollm2:135m", server.host, 4096)
-    yield ollama
-    ollama.close()
+    opened: LanguageModel
+    if request.param == "ollama":
+        opened = OllamaModel("smollm2:135m", request.getfixturevalue("server").host, 4096)
+    else:
+        opened = OpenAIModel("", request.getfixturevalue("llama_cpp"), 4096, key=KEY)
+    yield opened
+    opened.close()
 
 
 def ask(model: LanguageModel, messages: list[Message], **options: object) -> tuple[list[str], Completion]:
@@ -89,11 +103,11 @@ def test_the_same_question_gives_the_same_answer(model: LanguageModel) -> None:
 
 
 def test_counts_what_is_sent(model: LanguageModel) -> None:
-    """`sent` is what `count` says; the embedded model counts exactly, the estimate for Ollama is not too low."""
+    """`sent` is what `count` says; llama.cpp counts exactly, the estimate for Ollama is not too low."""
     sent = model.count(QUESTION)
     last = ask(model, QUESTION)[1]
     assert last.sent == sent
-    if model.card.backend == "embedded":
+    if model.card.backend in ("embedded", "openai"):
         assert last.evaluated == sent
 
 

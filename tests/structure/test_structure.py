@@ -28,6 +28,8 @@ ONE_FILE = {
     "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/llm_ollama.py"},
+    "openai": {"rag/llm_openai.py"},
+    "httpx2": {"rag/llm_openai.py"},  # the transport of openai, closed to proxies and redirects
     "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py"},
     "torch": {"rag/embed_st.py"},
@@ -40,6 +42,7 @@ ONE_FILE = {
     "yaml": {
         "rag/settings.py",
         "rag/model_manifest.py",
+        "rag/model_profiles.py",
         "rag/demo.py",
         "rag/question.py",
         "rag/questions_file.py",
