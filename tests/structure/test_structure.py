@@ -27,7 +27,7 @@ ONE_FILE = {
     "pypdf": {"ingest/pdf_objects.py"},
     "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
-    "ollama": {"rag/llm_ollama.py"},
+    "ollama": {"rag/ollama_server.py"},
     "openai": {"rag/llm_openai.py"},
     "httpx2": {"rag/llm_openai.py"},  # the transport of openai, closed to proxies and redirects
     "openvino": {"rag/embed.py"},
