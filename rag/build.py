@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from ingest.ports import Embedder
 from rag.errors import ModelError, SettingsError
 from rag.home import Home
 from rag.llm import LanguageModel
+from rag.model_host import read_key
+from rag.model_record import Pins
 from rag.model_store import ModelStore
 from rag.settings import Settings
 from rag.store import Store
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from ingest.pipeline import Recipe
     from ingest.read import Reader
     from ingest.worker import Worker
+    from rag.model_choice import ModelChoice
 
 EMBEDDER_FACT = "embedder"
 READERS = 2
-OLLAMA_SECONDS = 30.0
-"""How long the answer to "is there an Ollama server with the model" is believed."""
 
 
 def command(role: str) -> list[str]:
@@ -115,62 +115,55 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
     )
 
 
-class ModelChoice:
-    """Chooses who answers: Ollama when it is there with the configured model, else the embedded model, else nobody."""
+def build_choice(settings: Settings) -> ModelChoice:
+    """Return who chooses the model to ask."""
+    from rag.model_choice import ModelChoice  # with what weighs questions; commands that only list don't need it
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._embedded: LanguageModel | None = None
-        self._ollama: LanguageModel | None = None
-        self._asked_ollama = -OLLAMA_SECONDS
-        self._turn = threading.Lock()
+    return ModelChoice(
+        settings, lambda backend, name: open_model(settings, backend, name), Pins(Home(settings.home).pins)
+    )
 
-    def __call__(self) -> LanguageModel | None:
-        """Return the model to ask now, or None when `answer.model` is `none`; raise ModelError when it is missing."""
-        name = self._settings.answer.model
-        if name == "none":
-            return None
-        with self._turn:
-            return self._find_ollama() or self._find_embedded(name)
 
-    def _find_ollama(self) -> LanguageModel | None:
-        answer = self._settings.answer
-        if not answer.ollama_model:
-            return None
-        if time.monotonic() - self._asked_ollama > OLLAMA_SECONDS:
-            from rag import llm_ollama  # imports the ollama client only when it may be used
+def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | None:
+    """Return a model by backend and name; None when no Ollama server is there, or without it.
 
-            self._asked_ollama = time.monotonic()
-            self._ollama = llm_ollama.find(
-                answer.ollama_model,
-                answer.ollama_host,
-                answer.window,
-                timeout=1.0,
-                allowed_hosts=self._settings.network.allowed_hosts,
-            )
-        return self._ollama
+    Raises ModelError when it is missing elsewhere, or its server is not one that may be asked.
+    """
+    answer = settings.answer
+    if backend == "openai":
+        from rag.llm_openai import OpenAIModel  # imports the openai client only when it may be used
 
-    def _find_embedded(self, name: str) -> LanguageModel:
-        if self._embedded is None:
-            from rag.llm_embedded import EmbeddedModel
+        return OpenAIModel(
+            name,
+            answer.openai_host,
+            answer.window,
+            key=read_key(answer.openai_key, "answer.openai_key"),
+            allowed_hosts=settings.network.allowed_hosts,
+        )
+    if backend == "ollama":
+        from rag import llm_ollama  # the same for ollama's
 
-            models = model_store(self._settings)
-            self._embedded = EmbeddedModel(
-                models.path(name),
-                models.path(name).stem,
-                models.digest(name),
-                command("model"),
-                window=self._settings.answer.window,
-                threads=self._settings.answer.threads or None,
-                idle_seconds=self._settings.answer.idle_minutes * 60,
-            )
-        return self._embedded
+        return llm_ollama.find(
+            name,
+            answer.ollama_host,
+            answer.window,
+            key=read_key(answer.ollama_key, "answer.ollama_key"),
+            allowed_hosts=settings.network.allowed_hosts,
+            thinking=answer.thinking,
+            keep_seconds=answer.idle_minutes * 60,
+        )
+    from rag.llm_embedded import EmbeddedModel
 
-    def close(self) -> None:
-        """End the embedded model's process."""
-        for model in (self._embedded, self._ollama):
-            if model is not None:
-                model.close()
+    models = model_store(settings)
+    return EmbeddedModel(
+        models.path(name),
+        models.path(name).stem,
+        models.digest(name),
+        command("model"),
+        window=answer.window,
+        threads=answer.threads or None,
+        idle_seconds=answer.idle_minutes * 60,
+    )
 
 
 def check_models(settings: Settings) -> Sequence[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.walk import walk
-from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
+from rag.build import build_choice, build_embedder, build_reader, check_models, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
@@ -36,9 +36,11 @@ from rag.version_rows import document_id
 
 if TYPE_CHECKING:
     from rag.answer import Answerer, Event
+    from rag.evidence import Support
     from rag.filters import Filter
     from rag.page_image import PageImages
     from rag.retrieve import Found, Retriever
+    from rag.routing import Candidate
 
 DEFAULT_COLLECTION = "documents"
 MOST_FOUND = 200
@@ -67,7 +69,7 @@ class Library:
         self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
         self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
         self.publisher.run()  # what a killed process left unpublished
-        self.models = ModelChoice(settings)
+        self.models = build_choice(settings)
 
     def __enter__(self) -> Library:
         return self
@@ -103,7 +105,12 @@ class Library:
         limits = Limits(
             answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
         )
-        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
+        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits, self._route)
+
+    def _route(self, question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
+        from rag.routing import difficulty  # with retrieval, as above
+
+        return self.models.candidates(difficulty(question, supports, self.settings.routing))
 
     @cached_property
     def _images(self) -> PageImages:

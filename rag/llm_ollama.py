@@ -14,7 +14,7 @@ from rag.model_host import checked_host, refuse_cloud_name
 from rag.model_profiles import profile_of
 from rag.ollama_server import PORT, OllamaServer
 from rag.openai_server import hash_of
-from rag.token_estimate import estimate_chat, words
+from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
 Thinking = Literal["off", "on", "low", "medium", "high"]
@@ -171,19 +171,11 @@ class OllamaModel:
                 if shown := reply.rest():
                     yield shown
                 evaluated = int(event.get("prompt_eval_count", 0))
-                self._check_nothing_dropped(request["messages"], evaluated)
+                check_nothing_dropped(request["messages"], evaluated, "Ollama server")
                 finish = str(event.get("done_reason", "stop"))
                 yield reply.complete(sent, evaluated, int(event.get("eval_count", 0)), finish)
                 return
         raise ModelError(f"The Ollama server at {self._server.host} stopped in the middle of an answer.", "Ask again.")
-
-    def _check_nothing_dropped(self, chat: Sequence[Mapping[str, str]], evaluated: int) -> None:
-        """Raise ModelError when the server read fewer tokens than there are words: an old one ignores `truncate`."""
-        if evaluated < words(chat):
-            raise ModelError(
-                f"The Ollama server read {evaluated} tokens of a prompt of {words(chat)} words: it dropped the rest.",
-                "Update Ollama, or set a smaller window.",
-            )
 
 
 def find(

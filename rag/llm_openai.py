@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_host import checked_host
 from rag.model_profiles import profile_of
-from rag.openai_server import look
-from rag.token_estimate import estimate_chat, words
+from rag.openai_server import look, with_schema
+from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
 if TYPE_CHECKING:
@@ -131,15 +130,10 @@ class OpenAIModel:
                 "json_schema": {"name": "answer", "schema": dict(schema), "strict": True},
             }
         elif schema is not None:
-            request["messages"] = _with_schema(chat, schema)
+            request["messages"] = with_schema(chat, schema)
             note = "The server can't hold a model to a schema; it was only asked for that form."
-        reply = ReplyCollector(
-            self._name,
-            self._profile,
-            max_tokens,
-            seconds=self._answer_seconds,
-            constrained="response_format" in request,
-        )
+        limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
+        reply = ReplyCollector(self._name, self._profile, max_tokens, **limits)
         finish, evaluated, generated = "", 0, 0
         with self._begin(request) as stream:
             for chunk in stream:
@@ -156,7 +150,8 @@ class OpenAIModel:
             raise ModelError(f"The server at {self._host} stopped in the middle of an answer.", "Ask again.")
         if shown := reply.rest():
             yield shown
-        self._check_nothing_dropped(chat, evaluated)
+        if evaluated:  # 0: it does not say
+            check_nothing_dropped(chat, evaluated, f"server at {self._host}")
         done = reply.complete(sent, evaluated, generated, finish)
         yield Completion(done.text, sent, evaluated, done.generated, finish, done.thinking, note)
 
@@ -180,14 +175,6 @@ class OpenAIModel:
                 if schema_refused and not any(word in reason for word in _TOO_LONG):
                     raise _NoSchemas from error
                 raise
-
-    def _check_nothing_dropped(self, chat: Sequence[Mapping[str, str]], evaluated: int) -> None:
-        """Raise ModelError when the server says it read fewer tokens than there are words: LM Studio and Ollama shorten."""
-        if 0 < evaluated < words(chat):
-            raise ModelError(
-                f"The server at {self._host} read {evaluated} tokens of a prompt of {words(chat)} words: it dropped the rest.",
-                "Load the model there with a larger window, or set a smaller `answer.window`.",
-            )
 
     def _counted(self, chat: list[dict[str, str]]) -> int:
         """Return the exact number of prompt tokens, or 0 where the server can't tell."""
@@ -231,11 +218,9 @@ class OpenAIModel:
             ) from error
         except httpx2.ConnectError as error:
             raise self._nobody() from error
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, httpx2.TransportError) as error:
             if isinstance(error.__cause__, httpx2.ConnectError):
                 raise self._nobody() from error
-            raise ModelError(f"The connection to the server at {self._host} broke.", "Ask again.") from error
-        except httpx2.TransportError as error:
             raise ModelError(f"The connection to the server at {self._host} broke.", "Ask again.") from error
         except openai.APIError as error:  # an error in the middle of a stream
             raise self._refusal(200, str(error.message), name) from error
@@ -276,20 +261,6 @@ class OpenAIModel:
 
 class _NoSchemas(Exception):
     """The server refused a request for its schema."""
-
-
-def find(
-    name: str, host: str, window: int, *, key: str = "", allowed_hosts: Iterable[str] = (), timeout: float = 1.0
-) -> OpenAIModel:
-    """Return the model of a server; raise ModelError when there is none: who names a server means it."""
-    return OpenAIModel(name, host, window, key=key, allowed_hosts=allowed_hosts, connect_seconds=timeout)
-
-
-def _with_schema(chat: Sequence[dict[str, str]], schema: Mapping[str, Any]) -> list[dict[str, str]]:
-    asked = (
-        f"{chat[-1]['content']}\n\nAnswer with one JSON object of this schema and nothing else: {json.dumps(schema)}"
-    )
-    return [*chat[:-1], {**chat[-1], "content": asked}]
 
 
 def _clients(host: str, key: str, connect_seconds: float, answer_seconds: float) -> tuple[httpx2.Client, openai.OpenAI]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -145,3 +146,11 @@ def _ollama(ask: Ask, found: Mapping[str, Any], version: str) -> ServerModel:
 def hash_of(text: str) -> str:
     """Return `sha256:…` of a text, "" for an empty one."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" if text else ""
+
+
+def with_schema(chat: Sequence[dict[str, str]], schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a chat that asks for JSON of a schema in words, for servers that can't hold a model to one."""
+    asked = (
+        f"{chat[-1]['content']}\n\nAnswer with one JSON object of this schema and nothing else: {json.dumps(schema)}"
+    )
+    return [*chat[:-1], {**chat[-1], "content": asked}]

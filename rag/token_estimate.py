@@ -1,9 +1,11 @@
-"""Estimates tokens from above, for servers that have no way to ask."""
+"""Estimates tokens from above for servers that have no way to ask, and finds out whether one dropped some."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+
+from rag.errors import ModelError
 
 # A chat template adds a few tokens a message; Qwen's adds a system message of 20 tokens where there is none.
 _TEMPLATE_TOKENS = 32
@@ -32,6 +34,11 @@ def estimate_chat(chat: Sequence[Mapping[str, str]]) -> int:
     return _TEMPLATE_TOKENS + sum(_MESSAGE_TOKENS + estimate_tokens(message["content"]) for message in chat)
 
 
-def words(chat: Sequence[Mapping[str, str]]) -> int:
-    """Return the number of words of a chat: a server that read fewer tokens than that has dropped something."""
-    return sum(len(message["content"].split()) for message in chat)
+def check_nothing_dropped(chat: Sequence[Mapping[str, str]], evaluated: int, server: str) -> None:
+    """Raise ModelError when a server says that it read fewer tokens than there are words: some shorten a prompt silently."""
+    words = sum(len(message["content"].split()) for message in chat)
+    if evaluated < words:
+        raise ModelError(
+            f"The {server} read {evaluated} tokens of a prompt of {words} words: it dropped the rest.",
+            "Update it, load the model there with a larger window, or set a smaller `answer.window`.",
+        )
