@@ -82,6 +82,11 @@ class EmbeddedModel:
         process = self._process
         return process.pid if process is not None else None
 
+    def load(self) -> None:
+        """Start the process, and put on the card what only the loaded model says."""
+        with self._running() as client:
+            self._describe(client)
+
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
         with self._running() as client:

@@ -141,6 +141,10 @@ class OllamaModel:
             self._card = replace(self._card, window=min(self._card.window, real))
         self._loaded = True
 
+    def memory(self) -> int:
+        """Return the bytes that the loaded model takes; 0 where the server doesn't say."""
+        return self._server.memory(self._name)
+
     def unload(self) -> None:
         """Have the server free the model's memory."""
         self._server.load(self._name, self._card.window, 0)
