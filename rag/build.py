@@ -65,6 +65,8 @@ def build_embedder(settings: Settings) -> Embedder:
         from rag.embed_st import SentenceTransformersEmbedder  # extra `models`: imports torch
 
         return SentenceTransformersEmbedder(name, models.path(name), models.digest(name))
+    if settings.embedding.backend in ("ollama", "openai"):
+        return _server_embedder(settings)
     from rag.embed import OnnxEmbedder  # not needed beside another backend
 
     return OnnxEmbedder(
@@ -74,6 +76,21 @@ def build_embedder(settings: Settings) -> Embedder:
         models.digest(name),
         settings.embedding.threads,
     )
+
+
+def _server_embedder(settings: Settings) -> Embedder:
+    from rag.embed_server import ollama_embedder, openai_embedder  # their clients, only where they are used
+
+    answer, hosts = settings.answer, settings.network.allowed_hosts
+    if settings.embedding.backend == "ollama":
+        from rag.ollama_server import OllamaServer
+
+        key = read_key(answer.ollama_key, "answer.ollama_key")
+        return ollama_embedder(OllamaServer(answer.ollama_host, allowed_hosts=hosts, key=key), settings.embedding.model)
+    from rag.openai_connection import OpenAIConnection
+
+    key = read_key(answer.openai_key, "answer.openai_key")
+    return openai_embedder(OpenAIConnection(answer.openai_host, allowed_hosts=hosts, key=key), settings.embedding.model)
 
 
 def build_reader(settings: Settings) -> Reader:
@@ -152,6 +169,10 @@ def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | N
             thinking=answer.thinking,
             keep_seconds=answer.idle_minutes * 60,
         )
+    if backend == "transformers":
+        from rag.llm_transformers import TransformersModel  # extra `models`: torch comes with its first question
+
+        return TransformersModel(settings.path(name), answer.window, threads=answer.threads)
     from rag.llm_embedded import EmbeddedModel
 
     models = model_store(settings)
@@ -171,7 +192,9 @@ def check_models(settings: Settings) -> Sequence[str]:
     missing = []
     try:
         build_embedder(settings)
-        if settings.answer.model != "none":
+        if settings.answer.model.startswith("transformers:"):
+            open_model(settings, *settings.answer.model.split(":", 1))
+        elif settings.answer.model != "none":
             model_store(settings).path(settings.answer.model)
     except (ModelError, SettingsError) as error:
         missing.append(str(error))

@@ -55,7 +55,8 @@ def _privacy(settings: Settings) -> Iterator[Finding]:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     store = model_store(settings)
-    wanted = {settings.embedding.model} | ({settings.answer.model} - {"none"})
+    wanted = {settings.embedding.model} if settings.embedding.backend not in ("ollama", "openai") else set()
+    wanted |= {settings.answer.model} - {"none"}
     wanted = {name for name in wanted if not name.startswith("transformers:")}  # a folder: looked at when it is opened
     for name in sorted(wanted):
         try:

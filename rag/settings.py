@@ -42,7 +42,7 @@ class Ingest(_Section):
 class Embedding(_Section):
     """Which model turns text into vectors."""
 
-    backend: Literal["onnx", "sentence-transformers"] = "onnx"
+    backend: Literal["onnx", "sentence-transformers", "ollama", "openai"] = "onnx"
     model: str = "all-minilm-l6-v2-int8"
     threads: int = Field(0, ge=0)
 

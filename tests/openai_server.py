@@ -128,6 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/tokenize" and server.kind == "vllm":
             words = sum(len(message["content"].split()) for message in request["messages"])
             self._json(200, {"count": words + 4, "max_model_len": server.window, "tokens": []})
+        elif self.path == "/v1/embeddings":
+            made = [[float(len(word)) for word in [*text.split()[:8], *[""] * 8][:8]] for text in request["input"]]
+            if server.failing == "few":
+                made = made[:-1]
+            data = [{"object": "embedding", "index": n, "embedding": vector} for n, vector in enumerate(made)]
+            usage = {"prompt_tokens": 1, "total_tokens": 1}
+            self._json(200, {"object": "list", "data": data[::-1], "model": request["model"], "usage": usage})
         elif self.path != "/v1/chat/completions":
             self._error(404, "Not Found")
         elif server.failing == "busy":

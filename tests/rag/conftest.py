@@ -12,6 +12,7 @@ from rag.llm_embedded import EmbeddedModel
 from rag.model_store import ModelStore
 from tests.ollama_server import OllamaServer, serving
 from tests.openai_server import llama_server
+from tests.tiny_model import build
 
 WINDOW = 1024
 KEY = "a-key-for-tests"
@@ -44,3 +45,11 @@ def llama_cpp(smollm2: tuple[Path, str]) -> Iterator[str]:
     """The address of llama.cpp's own HTTP server with the small model, as a person would run it beside Reading Room."""
     with llama_server(smollm2[0], WINDOW, KEY) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model for Transformers, built here; skipped where the extra `models` is not installed."""
+    pytest.importorskip("transformers")
+    pytest.importorskip("torch")
+    return build(tmp_path_factory.mktemp("tiny") / "tiny-model")

@@ -215,9 +215,6 @@ def test_recommend_says_how_to_get_each(run: Run) -> None:
     done = run("models", "recommend", "--no-measure", "--window", "2048", "--json")
     assert done.code == 0, done.stderr
     assert done.json["machine"]["memory"] > 0
-    by_name: Callable[[str], dict[str, object]] = lambda name: next(
-        m for m in done.json["models"] if m["model"] == name
-    )
-    small = by_name("SmolLM 2 135M")
+    small = next(model for model in done.json["models"] if model["model"] == "SmolLM 2 135M")
     assert small["command"] == "readingroom models pull ollama:smollm2:135m"
     assert small["licence"] == "Apache-2.0" and small["window"] == 2048

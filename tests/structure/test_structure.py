@@ -28,11 +28,12 @@ ONE_FILE = {
     "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/ollama_server.py"},
-    "openai": {"rag/llm_openai.py"},
-    "httpx2": {"rag/llm_openai.py"},  # the transport of openai, closed to proxies and redirects
+    "openai": {"rag/openai_connection.py"},
+    "httpx2": {"rag/openai_connection.py"},  # the transport of openai, closed to proxies and redirects
     "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py"},
-    "torch": {"rag/embed_st.py"},
+    "torch": {"rag/embed_st.py", "rag/llm_transformers.py"},
+    "transformers": {"rag/llm_transformers.py"},
     "fastapi": {"rag/api.py", "rag/api_jobs.py", "rag/problems.py"},  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
     "typer": {"rag/cli.py", "rag/cli_eval.py", "rag/cli_models.py"},
@@ -63,7 +64,7 @@ ONE_FILE = {
 ONE_PURPOSE = {
     "tokenizers": 2,  # the embedder's own, and the count of it in the second backend
     "structlog": 5,  # whoever logs a stage
-    "numpy": 6,
+    "numpy": 7,
     "httpx": 5,
 }
 """Library → how many files may import it, where one file would be artificial."""
