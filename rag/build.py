@@ -15,6 +15,7 @@ from rag.llm import LanguageModel
 from rag.model_host import read_key
 from rag.model_record import Pins
 from rag.model_store import ModelStore
+from rag.rerank import NoReranker, Reranker
 from rag.settings import Settings
 from rag.store import Store
 
@@ -91,6 +92,17 @@ def _server_embedder(settings: Settings) -> Embedder:
 
     key = read_key(answer.openai_key, "answer.openai_key")
     return openai_embedder(OpenAIConnection(answer.openai_host, allowed_hosts=hosts, key=key), settings.embedding.model)
+
+
+def build_reranker(settings: Settings) -> Reranker:
+    """Return the reranker of the settings; raise ModelError when there is none where they say. It loads at first use."""
+    name = settings.search.reranker
+    if not name:
+        return NoReranker()
+    from rag.rerank_st import CrossEncoderReranker  # only where one is configured
+
+    listed = settings.path(settings.models.folder) / name
+    return CrossEncoderReranker(listed if listed.is_dir() else settings.path(name))
 
 
 def build_reader(settings: Settings) -> Reader:
@@ -188,10 +200,11 @@ def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | N
 
 
 def check_models(settings: Settings) -> Sequence[str]:
-    """Return what is missing to answer with the configured models, as sentences."""
+    """Return what is missing to search and answer with the configured models, as sentences."""
     missing = []
     try:
         build_embedder(settings)
+        build_reranker(settings)
         if settings.answer.model.startswith("transformers:"):
             open_model(settings, *settings.answer.model.split(":", 1))
         elif settings.answer.model != "none":

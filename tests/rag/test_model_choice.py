@@ -151,7 +151,7 @@ def routed(library: Library, home: Path, models: Sequence[Scripted], asked: Diff
     names = {f"embedded:{name}": model for name, model in zip("abc", models, strict=True)}
     choice = choice_of(settings_with(home, **more), names)
     answerer = Answerer(
-        library._retriever,
+        library.retriever,
         library.catalog,
         library.embedder,
         choice,
