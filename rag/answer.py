@@ -71,8 +71,8 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers from one catalog. `choose` returns the language model to ask, or None for extractive answers;
-    `route`, where it is given, the models to ask one after the other until one's answer holds."""
+    """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
+    one after the other until one's answer holds."""
 
     retriever: Retriever
     catalog: Catalog
@@ -96,11 +96,9 @@ class Answerer:
         if not supports or supports[0].score < self.limits.min_evidence:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:
-            draft = yield from in_turn(
-                lambda choose: replace(self, choose=choose)._ask(question, supports, sent),
-                self.route(question, supports) if self.route else iter(()),
-                self.choose,
-            )
+            candidates = self.route(question, supports) if self.route else iter(())
+            asking = lambda choose: replace(self, choose=choose)._ask(question, supports, sent)  # noqa: E731
+            draft = yield from in_turn(asking, candidates, self.choose)
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text

@@ -74,6 +74,7 @@ LONG = {
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
+    "rag/shapes.py": "the shapes of the API, one contract",
     "rag/library.py": "everything that can be done with a home, one method each",
 }
 """Files of more than 300 lines, with the reason."""
