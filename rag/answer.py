@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
@@ -14,11 +14,13 @@ from rag.evidence import Asked, Support, chance, weigh
 from rag.filters import Filter
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
+from rag.model_record import on_record
 from rag.passages import Passage
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
 from rag.retrieve import Clock, Found, Retriever, hit
+from rag.routing import Candidate, in_turn
 from rag.rows import caption, header_row
 from rag.shapes import Answer, Citation, Hit, ModelUsed, Tokens
 from rag.words import numbers, sentences, units
@@ -69,13 +71,15 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers from one catalog. `choose` returns the language model to ask, or None for extractive answers."""
+    """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
+    one after the other until one's answer holds."""
 
     retriever: Retriever
     catalog: Catalog
     embedder: Embedder
     choose: Callable[[], LanguageModel | None]
     limits: Limits
+    route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None
 
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
@@ -92,7 +96,9 @@ class Answerer:
         if not supports or supports[0].score < self.limits.min_evidence:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:
-            draft = yield from self._ask(question, supports, sent)
+            candidates = self.route(question, supports) if self.route else iter(())
+            asking = lambda choose: replace(self, choose=choose)._ask(question, supports, sent)  # noqa: E731
+            draft = yield from in_turn(asking, candidates, self.choose)
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
@@ -137,8 +143,7 @@ class Answerer:
             reply, completion = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
         except ModelError as error:
             return self._extract(supports, f"The language model could not answer: {error}")
-        card = model.card
-        used = ModelUsed(backend=card.backend, name=card.name, digest=card.digest)
+        used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
         if reply is None:
             draft = self._extract(

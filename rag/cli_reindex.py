@@ -6,23 +6,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from rag.errors import UsageError
-from rag.settings import Settings, load_settings
+from rag.settings import EmbeddingBackend, Settings, load_settings
 
 if TYPE_CHECKING:
     from rag.generation_shapes import Dropped, GenerationStatus, Switched
     from rag.library import Library
-    from rag.reindex import Backend
     from rag.remote import Remote
 
 
 def reindex(
     embedder: Annotated[str | None, typer.Option(help="The model to embed every text with; see `models list`.")] = None,
-    backend: Annotated[str | None, typer.Option(help="onnx or sentence-transformers; what fits when absent.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="onnx, sentence-transformers, ollama or openai; what fits when absent.")
+    ] = None,
     questions: Annotated[
         Path | None, typer.Option(help="Questions to compare with; see `eval init`. Made by rule when absent.")
     ] = None,
@@ -39,8 +40,8 @@ def reindex(
         raise UsageError("Give one of --switch, --back and --drop-old.", "See `readingroom reindex --help`.")
     if back and embedder:
         raise UsageError("--back takes no --embedder.", "Use --switch to change to one by name.")
-    if backend not in (None, "onnx", "sentence-transformers"):
-        raise UsageError(f"There is no backend {backend}.", "There are onnx and sentence-transformers.")
+    if backend not in (None, *get_args(EmbeddingBackend)):
+        raise UsageError(f"There is no backend {backend}.", f"There are {', '.join(get_args(EmbeddingBackend))}.")
     settings = load_settings()
     if embedder and not drop_old and not (switch and _is_built(settings, embedder)):
         built = _build(settings, embedder, backend, questions, cut, quiet=as_json or switch)  # type: ignore[arg-type]  # checked
@@ -92,7 +93,7 @@ def _list(settings: Settings) -> list[GenerationStatus]:
 
 
 def _build(
-    settings: Settings, name: str, backend: Backend | None, questions: Path | None, cut: bool, *, quiet: bool
+    settings: Settings, name: str, backend: EmbeddingBackend | None, questions: Path | None, cut: bool, *, quiet: bool
 ) -> GenerationStatus:
     """Build a generation beside whoever serves the home, and compare it with the live one."""
     from rag import show

@@ -27,7 +27,7 @@ class SentenceTransformersEmbedder:
             raise ModelError(
                 "The embedding backend sentence-transformers is not installed.", "Run `make models`."
             ) from error
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # else it draws one on stderr for each model that it opens
+        disable_progress_bar()  # else it draws one on stderr for each model that it opens
         self._model: Any = SentenceTransformer(str(folder), local_files_only=True)
         self._turn = threading.Lock()
         self._tokenizer = self._model.tokenizer

@@ -13,7 +13,7 @@ from ingest.pipeline import embedded_text
 from ingest.ports import Vectors
 from rag.errors import HomeMismatch, NotFound, UsageError
 from rag.schema import chunks, documents, embeddings, facts, generations
-from rag.settings import Embedding
+from rag.settings import Embedding, EmbeddingBackend
 from rag.store import Store
 
 LIVE = "embedder"
@@ -27,7 +27,7 @@ class Generation:
     """One embedder's vectors of this home. `texts` and `seconds` are what `reindex` embedded, `beyond` what it cut."""
 
     embedder: str
-    backend: Literal["onnx", "sentence-transformers"]
+    backend: EmbeddingBackend
     model: str
     state: State
     vectors: int
@@ -255,9 +255,11 @@ class Generations:
 
 def named_in(fingerprint: str) -> tuple[str, str]:
     """Return the model and the backend that a fingerprint names."""
-    return fingerprint.split("/", maxsplit=1)[
-        0
-    ], "sentence-transformers" if "/sentence-transformers/" in fingerprint else "onnx"
+    for backend in ("sentence-transformers", "ollama", "openai"):
+        name, mark, _ = fingerprint.rpartition(f"/{backend}/")
+        if mark:
+            return name.rpartition("/")[0], backend
+    return fingerprint.partition("/")[0], "onnx"
 
 
 def _build(item: Generation) -> str:

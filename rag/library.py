@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ingest.ports import Embedder
 from ingest.walk import walk
 from rag.build import (
-    ModelChoice,
+    build_choice,
     build_embedder,
     build_reader,
     check_models,
@@ -49,9 +49,11 @@ from rag.version_rows import document_id
 
 if TYPE_CHECKING:
     from rag.answer import Event
+    from rag.evidence import Support
     from rag.filters import Filter
     from rag.page_image import PageImages
     from rag.retrieve import Found, Retriever
+    from rag.routing import Candidate
 
 DEFAULT_COLLECTION = "documents"
 MAX_QUESTION = 4000
@@ -81,8 +83,8 @@ class Library:
         self._index = VectorIndex(self.home.chroma, live)
         self.publisher = Publisher(self.store, self._index, live)
         self.publisher.run()  # what a killed process left unpublished
-        self.models = ModelChoice(settings)
-        self._live = Live(settings, self.catalog, embedder, self._index, self.models)
+        self.models = build_choice(settings)
+        self._live = self._answering(embedder)
 
     def __enter__(self) -> Library:
         return self
@@ -110,6 +112,14 @@ class Library:
     def retriever(self) -> Retriever:
         """What finds passages."""
         return self._live.retriever
+
+    def _answering(self, embedder: Embedder) -> Live:
+        return Live(self.settings, self.catalog, embedder, self._index, self.models, self._route)
+
+    def _route(self, question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
+        from rag.routing import difficulty  # with retrieval
+
+        return self.models.candidates(difficulty(question, supports, self.settings.routing))
 
     @cached_property
     def _images(self) -> PageImages:
@@ -194,7 +204,7 @@ class Library:
             embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
             self._index = self._index.beside(embedder.fingerprint)
             self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
-            self._live = Live(self.settings, self.catalog, embedder, self._index, self.models)
+            self._live = self._answering(embedder)
             return switched
 
     def generations_status(self) -> list[GenerationStatus]:

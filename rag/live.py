@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from rag.vectors import Neighbours
 
 if TYPE_CHECKING:
     from rag.answer import Answerer
+    from rag.evidence import Support
     from rag.filters import Filter
     from rag.retrieve import Retriever
+    from rag.routing import Candidate
 
 MOST_FOUND = 200
 """Passages that hits are made of."""
@@ -34,9 +36,10 @@ class Live:
         embedder: Embedder,
         index: Neighbours,
         models: Callable[[], LanguageModel | None] = lambda: None,
+        route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None,
     ) -> None:
         self.settings, self.catalog, self.embedder, self.index = settings, catalog, embedder, index
-        self._models = models
+        self._models, self._route = models, route
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -64,7 +67,7 @@ class Live:
         limits = Limits(
             answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
         )
-        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits)
+        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route)
 
     def search(
         self,

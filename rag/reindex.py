@@ -8,22 +8,25 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from ingest.ports import Embedder
 from rag.errors import HomeLocked, NotFound, UsageError
 from rag.generations import Generations
 from rag.home import Home
 from rag.model_store import ModelStore
-from rag.settings import Embedding
+from rag.settings import Embedding, EmbeddingBackend
 
 READ_AHEAD, EMBEDDED_AT_ONCE = 512, 64
-Backend = Literal["onnx", "sentence-transformers"]
 Progress = Callable[[str, int, int], None]
 
 
-def wanted_embedding(models: ModelStore, name: str, backend: Backend | None, like: Embedding) -> Embedding:
-    """Return the settings of an embedder by its name; raise for one that is unknown, not here, or of another backend."""
+def wanted_embedding(models: ModelStore, name: str, backend: EmbeddingBackend | None, like: Embedding) -> Embedding:
+    """Return the settings of an embedder by its name; raise for one that is unknown, not here, or of another backend.
+
+    What a server has (backends ollama and openai) only the server knows: it is asked when the embedder is opened.
+    """
+    if backend in ("ollama", "openai"):
+        return like.model_copy(update={"model": name, "backend": backend})
     kinds = {key: item.kind for item in models.list() for key in (item.name, item.alias) if key}
     known = sorted(key for key, kind in kinds.items() if kind == "embedder")
     if name not in known:
@@ -32,7 +35,7 @@ def wanted_embedding(models: ModelStore, name: str, backend: Backend | None, lik
         hint = f"Did you mean {' or '.join(near)}? " if near else ""
         raise NotFound(what, f"{hint}There are: {', '.join(known)}; `readingroom models list` shows all.")
     folder = models.path(name)
-    fits: list[Backend] = []
+    fits: list[EmbeddingBackend] = []
     if (folder / "model.onnx").exists():
         fits.append("onnx")
     if (folder / "modules.json").exists():

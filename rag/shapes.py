@@ -86,11 +86,23 @@ class Citation(Shape):
 
 
 class ModelUsed(Shape):
-    """Which model wrote the answer. `extractive` means: no model, the answer is quoted sentences."""
+    """Which model wrote the answer, and how it was asked. `extractive` means: no model, the answer is quoted sentences.
 
-    backend: Literal["ollama", "embedded", "extractive"]
+    "" is what the model's server doesn't say. `template` is the SHA-256 of the chat template, `runtime` the program that ran
+    the model with its version, `window` the tokens that prompt and answer shared, `note` what was done otherwise than asked.
+    """
+
+    backend: Literal["ollama", "openai", "embedded", "transformers", "extractive"]
     name: str
     digest: str
+    quantisation: str = ""
+    runtime: str = ""
+    template: str = ""
+    window: int = 0
+    temperature: float = 0.0
+    seed: int = 0
+    max_tokens: int = 0
+    note: str = ""
 
 
 class Tokens(Shape):

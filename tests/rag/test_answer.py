@@ -172,9 +172,9 @@ def test_the_answer_is_picked_out_of_the_stream() -> None:
 @pytest.mark.big_model
 def test_the_default_model_answers_and_refuses(library: Library) -> None:
     """The 1.5B model, for real: a fee is answered with its quote, and what isn't there is not found."""
-    from rag.build import ModelChoice
+    from rag.build import build_choice
 
-    choice = ModelChoice(
+    choice = build_choice(
         library.settings.model_copy(update={"answer": library.settings.answer.model_copy(update={"model": "default"})})
     )
     try:
