@@ -33,7 +33,7 @@ ONE_FILE = {
     "torch": {"rag/embed_st.py"},
     "fastapi": {"rag/api.py", "rag/api_jobs.py", "rag/problems.py"},  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
-    "typer": {"rag/cli.py", "rag/cli_eval.py"},
+    "typer": {"rag/cli.py", "rag/cli_answers.py", "rag/cli_eval.py"},
     "rich": {"rag/show.py", "rag/show_jobs.py"},
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
