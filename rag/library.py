@@ -98,12 +98,13 @@ class Library:
     @cached_property
     def _answerer(self) -> Answerer:
         from rag.answer import Answerer, Limits
+        from rag.calibrate import gate_of
 
         answer = self.settings.answer
-        limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
-        )
-        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
+        gate, own = gate_of(self.store)
+        before_model, alone = own or (answer.min_evidence, answer.min_evidence_alone)
+        limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, before_model, alone)
+        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits, gate)
 
     @cached_property
     def _images(self) -> PageImages:

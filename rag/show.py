@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, SearchResult, Status
+from rag.shapes import Answer, DocumentStatus, Finding, Searched, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.model_store import ModelStatus
@@ -70,6 +70,9 @@ def answer(answer: Answer) -> None:
     if answer.outcome == "not_found":
         for hit in answer.passages[:3]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+        if answer.searched is not None:
+            for line in searched(answer.searched):
+                note(f"  {line}")
     who = f"{answer.model.backend} ({answer.model.name})"
     out.print(
         Text(
@@ -77,6 +80,16 @@ def answer(answer: Answer) -> None:
             style="dim",
         )
     )
+
+
+def searched(what: Searched) -> list[str]:
+    """Return what was searched for an answer that was not found, as lines."""
+    passing = " that pass the filter" if what.filtered else ""
+    said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
+    if what.failures:
+        said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
+        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
+    return said
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:

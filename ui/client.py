@@ -59,6 +59,17 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What was searched for an answer that was not found; `failed` are files that could not be read: path and reason."""
+
+    collections: tuple[str, ...]
+    documents: int
+    filtered: bool
+    failures: int
+    failed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, who wrote it, and what it rests on."""
 
@@ -74,6 +85,7 @@ class Answer:
     tokens_sent: int
     tokens_generated: int
     timings_ms: dict[str, float]
+    searched: Searched | None = None
 
     @property
     def places(self) -> list[Place]:
@@ -378,7 +390,14 @@ def _answer(found: dict[str, Any]) -> Answer:
         tokens_sent=found["tokens"]["sent"],
         tokens_generated=found["tokens"]["generated"],
         timings_ms=found["timings_ms"],
+        searched=_searched(found["searched"]) if found["searched"] else None,
     )
+
+
+def _searched(found: dict[str, Any]) -> Searched:
+    failed = tuple((item["path"], f"{item['reason']} {item['remedy']}".strip()) for item in found["failed"])
+    names = tuple(found["collections"])
+    return Searched(names, found["documents"], found["filtered"], found["failures"], failed)
 
 
 def _decoded(response: httpx.Response) -> Any:

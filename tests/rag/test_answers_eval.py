@@ -88,10 +88,10 @@ def _answers_stored(library: Library) -> int:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("- {question: "What?", unanswerable: true, answer: x}", "can't be both"),
-        ("- {question: "What?", unanswerable: perhaps}", "can't be both"),
+        ('- {question: "What?", unanswerable: true, answer: x}', "can't be both"),
+        ('- {question: "What?", unanswerable: perhaps}', "can't be both"),
         ("- {question: '', answer: x}", "Question 1 .* is not complete"),
-        ("- {question: "What?", document: a}", "has no `page`"),
+        ('- {question: "What?", document: a}', "has no `page`"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, row: str, says: str) -> None:
