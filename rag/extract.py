@@ -13,6 +13,9 @@ from rag.words import numbers, stem, stems, tokens, units
 ALSO = 0.95
 """A second sentence is quoted too when it reaches this share of the best one's chance."""
 
+CLAUSE = 3
+"""Words that a comma counts for, when the distance of two words is told."""
+
 _SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
@@ -43,8 +46,7 @@ def span(question: str, asked: Asked, sentence: str) -> str | None:
 
 def _nearness(asked: Asked, sentence: str, item: Candidate) -> float:
     """Return how near the words of the question stand to a candidate, rare words above all."""
-    before = [stem(word) for word in tokens(sentence[: item.start])][::-1]
-    after = [stem(word) for word in tokens(sentence[item.end :])]
+    before, after = _steps(sentence[: item.start])[::-1], _steps(sentence[item.end :])
     total = 0.0
     for word, weight in asked.weights.items():
         steps = [words.index(word) for words in (before, after) if word in words]
@@ -53,6 +55,15 @@ def _nearness(asked: Asked, sentence: str, item: Candidate) -> float:
     if asked.focus is not None and asked.focus in after[:3]:
         total += max(asked.weights.values(), default=1.0)
     return total
+
+
+def _steps(text: str) -> list[str]:
+    """Return the stems of a text; a clause's end counts as some words more."""
+    found: list[str] = []
+    for number, clause in enumerate(re.split(r"[,;:()]", text)):
+        found += [""] * (CLAUSE if number else 0)
+        found += [stem(word) for word in tokens(clause)]
+    return found
 
 
 def cells(row: str) -> list[str]:
