@@ -93,7 +93,7 @@ class Answerer:
         passages = [item for _, item in sent]
         yield "passages", passages
         asked = Asked.of(question, self.catalog)
-        evidence = self.gate.chance(signs(question, asked, supports)) if supports else 0.0
+        evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:

@@ -79,7 +79,7 @@ _ASKS = (
     _asks("share", r"\bhow (?:many|much) percent\b|\b(?:interest|tax) rate\b"),
     _asks("duration", rf"\bhow (?:long|soon|quickly)\b|\bhow many (?:\w+ )?{_UNIT_OF_TIME}\b|\bnotice period\b"),
     _asks("number", r"\bhow (?:many|much|often|large|big|high|tall|deep|fast|wide|far|old|hot|cold|heavy)\b"),
-    _asks("date", r"\bwhen\b"),
+    _asks("date", r"^\W*(?:\w+ )?when\b|\b(?:and|since|until|by|or) when\b"),
     _asks("person", r"\bwho(?:m|se)?\b"),
     _asks("place", r"\bwhere\b"),
     _asks("name", r"\bname of\b|\bnamed\b|\bcalled\b"),
@@ -124,7 +124,8 @@ def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:
                     start += len(first) + 1  # a capital letter that only begins the sentence
             said = [word for word in content_words(sentence[start:end]) or sentence[start:end].split() if word]
             new = [word for word in said if stem(word) not in asked]
-            if start < end and new and not any(a < end and start < b for a, b in taken):
+            dated = form == "name" and _FORMS["date"].fullmatch(sentence, start, end)
+            if start < end and new and not dated and not any(a < end and start < b for a, b in taken):
                 taken.append((start, end))
                 yield Candidate(start, end, form)
 

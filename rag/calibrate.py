@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answer import WEIGHED
 from rag.errors import ReadingRoomError, UsageError
-from rag.evidence import Asked, weigh
+from rag.evidence import weigh
 from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
 from rag.logistic import auc, errors, fit, threshold
 from rag.marking import wilson
@@ -64,8 +64,7 @@ def look(library: Library, questions: Sequence[Known], progress: Callable[[str],
     for number, known in enumerate(questions, start=1):
         passages = library.found(known.question, [], WEIGHED)
         supports = weigh(known.question, passages, library.catalog, library.embedder)
-        asked = Asked.of(known.question, library.catalog)
-        seen = signs(known.question, asked, supports) if supports else None
+        seen = signs(known.question, supports) if supports else None
         found.append(Judged(known.question, seen, known.answerable))
         if number % 50 == 0:
             progress(f"{number} of {len(questions)} questions looked at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import Candidate, candidates, kind_asked
+from rag.answer_type import Candidate, Kind, candidates, kind_asked
 from rag.evidence import Asked, Support
 from rag.rows import caption, header_row
 from rag.words import numbers, stem, stems, tokens, units
@@ -16,6 +16,7 @@ ALSO = 0.95
 CLAUSE = 3
 """Words that a comma counts for, when the distance of two words is told."""
 
+_WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
@@ -37,11 +38,20 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[s
 
 def span(question: str, asked: Asked, sentence: str) -> str | None:
     """Return the words of a sentence that have the kind which a question asks for, nearest to the question's own words."""
-    found = list(candidates(kind_asked(question), sentence, question))
+    kind = kind_asked(question)
+    found = list(candidates(kind, sentence, question))
     if not found:
         return None
-    best = max(found, key=lambda item: (_nearness(asked, sentence, item), -item.start))
+    best = max(found, key=lambda item: (_nearness(asked, sentence, item) * _likely(kind, sentence, item), -item.start))
     return sentence[best.start : best.end].strip()
+
+
+def _likely(kind: Kind, sentence: str, item: Candidate) -> float:
+    """Return more for a place after "in" and its like, and for a person elsewhere."""
+    if kind not in ("person", "place"):
+        return 1.0
+    located = bool(_WHERE.search(sentence[: item.start]))
+    return 2.0 if located == (kind == "place") else 1.0
 
 
 def _nearness(asked: Asked, sentence: str, item: Candidate) -> float:
