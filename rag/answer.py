@@ -16,6 +16,7 @@ from rag.evidence import Asked, Support, chance, weigh
 from rag.extract import extract
 from rag.filters import Filter
 from rag.gate import DEFAULT, Gate, signs
+from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
@@ -85,12 +86,14 @@ class Answerer:
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted)
         clock.lap("retrieve")
+        if "rerank" in laps:  # a part of it
+            clock.laps["rerank"] = laps["rerank"]
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")
         sent = self._excerpts(supports)
-        passages = [item for _, item in sent]
+        passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
         asked = Asked.of(question, self.catalog)
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0

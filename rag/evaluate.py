@@ -79,18 +79,23 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
 
 
 def ask_set(
-    settings: Settings, folder: Path, split_name: str, cache: Path | None, progress: Callable[[str], None]
+    settings: Settings,
+    folder: Path,
+    split_name: str,
+    cache: Path | None,
+    progress: Callable[[str], None],
+    prepared: Callable[[Library], None] = lambda library: None,
 ) -> tuple[list[Asked], dict[str, dict[str, int]]]:
     """Put a set in BEIR's form into a home of its own and ask its judged questions; return answers and judgements.
 
     Every text is a document with its title as heading; it is split, embedded and searched as any document is. `cache` is a
-    folder in which its vectors are kept for the next time.
+    folder in which its vectors are kept for the next time; `prepared` may change how the library searches.
     """
     judged = read_qrels(folder / "qrels" / f"{split_name}.tsv")
     questions = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl", ("_id", "text"))}
     if missing := sorted(set(judged) - set(questions)):
         raise UsageError(f"queries.jsonl has no question `{missing[0]}`, which is judged.", "Complete the set.")
-    with open_set(settings, folder, cache, progress) as (library, names):
+    with open_set(settings, folder, cache, progress, prepared) as (library, names):
         answers = []
         for number, key in enumerate(sorted(judged), start=1):
             answers.append(_ask(library, key, questions[key], [SET], names))
@@ -101,7 +106,11 @@ def ask_set(
 
 @contextmanager
 def open_set(
-    settings: Settings, folder: Path, cache: Path | None, progress: Callable[[str], None]
+    settings: Settings,
+    folder: Path,
+    cache: Path | None,
+    progress: Callable[[str], None],
+    prepared: Callable[[Library], None] = lambda library: None,
 ) -> Iterator[tuple[Library, dict[str, str]]]:
     """Give a throw-away home that holds a set's texts, and the catalog's ids of its documents → the set's."""
     texts = read_lines(folder / "corpus.jsonl", ("_id", "text"))
@@ -110,6 +119,7 @@ def open_set(
         Library(settings.model_copy(update={"home": Path(home)}), "eval") as library,
     ):
         progress(f"{len(texts)} texts: splitting and embedding")
+        prepared(library)
         yield library, _fill(library, texts, cache, progress)
 
 

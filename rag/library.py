@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.walk import walk
-from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
+from rag.build import ModelChoice, build_embedder, build_reader, build_reranker, check_models, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
@@ -87,13 +87,22 @@ class Library:
     # made when first needed: a command imports only what it uses
 
     @cached_property
-    def _retriever(self) -> Retriever:
+    def retriever(self) -> Retriever:
+        """What finds passages."""
         from rag.question import GLOSSARY, load_glossary
         from rag.retrieve import Retriever
 
         search = self.settings.search
         files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
-        return Retriever(self.catalog, self._index, self.embedder, load_glossary(*files), search.candidates)
+        return Retriever(
+            self.catalog,
+            self._index,
+            self.embedder,
+            load_glossary(*files),
+            build_reranker(self.settings),
+            search.candidates,
+            search.rerank,
+        )
 
     @cached_property
     def _answerer(self) -> Answerer:
@@ -104,7 +113,7 @@ class Library:
         gate, own = gate_of(self.store)
         before_model, alone = own or (answer.min_evidence, answer.min_evidence_alone)
         limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, before_model, alone)
-        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits, gate)
+        return Answerer(self.retriever, self.catalog, self.embedder, self.models, limits, gate)
 
     @cached_property
     def _images(self) -> PageImages:
@@ -127,14 +136,14 @@ class Library:
 
         question = check_question(question)
         limit = limit or self.settings.search.results
-        found, laps = self._retriever.find(question, collections, MOST_FOUND, wanted)
+        found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
         paged = self.catalog.paged([item.passage.document_id for item in found])
-        hits = self._retriever.joined_hits(join(found, limit, paged, per_document))
+        hits = self.retriever.joined_hits(join(found, limit, paged, per_document))
         return SearchResult(question=question, hits=hits, timings_ms=laps)
 
     def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits."""
-        return self._retriever.find(check_question(question), collections, limit)[0]
+        return self.retriever.find(check_question(question), collections, limit)[0]
 
     def ask_stream(
         self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
