@@ -84,11 +84,22 @@ _ASKS = (
     _asks("place", r"\bwhere\b"),
     _asks("name", r"\bname of\b|\bnamed\b|\bcalled\b"),
 )
+_TWO = re.compile(
+    r"(?:,|\band\b).*\b(?:and|or) (?:\w+ )?(?:how|what|which|who|when|where|why)\b|\band why\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"\s?(?:°\s?[CF]|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b")
+NOT_QUANTITY = re.compile(
+    rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
+    r"\b(?:note|item|section|page|part|annex|table|article|form)\s+\d+\w*|^\d+(?:\.\d+)*\s",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Dates, years, section numbers and references: numbers, but not how much of something."""
+
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
     "date": ("date",),
     "duration": ("duration",),
-    "money": ("money", "number"),
-    "share": ("share", "number"),
+    "money": ("money",),
+    "share": ("share",),
     "number": ("share", "money", "duration", "number"),
     "person": ("name",),
     "place": ("name",),
@@ -107,7 +118,9 @@ class Candidate:
 
 
 def kind_asked(question: str) -> Kind:
-    """Return what kind of answer a question asks for."""
+    """Return what kind of answer a question asks for; a question for two things at once has no kind."""
+    if _TWO.search(question):
+        return "words"
     return next((kind for kind, form in _ASKS if form.search(question)), "words")
 
 
@@ -124,10 +137,32 @@ def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:
                     start += len(first) + 1  # a capital letter that only begins the sentence
             said = [word for word in content_words(sentence[start:end]) or sentence[start:end].split() if word]
             new = [word for word in said if stem(word) not in asked]
-            dated = form == "name" and _FORMS["date"].fullmatch(sentence, start, end)
-            if start < end and new and not dated and not any(a < end and start < b for a, b in taken):
+            if form == "number":
+                end = _with_unit(sentence, end)
+            passed = _reads_otherwise(form, sentence, start, end)
+            if start < end and new and not passed and not any(a < end and start < b for a, b in taken):
                 taken.append((start, end))
                 yield Candidate(start, end, form)
+
+
+def _with_unit(sentence: str, end: int) -> int:
+    """Return where a number's unit ends ("3.5 t", "0.7 dB"), or `end` where none follows."""
+    match = _UNIT.match(sentence, end)
+    return match.end() if match and match.group().strip().lower() not in STOP_WORDS - {"s", "t"} else end
+
+
+def _reads_otherwise(form: Kind, sentence: str, start: int, end: int) -> bool:
+    """Return whether words have the form of a name or number and are a month, or the number of a section."""
+    if form == "name":
+        return bool(_FORMS["date"].fullmatch(sentence, start, end))
+    if form == "number":
+        return any(match.start() <= start < match.end() for match in NOT_QUANTITY.finditer(sentence))
+    return False
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date and nothing else."""
+    return bool(_FORMS["date"].fullmatch(text.strip()))
 
 
 def _first_letter(sentence: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import Candidate, Kind, candidates, kind_asked
+from rag.answer_type import Candidate, Kind, candidates, is_date, kind_asked
 from rag.evidence import Asked, Support
 from rag.rows import caption, header_row
 from rag.words import numbers, stem, stems, tokens, units
@@ -15,6 +15,9 @@ ALSO = 0.95
 
 CLAUSE = 3
 """Words that a comma counts for, when the distance of two words is told."""
+
+LONGEST = 60
+"""Characters of a column's header; a longer one is not a header but text in a badly read table."""
 
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
@@ -28,7 +31,7 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[s
     best row; else it is the best sentence, and a second one that is nearly as good and says something else.
     """
     best = supports[0]
-    short = cell(best, asked) if best.text.startswith("|") else span(question, asked, best.text)
+    short = cell(question, asked, best) if best.text.startswith("|") else span(question, asked, best.text)
     if short:
         return f"{short} [1]", [best]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
@@ -81,14 +84,14 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.strip().strip("|").replace("\\|", "\0").split("|")]
 
 
-def cell(support: Support, asked: Asked) -> str | None:
+def cell(question: str, asked: Asked, support: Support) -> str | None:
     """Return the cell of a table row that a question asks for, "row header, column header: cell unit (scale)", or None
     where several columns could be meant."""
-    passage, row = support.found.passage, cells(support.text)
+    passage, row, kind = support.found.passage, cells(support.text), kind_asked(question)
     header = cells(header_row(passage, support.start))
     if len(row) < 2 or len(row) != len(header):
         return None
-    filled = [at for at in range(1, len(row)) if row[at] and (not asked.wants_number or numbers(row[at]))]
+    filled = [at for at in range(1, len(row)) if row[at] and _fits(kind, asked, row[at]) and len(header[at]) <= LONGEST]
     column = _column(asked, header, filled)
     if column is None:
         return None
@@ -102,8 +105,20 @@ def cell(support: Support, asked: Asked) -> str | None:
     return said + (f" ({scale.group().lower()})" if scale and "%" not in value else "")
 
 
+def _fits(kind: Kind, asked: Asked, value: str) -> bool:
+    """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
+    if kind == "date":
+        return is_date(value)
+    if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
+        return bool(numbers(value)) and not is_date(value)
+    return not asked.wants_number or bool(numbers(value))
+
+
 def _column(asked: Asked, header: Sequence[str], filled: Sequence[int]) -> int | None:
-    """Return the column that the question names best, the only one that is filled, or None."""
+    """Return the column that the question names best, the only one that is filled, or None; never one of another year."""
+    filled = [
+        at for at in filled if not (asked.numbers and numbers(header[at]) and not asked.numbers & numbers(header[at]))
+    ]
     if len(filled) == 1:
         return filled[0]
     shares = {

@@ -102,5 +102,5 @@ class Gate:
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-DEFAULT = Gate((1.178, 2.938, 0.202, 0.534, 0.455, 1.739, 2.809, 0.686, -0.507, -0.981), -6.85)
+DEFAULT = Gate((1.272, 3.076, 0.623, 0.525, 0.45, 1.753, 3.064, 0.696, -0.505, -0.959), -7.593)
 """Fitted on halves of public sets: docs/decisions/0004-evidence-gate.md, tests/benchmarks/gate.py."""
