@@ -34,6 +34,7 @@ from rag.shapes import (
     CollectionStatus,
     DocumentStatus,
     DocumentText,
+    FailedFile,
 )
 from rag.store import Store
 from rag.version_rows import below
@@ -66,6 +67,11 @@ class Catalog:
         self._keywords = Keywords(store)
         self.naming = Naming(store)
 
+    @property
+    def store(self) -> Store:
+        """The database that it reads."""
+        return self._store
+
     # documents
 
     def documents(self, collection: str | None = None, document_id: str | None = None) -> list[DocumentStatus]:
@@ -93,6 +99,23 @@ class Catalog:
                 select(documents.c.document_id).where(or_(documents.c.document_id == name, inside))
             ).all()
             return list(found or connection.scalars(select(documents.c.document_id).where(below(path))))
+
+    def failed_files(self, collections: Sequence[str]) -> list[FailedFile]:
+        """Return the files of some collections that could not be read when last looked at, in order of their paths."""
+        query = select(documents.c.path, documents.c.reason, documents.c.remedy).order_by(documents.c.path)
+        with self._store.read() as connection:
+            rows = connection.execute(
+                query.where(documents.c.collection.in_(list(collections)), documents.c.reason != "")
+            ).all()
+        return [FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in rows]
+
+    def searchable(self, collections: Sequence[str], wanted: Filter | None) -> int:
+        """Return how many documents of some collections have a live version and pass a filter."""
+        if wanted is not None:
+            return len(self.scope(wanted, collections).document_ids)
+        live = and_(documents.c.collection.in_(list(collections)), documents.c.version.is_not(None))
+        with self._store.read() as connection:
+            return connection.scalar(select(func.count()).select_from(documents).where(live)) or 0
 
     def text(self, document_id: str) -> DocumentText:
         """Return the extracted text of the live version."""

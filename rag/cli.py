@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import cli_eval, cli_models, cli_reindex, show, show_jobs  # noqa: E402
+from rag import cli_answers, cli_eval, cli_models, cli_reindex, show, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.add_typer(cli_models.commands, name="models")
 app.add_typer(cli_eval.commands, name="eval")
 app.command()(cli_reindex.reindex)
+app.command()(cli_answers.calibrate)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]

@@ -161,6 +161,13 @@ class Library:
 
         return last_answer(self.ask_stream(question, collections, wanted))
 
+    def draft(self, question: str, collections: Sequence[str] = ()) -> Answer:
+        """Return the answer to a question without storing it: for measuring."""
+        from rag.answer import last_answer
+
+        self.catalog.require_collections(collections)
+        return last_answer(self._live.answerer.stream(check_question(question), collections, None))
+
     # documents
 
     def documents(self, collection: str | None = None) -> list[DocumentStatus]:

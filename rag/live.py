@@ -62,12 +62,13 @@ class Live:
     @cached_property
     def answerer(self) -> Answerer:
         from rag.answer import Answerer, Limits
+        from rag.calibrate import gate_of
 
         answer = self.settings.answer
-        limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
-        )
-        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route)
+        gate, own = gate_of(self.catalog.store)
+        before_model, alone = own or (answer.min_evidence, answer.min_evidence_alone)
+        limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, before_model, alone)
+        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate)
 
     def search(
         self,

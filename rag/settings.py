@@ -84,8 +84,8 @@ class Answer(_Section):
     max_tokens: int = Field(200, ge=16, le=4000)
     idle_minutes: float = Field(10, gt=0)
     threads: int = Field(0, ge=0)
-    min_evidence: float = Field(0.35, ge=0, le=1)
-    min_evidence_alone: float = Field(0.6, ge=0, le=1)
+    min_evidence: float = Field(0.23, ge=0, le=1)
+    min_evidence_alone: float = Field(0.45, ge=0, le=1)
 
     @field_validator("thinking", mode="before")
     @classmethod

@@ -113,6 +113,25 @@ class Tokens(Shape):
     generated: int = 0
 
 
+class FailedFile(Shape):
+    """A file that could not be read, why, and what to do."""
+
+    path: str
+    reason: str
+    remedy: str
+
+
+class Searched(Shape):
+    """What a question was asked of: collections, how many of their documents (a filter leaves some out), and files of
+    them that could not be read and might hold the answer: `failed` names the first ones, `failures` counts all."""
+
+    collections: list[str]
+    documents: int
+    filtered: bool
+    failures: int
+    failed: list[FailedFile]
+
+
 class Answer(Shape):
     """An answer with its citations; `passages` are the passages as they were sent to the model."""
 
@@ -125,15 +144,9 @@ class Answer(Shape):
     model: ModelUsed
     tokens: Tokens
     timings_ms: dict[str, float]
+    evidence: float = Field(0.0, description="The estimated chance that the documents answer the question, 0 to 1.")
+    searched: Searched | None = Field(None, description="With `not_found`: what was searched.")
     note: str = Field("", description="Why this model answered, or what the answer leaves open.")
-
-
-class FailedFile(Shape):
-    """A file that could not be read, why, and what to do."""
-
-    path: str
-    reason: str
-    remedy: str
 
 
 class IngestReport(Shape):

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, Hit, SearchResult, Status
+from rag.shapes import Answer, DocumentStatus, Finding, Hit, Searched, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.hardware import Machine
@@ -92,6 +92,9 @@ def answer(answer: Answer) -> None:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
             if hit.also:
                 note(f"           also: {_also(hit)}")
+        if answer.searched is not None:
+            for line in searched(answer.searched):
+                note(f"  {line}")
     who = f"{answer.model.backend} ({answer.model.name})"
     out.print(
         Text(
@@ -99,6 +102,16 @@ def answer(answer: Answer) -> None:
             style="dim",
         )
     )
+
+
+def searched(what: Searched) -> list[str]:
+    """Return what was searched for an answer that was not found, as lines."""
+    passing = " that pass the filter" if what.filtered else ""
+    said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
+    if what.failures:
+        said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
+        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
+    return said
 
 
 def about(item: DocumentStatus) -> str:

@@ -17,7 +17,7 @@ from rag.prompt import SCHEMA, AnswerStream, Excerpt, messages, read_reply
 from rag.shapes import Answer
 
 FEE = "What is the price of annual maintenance for a vessel of type B?"
-LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.35, min_evidence_alone=0.6)
+LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.23, min_evidence_alone=0.45)
 
 
 @dataclass

@@ -41,7 +41,7 @@ ONE_FILE = {
         "rag/problems.py",
     },  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
-    "typer": {"rag/cli.py", "rag/cli_eval.py", "rag/cli_models.py", "rag/cli_reindex.py"},
+    "typer": {"rag/cli.py", "rag/cli_answers.py", "rag/cli_eval.py", "rag/cli_models.py", "rag/cli_reindex.py"},
     "rich": {"rag/show.py", "rag/show_generations.py", "rag/show_jobs.py"},
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
