@@ -99,10 +99,11 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     named = units(f"{above} {header[column]} {header[0]}")
     value = row[column].replace("\0", "|")
     unit = next((one for one in _CURRENCIES if one in named and not units(value) & {one}), "")
-    scale = _SCALE.search(f"{above} {header[0]} {header[column]}") if numbers(value) else None
+    share = "%" in value + header[column]
+    scale = _SCALE.search(f"{above} {header[0]} {header[column]}") if numbers(value) and not share else None
     said = f"{row[0]}, {header[column]}: {value}" if header[column] else f"{row[0]}: {value}"
-    said += f" {unit}" if unit and numbers(value) and "%" not in value else ""
-    return said + (f" ({scale.group().lower()})" if scale and "%" not in value else "")
+    said += f" {unit}" if unit and numbers(value) and not share else ""
+    return said + (f" ({scale.group().lower()})" if scale else "")
 
 
 def _fits(kind: Kind, asked: Asked, value: str) -> bool:
@@ -115,10 +116,10 @@ def _fits(kind: Kind, asked: Asked, value: str) -> bool:
 
 
 def _column(asked: Asked, header: Sequence[str], filled: Sequence[int]) -> int | None:
-    """Return the column that the question names best, the only one that is filled, or None; never one of another year."""
-    filled = [
-        at for at in filled if not (asked.numbers and numbers(header[at]) and not asked.numbers & numbers(header[at]))
-    ]
+    """Return the column that the question names best, the only one that is filled, or None."""
+    told = {number for name in header for number in numbers(name)}
+    if told and asked.numbers and not told & asked.numbers:
+        return None  # a year that the table doesn't have
     if len(filled) == 1:
         return filled[0]
     shares = {
