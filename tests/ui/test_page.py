@@ -129,9 +129,8 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     close.click()
     expect(close).to_have_count(0)  # the page is drawn anew without the report; a click before that would be lost
     state = page.get_by_role("radiogroup", name="State")
-    expect(state).to_have_count(
-        1, timeout=60_000
-    )  # while the page is drawn anew, what was there before stays beside it
+    # while the page is drawn anew, what was there before stays beside it
+    expect(state).to_have_count(1, timeout=60_000)
     for _ in range(10):  # a click while the page is drawn is lost; a person would click again
         state.get_by_text("failed", exact=True).click()
         page.wait_for_timeout(1000)
