@@ -17,6 +17,7 @@ from rag.build import (
     ModelChoice,
     build_embedder,
     build_reader,
+    build_reranker,
     check_models,
     open_any_store,
     open_store,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from rag.answer import Event
     from rag.filters import Filter
     from rag.page_image import PageImages
+    from rag.rerank import Reranker
     from rag.retrieve import Found, Retriever
 
 DEFAULT_COLLECTION = "documents"
@@ -82,7 +84,7 @@ class Library:
         self.publisher = Publisher(self.store, self._index, live)
         self.publisher.run()  # what a killed process left unpublished
         self.models = ModelChoice(settings)
-        self._live = Live(settings, self.catalog, embedder, self._index, self.models)
+        self.live = Live(settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models)
 
     def __enter__(self) -> Library:
         return self
@@ -104,11 +106,16 @@ class Library:
     @property
     def embedder(self) -> Embedder:
         """The embedder whose vectors answer."""
-        return self._live.embedder
+        return self.live.embedder
 
     @property
-    def _retriever(self) -> Retriever:
-        return self._live.retriever
+    def retriever(self) -> Retriever:
+        """What finds passages."""
+        return self.live.retriever
+
+    @cached_property
+    def _reranker(self) -> Reranker:
+        return build_reranker(self.settings)
 
     @cached_property
     def _images(self) -> PageImages:
@@ -127,11 +134,11 @@ class Library:
         per_document: int | None = None,
     ) -> SearchResult:
         """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
-        return self._live.search(check_question(question), collections, limit, wanted, per_document)
+        return self.live.search(check_question(question), collections, limit, wanted, per_document)
 
     def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits."""
-        return self._retriever.find(check_question(question), collections, limit)[0]
+        return self.retriever.find(check_question(question), collections, limit)[0]
 
     def ask_stream(
         self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
@@ -139,7 +146,7 @@ class Library:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
         question = check_question(question)
         self.catalog.require_collections(collections)
-        for event in self._live.answerer.stream(question, collections, wanted):
+        for event in self.live.answerer.stream(question, collections, wanted):
             if isinstance(event[1], Answer):
                 self.catalog.keep_answer(event[1])
             yield event
@@ -193,7 +200,7 @@ class Library:
             embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
             self._index = self._index.beside(embedder.fingerprint)
             self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
-            self._live = Live(self.settings, self.catalog, embedder, self._index, self.models)
+            self.live = Live(self.settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models)
             return switched
 
     def generations_status(self) -> list[GenerationStatus]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.ports import Embedder
 from rag.catalog import Catalog
 from rag.llm import LanguageModel
+from rag.rerank import Reranker
 from rag.settings import Settings
 from rag.shapes import DocumentStatus, DocumentText, SearchResult
 from rag.vectors import Neighbours
@@ -32,10 +33,11 @@ class Live:
         catalog: Catalog,
         embedder: Embedder,
         index: Neighbours,
+        reranker: Callable[[], Reranker],
         models: Callable[[], LanguageModel | None] = lambda: None,
     ) -> None:
         self.settings, self.catalog, self.embedder, self.index = settings, catalog, embedder, index
-        self._models = models
+        self._reranker, self._models = reranker, models
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -44,7 +46,15 @@ class Live:
 
         search = self.settings.search
         files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
-        return Retriever(self.catalog, self.index, self.embedder, load_glossary(*files), search.candidates)
+        return Retriever(
+            self.catalog,
+            self.index,
+            self.embedder,
+            load_glossary(*files),
+            self._reranker(),
+            search.candidates,
+            search.rerank,
+        )
 
     @cached_property
     def answerer(self) -> Answerer:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from ingest.pipeline import embedded_text
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
 from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
+from rag.rerank import Reranker
 from rag.shapes import Hit, Place
 from rag.vectors import Neighbours
 from rag.words import sentences, stem, stems
@@ -24,12 +26,6 @@ if TYPE_CHECKING:
 
 Search = Literal["keyword", "vector"]
 
-KEYWORD_SHARE = 0.5
-"""Of the keyword score in the sum with the cosine (docs/decisions/0003-fusion.md)."""
-SENTENCE_WEIGHT = 0.1
-"""What is added for the share of the question's words that stand together in one sentence."""
-NAMED_WEIGHT = 0.3
-"""What is added for a document that the question names, at most."""
 NAMED_CLEARLY = 0.5
 """Documents named less clearly than this, compared with the one named best, are not searched by themselves."""
 COMPARED = 10_000
@@ -41,23 +37,41 @@ LOOKED_INTO = 40
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much in a passage's score (docs/decisions/0003-fusion.md, 0013-named-documents.md).
+
+    `keyword`: the keyword score's share in the sum with the cosine; `sentence`: added for the share of the question's words
+    that stand together in one sentence; `named`: added for a document that the question names, at most.
+    """
+
+    keyword: float = 0.5
+    sentence: float = 0.1
+    named: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with its score and the searches that found it."""
+    """A passage with its score, the searches that found it, and the reranker's score where one read it."""
 
     passage: Passage
     score: float
     found_by: tuple[Search, ...]
+    reranked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """Searches one catalog and its vector index; each search contributes so many `candidates`."""
+    """Searches one catalog and its vector index; each search contributes so many `candidates`, and so many of the best
+    (`rerank`) are put in order by the reranker."""
 
     catalog: Catalog
     index: Neighbours
     embedder: Embedder
     glossary: Glossary
+    reranker: Reranker
     candidates: int
+    rerank: int
+    weights: Weights = Weights()
 
     def find(
         self, question: str, collections: Sequence[str], limit: int, wanted: Filter | None = None
@@ -85,11 +99,11 @@ class Retriever:
         live |= self.catalog.passages([key for key in cosines if key not in live])
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
-        share = KEYWORD_SHARE if self.embedder.reads(question) else 1.0
+        share = self.weights.keyword if self.embedder.reads(question) else 1.0
         found = []
         for key, passage in live.items():
             score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
-            score += NAMED_WEIGHT * named.get(passage.document_id, 0.0)
+            score += self.weights.named * named.get(passage.document_id, 0.0)
             by: list[Search] = []
             if key in keyword:
                 by.append("keyword")
@@ -98,6 +112,9 @@ class Retriever:
             found.append(Found(passage, score, tuple(by)))
         found = self._look_into(asked, sorted(found, key=_order))
         clock.lap("fuse")
+        if self.reranker.name:
+            found = self._rerank(question, found)
+            clock.lap("rerank")
         return found[:limit], clock.laps
 
     def _keyword(
@@ -144,10 +161,19 @@ class Retriever:
         """Add to the best passages what their best sentence says of the question."""
         rarity = {stem(word): value for word, value in self.catalog.rarity(asked.words).items()}
         best = [
-            replace(item, score=item.score + SENTENCE_WEIGHT * _in_one_sentence(item.passage.text, rarity))
+            replace(item, score=item.score + self.weights.sentence * _in_one_sentence(item.passage.text, rarity))
             for item in found[:LOOKED_INTO]
         ]
         return sorted(best, key=_order) + found[LOOKED_INTO:]
+
+    def _rerank(self, question: str, found: list[Found]) -> list[Found]:
+        """Put the best passages in the reranker's order, before the others."""
+        best = found[: self.rerank]
+        texts = [embedded_text(item.passage.context, item.passage.text) for item in best]
+        scores = self.reranker.scores(question, texts)
+        read = [replace(item, reranked=score) for item, score in zip(best, scores, strict=True)]
+        read.sort(key=lambda pair: -(pair.reranked or 0.0))  # equal scores stay in the order of fusion
+        return read + found[self.rerank :]
 
     def joined_hits(self, joined: Sequence[Joined]) -> list[Hit]:
         """Return joined passages in the shape of the API, boxes included."""
@@ -159,11 +185,12 @@ class Retriever:
                 whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
                 found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
             shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
-            hits.append(shown.model_copy(update={"also": [_place(passage) for passage in item.also]}))
+            hits.append(shown.model_copy(update={"also": [place_of(passage) for passage in item.also]}))
         return hits
 
 
-def _place(passage: Passage) -> Place:
+def place_of(passage: Passage) -> Place:
+    """Return where a passage stands."""
     return Place(
         document_id=passage.document_id,
         version=passage.version,
@@ -201,6 +228,7 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
     return Hit(
         rank=rank,
         score=round(item.score, 6),
+        reranked=item.reranked,
         collection=passage.collection,
         document_id=passage.document_id,
         version=passage.version,
