@@ -17,6 +17,7 @@ from rag.build import (
     build_choice,
     build_embedder,
     build_reader,
+    build_reranker,
     check_models,
     open_any_store,
     open_store,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from rag.evidence import Support
     from rag.filters import Filter
     from rag.page_image import PageImages
+    from rag.rerank import Reranker
     from rag.retrieve import Found, Retriever
     from rag.routing import Candidate
 
@@ -84,7 +86,7 @@ class Library:
         self.publisher = Publisher(self.store, self._index, live)
         self.publisher.run()  # what a killed process left unpublished
         self.models = build_choice(settings)
-        self._live = self._answering(embedder)
+        self.live = self._answering(embedder)
 
     def __enter__(self) -> Library:
         return self
@@ -106,15 +108,21 @@ class Library:
     @property
     def embedder(self) -> Embedder:
         """The embedder whose vectors answer."""
-        return self._live.embedder
+        return self.live.embedder
 
     @property
     def retriever(self) -> Retriever:
         """What finds passages."""
-        return self._live.retriever
+        return self.live.retriever
+
+    @cached_property
+    def _reranker(self) -> Reranker:
+        return build_reranker(self.settings)
 
     def _answering(self, embedder: Embedder) -> Live:
-        return Live(self.settings, self.catalog, embedder, self._index, self.models, self._route)
+        return Live(
+            self.settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models, self._route
+        )
 
     def _route(self, question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
         from rag.routing import difficulty  # with retrieval
@@ -138,7 +146,7 @@ class Library:
         per_document: int | None = None,
     ) -> SearchResult:
         """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
-        return self._live.search(check_question(question), collections, limit, wanted, per_document)
+        return self.live.search(check_question(question), collections, limit, wanted, per_document)
 
     def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits."""
@@ -150,7 +158,7 @@ class Library:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
         question = check_question(question)
         self.catalog.require_collections(collections)
-        for event in self._live.answerer.stream(question, collections, wanted):
+        for event in self.live.answerer.stream(question, collections, wanted):
             if isinstance(event[1], Answer):
                 self.catalog.keep_answer(event[1])
             yield event
@@ -166,7 +174,7 @@ class Library:
         from rag.answer import last_answer
 
         self.catalog.require_collections(collections)
-        return last_answer(self._live.answerer.stream(check_question(question), collections, None))
+        return last_answer(self.live.answerer.stream(check_question(question), collections, None))
 
     # documents
 
@@ -211,7 +219,7 @@ class Library:
             embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
             self._index = self._index.beside(embedder.fingerprint)
             self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
-            self._live = self._answering(embedder)
+            self.live = self._answering(embedder)
             return switched
 
     def generations_status(self) -> list[GenerationStatus]:

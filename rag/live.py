@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ingest.ports import Embedder
-from rag.build import build_reranker
 from rag.catalog import Catalog
 from rag.llm import LanguageModel
+from rag.rerank import Reranker
 from rag.settings import Settings
 from rag.shapes import DocumentStatus, DocumentText, SearchResult
 from rag.vectors import Neighbours
@@ -35,11 +35,12 @@ class Live:
         catalog: Catalog,
         embedder: Embedder,
         index: Neighbours,
+        reranker: Callable[[], Reranker],
         models: Callable[[], LanguageModel | None] = lambda: None,
         route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None,
     ) -> None:
         self.settings, self.catalog, self.embedder, self.index = settings, catalog, embedder, index
-        self._models, self._route = models, route
+        self._reranker, self._models, self._route = reranker, models, route
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -54,7 +55,7 @@ class Live:
             self.index,
             self.embedder,
             load_glossary(*files),
-            build_reranker(self.settings),
+            self._reranker(),
             search.candidates,
             search.rerank,
         )

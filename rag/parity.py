@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.ports import Embedder, Vectors
-from rag.build import build_embedder, live_settings
+from rag.build import build_embedder, build_reranker, live_settings
 from rag.catalog import Catalog
 from rag.errors import ModelError, UsageError
 from rag.eval_report import compare, run_questions
@@ -89,7 +89,10 @@ def parity(settings: Settings, store: Store, live: Embedder, new: Embedder, ques
     Without a file they are made by rule out of the documents' own sentences, which is easier than what people ask.
     """
     catalog = Catalog(store)
-    one, other = (Live(settings, catalog, each, FromCatalog(store, each.fingerprint)) for each in (live, new))
+    reranker = build_reranker(settings)
+    one, other = (
+        Live(settings, catalog, each, FromCatalog(store, each.fingerprint), lambda: reranker) for each in (live, new)
+    )
     asked = read_questions(questions) if questions else make_questions(one, [], QUESTIONS)
     if not asked:
         raise UsageError(

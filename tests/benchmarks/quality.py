@@ -90,7 +90,7 @@ def main() -> int:
 def _measure(name: str, variant: str, weights: Weights, options: argparse.Namespace) -> dict[str, Any]:
     def prepared(library: Library) -> None:
         glossary = load_glossary() if variant == "no glossary" else library.retriever.glossary
-        library._live.__dict__["retriever"] = replace(library.retriever, weights=weights, glossary=glossary)
+        library.live.__dict__["retriever"] = replace(library.retriever, weights=weights, glossary=glossary)
 
     if name in BEIR:
         return _beir(options.data / "beir" / name, prepared, options.scorer)

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.e2e
 
 
 QUESTIONS = """
-- {question: What is the annual maintenance fee?, document: a.pdf, page: 1, quote: fee}
-- {question: Who voted against the purchase?, document: b.md, page: 1, quote: voted}
+- {question: "What is the annual maintenance fee?", document: a.pdf, page: 1, quote: fee}
+- {question: "Who voted against the purchase?", document: b.md, page: 1, quote: voted}
 """
 
 
