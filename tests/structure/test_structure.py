@@ -81,7 +81,6 @@ LONG = {
     "rag/cli.py": "all commands",
     "rag/shapes.py": "the shapes of the API, one contract",
     "rag/library.py": "everything that can be done with a home, one method each",
-    "rag/shapes.py": "every shape of the API: a contract that is read in one place",
 }
 """Files of more than 300 lines, with the reason."""
 
