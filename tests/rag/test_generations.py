@@ -333,7 +333,11 @@ def test_a_killed_build_goes_on(settings: Settings, folder: Path, models: Path) 
     more = {"READINGROOM_MODELS__FOLDER": str(models), "READINGROOM_EMBEDDING__THREADS": "1"}
     command = [COMMAND, "reindex", "--embedder", INSTALLED, "--json"]
     build_process = subprocess.Popen(
-        command, env=environment(settings.home, **more), cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        env=environment(settings.home, **more),
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     count = f"SELECT count(*) FROM embeddings WHERE embedder LIKE '{INSTALLED}%'"
     wait_for(lambda: (rows(settings.home, count) or [(0,)])[0][0] > 0, "the first batch to be kept", seconds=120)

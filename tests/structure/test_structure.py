@@ -33,7 +33,7 @@ ONE_FILE = {
     "openvino": {"rag/embed.py"},
     "sentence_transformers": {"rag/embed_st.py", "rag/rerank_st.py"},  # embedders, cross-encoders
     "torch": {"rag/embed_st.py", "rag/llm_transformers.py"},
-    "transformers": {"rag/llm_transformers.py"},
+    "transformers": {"rag/embed_st.py", "rag/llm_transformers.py"},
     "fastapi": {
         "rag/api.py",
         "rag/api_generations.py",
