@@ -18,6 +18,10 @@ SUPPORTED_SHARE = 0.7
 """A statement is supported when its numbers, and so many of its words, stand in what it cites."""
 
 _MARK = re.compile(r"\s*\[\d+\]")
+_MONTH = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d|\d\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    re.I,
+)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
 _FIGURE = re.compile(
@@ -76,18 +80,32 @@ def scale_named(text: str) -> float | None:
 def is_right(text: str, known: Sequence[str], question: str, around: str = "") -> bool:
     """Return whether a text gives one of the known answers.
 
-    A known answer that is a number must be one of the text's numbers, scale included; numbers that name no scale have the
-    one named in `question` (of the known answer) or `around` (of the text: a table's caption). Other answers must stand
-    in the text, or share enough words with it.
+    A known answer that says one number, beside years and those of the question, must be one of the text's numbers, scale
+    included; numbers that name no scale have the one named in `question` (of the known answer) or `around` (of the text: a
+    table's caption). Other answers must stand in the text, or share enough words with it.
     """
+    asked = {figure.value for figure in figures(question)}
     for answer in filter(plain, known):
         wanted = figures(answer, scale_named(question))
-        if len(wanted) == 1 and len(plain(re.sub(r"[\d.,]+", " ", answer)).split()) <= 3:
-            if any(_same(figure, wanted[0]) for figure in figures(text, scale_named(around))):
+        alone = len(wanted) == 1 and len(plain(re.sub(r"[\d.,]+", " ", answer)).split()) <= 3
+        dated = _MONTH.search(answer) is not None
+        told = (
+            wanted
+            if alone
+            else []
+            if dated
+            else [item for item in wanted if item.value not in asked and not _is_year(item)]
+        )
+        if len(told) == 1:
+            if any(_same(figure, told[0]) for figure in figures(text, scale_named(around))):
                 return True
         elif f" {plain(answer)} " in f" {plain(text)} " or f1(text, [answer]) >= ENOUGH_SHARED:
             return True
     return False
+
+
+def _is_year(figure: Figure) -> bool:
+    return figure.scale is None and not figure.percent and figure.value.is_integer() and 1900 <= figure.value <= 2100
 
 
 def _same(one: Figure, known: Figure) -> bool:

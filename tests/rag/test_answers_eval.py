@@ -31,6 +31,21 @@ from tests.conftest import Run
         ("“They settled in France.” [1]", "France", "", "", True),
         ("Francesca", "France", "", "", False),
         ("", "France", "", "", False),
+        (
+            "$20 billion [1]",
+            "The gain is about $20 billion from the sale of its business.",
+            "What is the gain of 2023?",
+            "",
+            True,
+        ),
+        (
+            "$2 billion [1]",
+            "The gain is about $20 billion from the sale of its business.",
+            "What is the gain of 2023?",
+            "",
+            False,
+        ),
+        ("19 June 2003", "19 May 1997", "When was it signed?", "", False),
     ],
 )
 def test_right_means_the_same_number_or_the_same_words(
