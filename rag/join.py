@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rag.passages import Passage
 from rag.retrieve import Found, place_of
 from rag.shapes import Hit
-from rag.words import numbers, stems
+from rag.words import numbers
 
 ALIKE = 0.9
 """Share of common words from which on two passages with the same numbers are one text."""
@@ -30,7 +30,7 @@ class Joined:
     @property
     def words(self) -> frozenset[str]:
         if self._words is None:
-            self._words = frozenset(stems(self.lead.passage.text))
+            self._words = frozenset(self.lead.passage.text.casefold().split())
         return self._words
 
     @property
@@ -101,7 +101,11 @@ def _take_in(hit: Joined, passage: Passage, longest: int) -> None:
 
 def _said_before(item: Found, hits: Sequence[Joined]) -> Joined | None:
     mine = Joined(item, 0, 0)
+    size = len(mine.words)
     for hit in hits:
+        # texts whose numbers of words differ so much can't share enough of them
+        if min(size, len(hit.words)) < ALIKE * max(size, len(hit.words)):
+            continue
         if len(mine.words & hit.words) >= ALIKE * len(mine.words | hit.words) and mine.numbers == hit.numbers:
             return hit
     return None

@@ -133,5 +133,6 @@ def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int
     if not rows:
         return {}
     cosines = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1) @ vector
-    best = sorted(zip((row[0] for row in rows), cosines.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
-    return dict(best[:limit])
+    nearest = np.argpartition(-cosines, limit - 1)[:limit].tolist() if len(rows) > limit else range(len(rows))
+    best = sorted(((rows[at][0], float(cosines[at])) for at in nearest), key=lambda pair: (-pair[1], pair[0]))
+    return dict(best)

@@ -29,7 +29,9 @@ Search = Literal["keyword", "vector"]
 NAMED_CLEARLY = 0.5
 """Documents named less clearly than this, compared with the one named best, are not searched by themselves."""
 COMPARED = 10_000
-"""Chunks of a filter's scope that are compared one by one; in larger scopes the index is asked for more (0013)."""
+"""Chunks of a filter's scope that are compared one by one, at most (0013)."""
+CHEAPLY_ASKED = 3_000
+"""Neighbours that the index gives faster than a scope is compared one by one."""
 MOST_ASKED = 10_000
 """Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
 LANGUAGES_OF = 20
@@ -158,20 +160,28 @@ class Retriever:
         return [name for name, share in named.items() if share >= NAMED_CLEARLY * best]
 
     def _nearest(self, vector: Vectors, names: Sequence[str], scope: Scope | None) -> dict[str, float]:
-        """Return the nearest chunks with their cosines: out of the index, or in a small scope one by one."""
-        if scope is not None and scope.chunks <= COMPARED:
-            return self._nearest_in(scope, vector, self.candidates)
-        wanted, limit = self.candidates, self.candidates
-        if scope is not None:
-            share = max(1e-3, scope.chunks / max(1, sum(self.index.count(name) for name in names)))
-            limit = min(MOST_ASKED, int(2 * wanted / share) + 1)
-        near = [pair for name in names for pair in self.index.nearest(name, vector, limit)]
-        near.sort(key=lambda pair: (-pair[1], pair[0]))
-        if scope is not None:
-            near = near[:MOST_ASKED]
+        """Return the nearest chunks with their cosines, those that a filter leaves alone.
+
+        The index does not know the filter: it is asked for more neighbours, the fewer the filter leaves. Where it would have to
+        be asked for too many, or gave too few, a scope that is not too large is compared one by one.
+        """
+        wanted = self.candidates
+        if scope is None:
+            return dict(self._from_index(vector, names, wanted)[:wanted])
+        share = max(1e-6, scope.chunks / max(1, sum(self.index.count(name) for name in names)))
+        asked = int(2 * wanted / share) + 1
+        near: list[tuple[str, float]] = []
+        if asked <= CHEAPLY_ASKED or scope.chunks > COMPARED:
+            near = self._from_index(vector, names, min(MOST_ASKED, asked))[:MOST_ASKED]
             inside = self.catalog.in_scope([key for key, _ in near], scope)
             near = [pair for pair in near if pair[0] in inside]
+        if len(near) < min(wanted, scope.chunks) and scope.chunks <= COMPARED:
+            return self._nearest_in(scope, vector, wanted)
         return dict(near[:wanted])
+
+    def _from_index(self, vector: Vectors, names: Sequence[str], limit: int) -> list[tuple[str, float]]:
+        near = [pair for name in names for pair in self.index.nearest(name, vector, limit)]
+        return sorted(near, key=lambda pair: (-pair[1], pair[0]))
 
     def _nearest_in(self, scope: Scope, vector: Vectors, limit: int) -> dict[str, float]:
         return self.catalog.nearest_in(scope, vector, limit, self.embedder.fingerprint)

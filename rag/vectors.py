@@ -94,11 +94,8 @@ class VectorIndex:
 
     def nearest(self, collection: str, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """Return (id, cosine similarity) of the nearest vectors, best first; `vector` has shape (dimension,)."""
-        target = self._collection(collection)
-        limit = min(limit, target.count())
-        if limit == 0:
-            return []
-        found = target.query(query_embeddings=[vector], n_results=limit, include=["distances"])
+        # more than there are is fine; asking first how many there are took longer than the search itself
+        found = self._collection(collection).query(query_embeddings=[vector], n_results=limit, include=["distances"])
         return [
             (key, 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
