@@ -5,22 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
+from rag.claim import places_of, states
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
 from rag.filters import Filter
+from rag.instructions import instructions, without
 from rag.llm import Completion, LanguageModel, ModelCard
-from rag.passages import Passage
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
-from rag.quote import locate
 from rag.retrieve import Clock, Found, Retriever, hit
 from rag.rows import caption, header_row
 from rag.shapes import Answer, Citation, Hit, ModelUsed, Tokens
-from rag.words import numbers, sentences, units
+from rag.words import sentences
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
@@ -29,6 +30,8 @@ WEIGHED = 8
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
+
+ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
 Event = tuple[str, list[Hit] | str | Answer]
 """("passages", hits), then ("token", text) as the answer is written, then ("answer", Answer), last."""
@@ -52,6 +55,9 @@ class Limits:
     max_tokens: int
     min_evidence: float
     min_evidence_alone: float
+    hidden_text: bool = False
+    guarded: bool = True
+    """Whether instructions in passages are kept out; False is for measuring what that does."""
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ class Answerer:
         clock = Clock()
         found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
         clock.lap("retrieve")
-        supports = weigh(question, found, self.catalog, self.embedder)
+        supports, orders = self._weigh(question, found)
         clock.lap("weigh")
         sent = self._excerpts(supports)
         passages = [item for _, item in sent]
@@ -90,10 +96,25 @@ class Answerer:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:
             draft = yield from self._ask(question, supports, sent)
+        if orders:
+            draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
         yield "answer", self._finish(question, draft, passages, clock)
+
+    def _weigh(self, question: str, found: Sequence[Found]) -> tuple[list[Support], bool]:
+        """Return the sentences that may support an answer, best first, and whether any was left out as an instruction."""
+        supports = weigh(question, found, self.catalog, self.embedder)
+        kept = [one for one in supports if not self._orders(one.found, one.start, one.end)]
+        return kept, len(kept) < len(supports)
+
+    def _orders(self, found: Found, start: int, end: int) -> tuple[tuple[int, int], ...]:
+        """Return the instructions within the characters [start, end) of a version, as places in them."""
+        passage = found.passage
+        given = instructions(passage.text) if self.limits.guarded else ()
+        low, high = start - passage.start, end - passage.start
+        return tuple((max(a, low) - low, min(b, high) - low) for a, b in given if a < high and b > low)
 
     def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:
         """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
@@ -106,6 +127,18 @@ class Answerer:
             (support.found, hit(self.catalog, support.found, rank, *self._window(support)))
             for rank, support in enumerate(best, start=1)
         ]
+
+    def _excerpt(self, found: Found, item: Hit) -> Excerpt:
+        """Return a passage for the prompt, without the instructions in it; one that begins inside a table gets the table's
+        caption and header row in front."""
+        above = (caption(found.passage, item.start), header_row(found.passage, item.start))
+        name, heading = item.path, item.heading
+        if self.limits.guarded:
+            above = ("" if instructions(above[0]) else above[0], "" if instructions(above[1]) else above[1])
+            heading = "" if instructions(heading) else heading
+            name = f"document{Path(name).suffix}" if instructions(Path(name).stem.replace("_", " ")) else name
+        text = without(item.text, self._orders(found, item.start, item.end))
+        return Excerpt(name, item.page, heading, "\n".join([*filter(None, above), text]))
 
     def _window(self, support: Support) -> tuple[int, int]:
         """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
@@ -131,7 +164,7 @@ class Answerer:
             model = self.choose()
             if model is None:
                 return self._extract(supports, "No language model is configured; the best sentences are quoted.")
-            reply, completion = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
+            reply, completion = yield from self._generate(model, question, [self._excerpt(*pair) for pair in sent])
         except ModelError as error:
             return self._extract(supports, f"The language model could not answer: {error}")
         card = model.card
@@ -183,13 +216,17 @@ class Answerer:
         something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-        places = [(found, place) for index in order for found, place in _places(reply, *sent[index])]
+        places = [(found, place) for index in order for found, place in places_of(reply, *sent[index])]
         if not places:
             return None
         asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
-        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in places]
         held = [
-            claim for claim in held if claim[0] >= CLAIM_SHARE * best and _states(reply.answer, question, *claim[1:])
+            (self._chance(asked, vector, found, *place), found, place)
+            for found, place in places
+            if not self._orders(found, *place)
+        ]
+        held = [
+            claim for claim in held if claim[0] >= CLAIM_SHARE * best and states(reply.answer, question, *claim[1:])
         ]
         if not held:
             return None
@@ -241,45 +278,6 @@ class Answerer:
             timings_ms=clock.laps,
             note=draft.note,
         )
-
-
-def _places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
-    """Yield the sentences or rows of a sent passage that a reply may rest on: where its quote stands, and the table rows that
-    have all of the answer's numbers."""
-    passage = found.passage
-    if place := locate(reply.quote, item.text):
-        yield found, _sentences_of(passage, item.start + place[0], item.start + place[1])
-    wanted = numbers(reply.answer)
-    for start, end in sentences(item.text):
-        row = item.text[start:end]
-        if wanted and row.startswith("|") and wanted <= numbers(row):
-            yield found, (item.start + start, item.start + end)
-
-
-def _states(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
-    """Return whether the numbers of an answer stand at a place, or above it or in the question, and its units around it."""
-    passage = found.passage
-    quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
-    above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
-    # a unit may stand in another row: accounts write the currency in the first row only
-    around = f"{above} {passage.context} {passage.text}"
-    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
-
-
-def _excerpt(found: Found, item: Hit) -> Excerpt:
-    """Return a passage for the prompt; one that begins inside a table gets the table's caption and header row in front."""
-    above = (caption(found.passage, item.start), header_row(found.passage, item.start))
-    return Excerpt(item.path, item.page, item.heading, "\n".join([*filter(None, above), item.text]))
-
-
-def _sentences_of(passage: Passage, start: int, end: int) -> tuple[int, int]:
-    """Widen a span to whole sentences or table rows, so that a quote can't leave out what follows in its sentence."""
-    touched = [
-        (passage.start + a, passage.start + b)
-        for a, b in sentences(passage.text)
-        if passage.start + a < end and passage.start + b > start
-    ]
-    return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
 
 
 def _compare(card: ModelCard, completion: Completion) -> None:
