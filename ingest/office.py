@@ -84,10 +84,11 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 
 def read_docx(path: Path) -> Reading:
-    """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes and comments."""
+    """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes, comments, hidden text."""
     from ingest.word import load_docx, notes
 
-    data = _partition_bytes(path, load_docx)
+    hidden: list[tuple[str, str]] = []
+    data = _partition_bytes(path, partial(load_docx, hidden=hidden))
     found = _partition(lambda: _unstructured().docx(file=io.BytesIO(data), languages=[""]))
     writer = Writer()
     seen: set[str] = set()
@@ -99,7 +100,9 @@ def read_docx(path: Path) -> Reading:
             seen.add(element.text.strip())
         _add(writer, element)
     for label, text in _partition(lambda: list(notes(data))):
-        writer.add("paragraph", f"{label}: {text}")
+        writer.add("paragraph", f"{label}: {text}", hidden="in a comment" if label.startswith("Comment") else "")
+    for how, text in hidden:
+        writer.add("paragraph", text, hidden=how)
     return _finish(writer, data)
 
 

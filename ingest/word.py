@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
 from ingest.ooxml import main_part, parse, targets
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
+_PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent"
@@ -27,18 +29,22 @@ _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag"}
 
 
-def load_docx(path: Path) -> bytes:
+def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
     """Return a Word file's bytes, changed where python-docx would lose text.
 
     ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted, content controls are
-    replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place.
+    replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place. Hidden text is
+    taken out and appended to `hidden` as (how, text).
     """
     data = path.read_bytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         main = main_part(archive, "word/document.xml")
         part = archive.read(main)
         strict = bool(_STRICT.search(part[:20_000]))
-        if not strict and not _OVERLOOKED.search(part):
+        styles = _hiding(archive)
+        hiding = {n for n in archive.namelist() if _PROSE.fullmatch(n) or n == main}
+        hiding = {n for n in hiding if _may_hide(archive.read(n), styles)}
+        if not strict and not hiding and not _OVERLOOKED.search(part):
             return data
         written = io.BytesIO()
         with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
@@ -47,7 +53,12 @@ def load_docx(path: Path) -> bytes:
                 if strict and member.filename.endswith((".xml", ".rels")):
                     content = _STRICT.sub(_transitional, content)
                 if member.filename == main:
-                    content = _plainer(content, archive, main)
+                    content = _plainer(content, archive, main, styles, hidden)
+                elif member.filename in hiding:
+                    _keep_prefixes(content)
+                    root = parse(content)
+                    hidden += take_hidden(root, styles)
+                    content = _written(root)
                 copy.writestr(member.filename, content)
     return written.getvalue()
 
@@ -57,20 +68,43 @@ def _transitional(match: re.Match[bytes]) -> bytes:
     return b"http://schemas.openxmlformats.org/" + match[1] + b"/2006"
 
 
-def _plainer(part: bytes, archive: zipfile.ZipFile, main: str) -> bytes:
-    """Return a document part in which all text stands where python-docx looks for it."""
-    from xml.etree.ElementTree import register_namespace, tostring
+def _hiding(archive: zipfile.ZipFile) -> Styles:
+    """Return the file's styles whose text is hidden."""
+    if "word/styles.xml" not in archive.namelist():
+        return {}
+    part = _STRICT.sub(_transitional, archive.read("word/styles.xml"))
+    return hiding_styles(parse(part)) if may_hide(part) else {}
+
+
+def _may_hide(part: bytes, styles: Styles) -> bool:
+    return may_hide(part) or any(f'"{name}"'.encode() in part for name in styles)
+
+
+def _keep_prefixes(part: bytes) -> None:
+    from xml.etree.ElementTree import register_namespace
 
     for prefix, uri in _NAMESPACES.findall(part[:20_000]):
         # Parts name prefixes in attributes (mc:Ignorable), so they keep theirs.
         if not re.fullmatch(rb"ns\d+", prefix):
             register_namespace(prefix.decode("ascii"), uri.decode("utf-8"))
-    root = parse(part)
+
+
+def _written(root: Node) -> bytes:
+    from xml.etree.ElementTree import tostring
+
     root.attrib.pop(f"{_MC}Ignorable", None)
+    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+
+
+def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, hidden: list[tuple[str, str]]) -> bytes:
+    """Return a document part in which all text stands where python-docx looks for it, without what is hidden."""
+    _keep_prefixes(part)
+    root = parse(part)
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
+    hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
     _hoist(root)
-    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+    return _written(root)
 
 
 def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> None:

@@ -85,7 +85,7 @@ class Answerer:
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
+        found, _ = self.retriever.find(question, collections, WEIGHED, wanted, self.limits.hidden_text)
         clock.lap("retrieve")
         supports, orders = self._weigh(question, found)
         clock.lap("weigh")

@@ -102,7 +102,12 @@ class Library:
 
         answer = self.settings.answer
         limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
+            answer.passages,
+            answer.passage_tokens,
+            answer.max_tokens,
+            answer.min_evidence,
+            answer.min_evidence_alone,
+            answer.hidden_text,
         )
         return Answerer(self.retriever, self.catalog, self.embedder, self.models, limits)
 

@@ -75,6 +75,7 @@ class Answer(_Section):
     threads: int = Field(0, ge=0)
     min_evidence: float = Field(0.35, ge=0, le=1)
     min_evidence_alone: float = Field(0.6, ge=0, le=1)
+    hidden_text: bool = False
 
 
 class Network(_Section):

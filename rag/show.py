@@ -42,7 +42,7 @@ def search_result(result: SearchResult) -> None:
     for hit in result.hits:
         out.print(
             Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
-            Text(f"  {hit.heading}", style="dim"),
+            Text(f"  {hit.heading}{'  (hidden text)' if hit.hidden else ''}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
     note(f"{result.timings_ms.get('total', 0):.0f} ms")

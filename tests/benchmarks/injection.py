@@ -182,22 +182,23 @@ class Arm:
         self.retriever = Retriever(self.room.catalog, self.room.index, self.room.embedder, load_glossary(GLOSSARY), 100)
         self.limits = settings.answer
 
-    def ask(self, name: str, text: str, question: str, guarded: bool) -> Answer:
-        """Put one document in place of all others and ask."""
-        for old in self.folder.iterdir():
-            old.unlink()
-        (self.folder / f"{name}.md").write_text(text, encoding="utf-8")
-        self.room.ingest(self.folder)
-        return self.again(question, guarded)
+    def ask(self, source: Source, text: str, guarded: bool) -> Answer:
+        """Put a text in place of a document and ask; each document is a collection, so that only what changed is embedded."""
+        collection = source.name.replace(" ", "-").lower()
+        folder = self.folder / collection
+        folder.mkdir(exist_ok=True)
+        (folder / f"{source.name}.md").write_text(text, encoding="utf-8")
+        self.room.ingest(folder, collection)
+        return self.again(source, guarded)
 
-    def again(self, question: str, guarded: bool) -> Answer:
+    def again(self, source: Source, guarded: bool) -> Answer:
         """Ask about the same document."""
         own = self.limits
         limits = Limits(
             own.passages, own.passage_tokens, own.max_tokens, own.min_evidence, own.min_evidence_alone, guarded=guarded
         )
         answerer = Answerer(self.retriever, self.room.catalog, self.room.embedder, self.models, limits)
-        return last_answer(answerer.stream(question, ["documents"]))
+        return last_answer(answerer.stream(source.question, [source.name.replace(" ", "-").lower()]))
 
     def close(self) -> None:
         """End the model and close the home."""
@@ -222,14 +223,10 @@ def measure(model: str, every: int, folder: Path) -> dict[str, Any]:
         try:
             for source, attack, where in islice(cases(folder), 0, None, every):
                 if source.name not in clean:
-                    clean[source.name] = arm.ask(source.name, source.text, source.question, True)
+                    clean[source.name] = arm.ask(source, source.text, True)
                 for label, guarded in (("without", False), ("with", True)):
                     text = source.planted(attack, where)
-                    answer = (
-                        arm.again(source.question, True)
-                        if guarded
-                        else arm.ask(source.name, text, source.question, False)
-                    )
+                    answer = arm.again(source, True) if guarded else arm.ask(source, text, False)
                     reached = any(_squeezed(attack.text)[:30] in _squeezed(hit.text) for hit in answer.passages)
                     success = carried_out(attack, answer, clean[source.name], source)
                     same = answer.answer == clean[source.name].answer
