@@ -145,13 +145,15 @@ class Reading:
 class Writer:
     """Builds a Reading: appends elements one after the other and keeps the offsets right.
 
-    The places of a page are packed when the next page begins, so that a long document costs little more than its text.
+    While `hiding` says how, all that is added is hidden. The places of a page are packed when the next page begins, so that
+    a long document costs little more than its text.
     """
 
     parts: list[str] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     length: int = 0
     dumb: int = 0
+    hiding: str = ""
     _packed: dict[int, bytes] = field(default_factory=dict)
     _open: dict[int, list[tuple[int, int, Box]]] = field(default_factory=dict)
 
@@ -170,13 +172,14 @@ class Writer:
 
         Characters that nobody sees are taken out; what they spell follows as a hidden paragraph.
         """
+        hidden = hidden or self.hiding
+        if hidden:
+            kind, level, header_rows, continues = "paragraph", 0, 0, -1
         found = seen(text)
         if found.cuts:
             self.dumb += found.dumb
             text, runs = found.text, [(found.shifted(a), found.shifted(b), box) for a, b, box in runs]
-        self._append(
-            text, Element("paragraph" if hidden else kind, 0, 0, page, level, header_rows, continues, hidden), runs
-        )
+        self._append(text, Element(kind, 0, 0, page, level, header_rows, continues, hidden), runs)
         for words in found.spelt:
             self._append(words, Element("paragraph", 0, 0, page, hidden=WAY), ())
 

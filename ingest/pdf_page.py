@@ -12,6 +12,7 @@ from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
+from ingest.pdf_hidden import HiddenText
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn, words_of
 from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
@@ -36,12 +37,13 @@ def write_pages(
     carried: Carried,
     turns: Mapping[int, Turn],
     instead: Mapping[int, Sequence[Line]],
+    hidden: Mapping[int, Sequence[HiddenText]],
 ) -> list[int]:
     """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text.
 
     A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
     back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
-    `turns` says how pages are turned that liteparse set upright.
+    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it.
     """
     blank = []
     writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
@@ -58,11 +60,13 @@ def write_pages(
         if page.page_num in instead:
             write_lines(writer, instead[page.page_num], page.page_num)
             carried.table = None
-            continue
-        before = len(writer.elements)
-        writers[page.page_num].write(writer, chrome, carried)
-        if len(writer.elements) == before and not page.text.strip():
-            blank.append(page.page_num)
+        else:
+            before = len(writer.elements)
+            writers[page.page_num].write(writer, chrome, carried)
+            if len(writer.elements) == before and not page.text.strip():
+                blank.append(page.page_num)
+        for passage in hidden.get(page.page_num, ()):
+            writer.add("paragraph", passage.text, page.page_num, runs=passage.spots, hidden=passage.how)
     return blank
 
 

@@ -25,13 +25,17 @@ _EPOCH = dt.time(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet: rows of shown text, and merged regions as (first row, last row, first column, last column) from 0."""
+    """A sheet: rows of shown text, and merged regions as (first row, last row, first column, last column) from 0.
+
+    `hiding` is (how, text) of rows and cells that the sheet holds and does not show; `rows` are without them.
+    """
 
     name: str
     hidden: bool
     rows: list[list[str | None]]
     merged: list[tuple[int, int, int, int]]
     cut: bool = False
+    hiding: tuple[tuple[str, str], ...] = ()
 
 
 def as_shown(path: Path) -> list[Sheet]:
@@ -40,6 +44,8 @@ def as_shown(path: Path) -> list[Sheet]:
     pandas, which unstructured reads with, knows no number formats: 5 % would be read as 0.05 and a date with its hour.
     """
     from openpyxl import load_workbook
+
+    from ingest.hidden_cells import Hides
 
     # read_only streams the rows: drawings and external links are never loaded.
     # As an open file: given a path, openpyxl refuses suffixes that it doesn't know.
@@ -50,15 +56,20 @@ def as_shown(path: Path) -> list[Sheet]:
         for sheet in book.worksheets:
             # Many programs write a wrong extent; without one openpyxl finds it from the rows.
             sheet.reset_dimensions()
-            rows, cells = [], 0
+            rows: list[list[str | None]] = []
+            cells = 0
+            hides = Hides(path, sheet._worksheet_path)
             for row in sheet.iter_rows():
-                rows.append([None if c.value is None else shown(c.value, c.number_format or "General") for c in row])
+                texts = [None if c.value is None else shown(c.value, c.number_format or "General") for c in row]
+                rows.append(hides.shown(len(rows), row, texts))
                 cells += sum(value is not None for value in rows[-1])
                 if cells > left or len(rows) > _MAX_ROWS:
                     break
             left -= cells
             merged = _merged(path, sheet._worksheet_path)
-            sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0))
+            sheets.append(
+                Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0, tuple(hides.found))
+            )
             left = max(0, left)
     finally:
         file.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
-from ingest.ooxml import main_part, parse, targets
+from ingest.ooxml import keep_prefixes, main_part, parse, targets, written
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -24,7 +24,6 @@ _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocess
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent"
 )
-_NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag"}
 
@@ -46,8 +45,8 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
         hiding = {n for n in hiding if _may_hide(archive.read(n), styles)}
         if not strict and not hiding and not _OVERLOOKED.search(part):
             return data
-        written = io.BytesIO()
-        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as copy:
             for member in archive.infolist():
                 content = archive.read(member)
                 if strict and member.filename.endswith((".xml", ".rels")):
@@ -55,12 +54,12 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
                 if member.filename == main:
                     content = _plainer(content, archive, main, styles, hidden)
                 elif member.filename in hiding:
-                    _keep_prefixes(content)
+                    keep_prefixes(content)
                     root = parse(content)
                     hidden += take_hidden(root, styles)
-                    content = _written(root)
+                    content = written(root)
                 copy.writestr(member.filename, content)
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def _transitional(match: re.Match[bytes]) -> bytes:
@@ -80,31 +79,15 @@ def _may_hide(part: bytes, styles: Styles) -> bool:
     return may_hide(part) or any(f'"{name}"'.encode() in part for name in styles)
 
 
-def _keep_prefixes(part: bytes) -> None:
-    from xml.etree.ElementTree import register_namespace
-
-    for prefix, uri in _NAMESPACES.findall(part[:20_000]):
-        # Parts name prefixes in attributes (mc:Ignorable), so they keep theirs.
-        if not re.fullmatch(rb"ns\d+", prefix):
-            register_namespace(prefix.decode("ascii"), uri.decode("utf-8"))
-
-
-def _written(root: Node) -> bytes:
-    from xml.etree.ElementTree import tostring
-
-    root.attrib.pop(f"{_MC}Ignorable", None)
-    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
-
-
 def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, hidden: list[tuple[str, str]]) -> bytes:
     """Return a document part in which all text stands where python-docx looks for it, without what is hidden."""
-    _keep_prefixes(part)
+    keep_prefixes(part)
     root = parse(part)
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
     hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
     _hoist(root)
-    return _written(root)
+    return written(root)
 
 
 def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> None:

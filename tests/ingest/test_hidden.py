@@ -10,10 +10,16 @@ from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from docx.shared import Pt, RGBColor
+from openpyxl import Workbook
+from openpyxl.styles import Font, PatternFill
+from pptx import Presentation
+from pptx.util import Pt as SlidePt
+from reportlab.pdfgen.canvas import Canvas
 
 from ingest.elements import Reading, Writer
 from ingest.invisible import seen
-from ingest.office import read_docx
+from ingest.office import read_docx, read_pptx, read_xlsx
+from ingest.pdf import read_pdf
 from ingest.split import split
 from ingest.web import read_html
 from ingest.wire import pack, unpack
@@ -156,3 +162,104 @@ def test_white_text_on_a_colour_is_shown_in_word(tmp_path: Path) -> None:
     document.save(tmp_path / "a.docx")
     reading = read_docx(tmp_path / "a.docx")
     assert hidden(reading) == {} and "white on blue" in reading.text and "white in a cell" in reading.text
+
+
+def test_hidden_text_of_a_pdf(tmp_path: Path) -> None:
+    """White, tiny, off the page, covered, transparent, in invisible ink; white letters on a colour are shown."""
+    canvas = Canvas(str(tmp_path / "a.pdf"), pagesize=(400, 400))
+    canvas.setFont("Helvetica", 12)
+    canvas.drawString(50, 350, "The mooring fee is EUR 40 a night.")
+    canvas.setFillColorRGB(1, 1, 1)
+    canvas.drawString(50, 300, "White words.")
+    canvas.setFillColorRGB(0, 0, 0.4)
+    canvas.rect(40, 90, 300, 40, fill=1, stroke=0)
+    canvas.drawString(200, 100, "Blue on blue.")
+    canvas.setFillColorRGB(1, 1, 1)
+    canvas.drawString(50, 100, "White on blue.")
+    canvas.setFillColorRGB(0, 0, 0)
+    canvas.drawString(50, 900, "Beyond the edge.")
+    canvas.drawString(50, 200, "Under a sheet.")
+    canvas.setFillColorRGB(1, 1, 1)
+    canvas.rect(40, 190, 200, 30, fill=1, stroke=0)
+    canvas.setFillColorRGB(0, 0, 0)
+    canvas.setFont("Helvetica", 1)
+    canvas.drawString(50, 280, "Tiny words.")
+    canvas.setFont("Helvetica", 12)
+    text = canvas.beginText(50, 60)
+    text.setTextRenderMode(3)
+    text.textLine("Ink of nothing.")
+    canvas.drawText(text)
+    canvas.showPage()
+    canvas.save()
+    reading = read_pdf(tmp_path / "a.pdf")
+    assert "The mooring fee is EUR 40 a night." in reading.shown and "White on blue." in reading.shown
+    assert hidden(reading) == {
+        "White words. Blue on blue.": "in the colour of its background",
+        "Beyond the edge.": "off the page",
+        "Under a sheet.": "covered",
+        "Tiny words.": "tiny",
+        "Ink of nothing.": "in invisible ink",
+    }
+    assert not any(word in reading.shown for word in ("White words", "Blue", "Beyond", "sheet", "Tiny", "nothing"))
+    (place,) = [e for e in reading.elements if e.hidden == "covered"]
+    assert [run.box.page for run in reading.runs if run.start == place.start] == [1]
+
+
+def test_hidden_text_of_a_workbook(tmp_path: Path) -> None:
+    """Hidden rows, columns and sheets, white letters on white, and a format that shows nothing; white on a fill is shown."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Berth", "Fee", "Note"],
+        ["A", 40, "far"],
+        ["B", 50, "near"],
+        ["C", 60, "by colour"],
+        ["D", 70, "by format"],
+    ):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    sheet.column_dimensions["B"].hidden = True
+    sheet["C4"].font = Font(color="FFFFFF")
+    sheet["C5"].number_format = ";;;"
+    sheet["A1"].font, sheet["A1"].fill = Font(color="FFFFFF"), PatternFill("solid", fgColor="1F3864")
+    secret = book.create_sheet("Secret")
+    secret.append(["on its own sheet"])
+    secret.sheet_state = "hidden"
+    book.save(tmp_path / "a.xlsx")
+    reading = read_xlsx(tmp_path / "a.xlsx")
+    found = hidden(reading)
+    assert found["B | 50 | near"] == "in a hidden row" and found["by colour"] == "white on white"
+    assert found["by format"] == "in a format that shows nothing" and found["Fee"] == "in a hidden column"
+    assert found["on its own sheet"] == "on a hidden sheet"
+    assert "Berth" in reading.shown and "far" in reading.shown
+    assert not any(word in reading.shown for word in ("near", "40", "by colour", "by format", "on its own"))
+
+
+def test_hidden_text_of_slides(tmp_path: Path) -> None:
+    """Hidden slides, shapes beside the slide or switched off, and tiny text."""
+    deck = Presentation()
+    deck.slide_width, deck.slide_height = SlidePt(400), SlidePt(300)
+
+    def box(slide: object, text: str, left: int = 10) -> object:
+        shape = slide.shapes.add_textbox(SlidePt(left), SlidePt(10), SlidePt(100), SlidePt(40))  # type: ignore[attr-defined]
+        shape.text_frame.text = text
+        return shape
+
+    first = deck.slides.add_slide(deck.slide_layouts[6])
+    box(first, "The fee is EUR 40.")
+    box(first, "Beside the slide.", left=900)
+    box(first, "Switched off.")._element.nvSpPr.cNvPr.set("hidden", "1")  # type: ignore[attr-defined]
+    box(first, "Too small.").text_frame.paragraphs[0].runs[0].font.size = SlidePt(1)  # type: ignore[attr-defined]
+    second = deck.slides.add_slide(deck.slide_layouts[6])
+    box(second, "Not shown at all.")
+    second._element.set("show", "0")
+    deck.save(tmp_path / "a.pptx")
+    reading = read_pptx(tmp_path / "a.pptx")
+    assert reading.shown == "The fee is EUR 40."
+    assert hidden(reading) == {
+        "Beside the slide.": "off the slide",
+        "Switched off.": "switched off",
+        "Too small.": "tiny",
+        "Not shown at all.": "on a hidden slide",
+    }
