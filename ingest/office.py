@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.hidden_slides import conceal_slides
 from ingest.tables import Cell, add_table, clean
@@ -67,20 +67,23 @@ def _refuse_download() -> Any:
 
 
 def _partition(call: Callable[[], list[Any]]) -> list[Any]:
-    """Return a partition's elements; whatever the vendors raise for a damaged file becomes UnreadableFile."""
+    """Return a partition's elements; what the vendors raise for a damaged file becomes UnreadableFile."""
     try:
         return call()
-    except (UnreadableFile, MemoryError):
+    except (UnreadableFile, MemoryError, RecursionError):
         raise
     except OSError as error:
         if error.errno is not None:
             raise unopened(error) from error
         raise UnreadableFile("The file is damaged: its parts can't be read.", _DAMAGED) from error
     except Exception as error:  # python-docx, python-pptx, openpyxl, pandas and lxml share no base class for this
+        from ingest.ooxml import BOMB
+
         what = type(error).__name__
         if "amplification" in str(error) or "EntitiesForbidden" in what:
-            bomb = "The file expands XML entities without end (an XML bomb)."
-            raise UnreadableFile(bomb, "Do not open it.") from error
+            raise BOMB from error
+        if is_ours(error):
+            raise
         raise UnreadableFile(f"The file is damaged or uses an unknown variant ({what}).", _DAMAGED) from error
 
 
@@ -160,6 +163,7 @@ def read_xlsx(path: Path) -> Reading:
 
 def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
+    from ingest.sheet_notes import NOTE
     from ingest.sheets import workbook
 
     writer, problems, filled = Writer(), list[str](), False
@@ -170,10 +174,18 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
         for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
             filled = True
             _add(writer, element, page=number, heading=False)
+        for note in sheet.notes:
+            filled = True
+            writer.add("paragraph", note, page=number, hidden="in a comment" if note.startswith(NOTE) else "")
         for how, text in sheet.hiding:
             writer.add("paragraph", text, page=number, hidden=how)
         if sheet.cut:
             problems.append(f'The sheet "{sheet.name}" was read in part: the workbook has too many cells.')
+    if unknown := sum(sheet.unknown for sheet in sheets):
+        problems.append(
+            f"{unknown} formulas have no saved value and were left out. Open the workbook in a spreadsheet program, save it, "
+            "and ingest it again."
+        )
     if not filled:
         problems.append("The workbook has no filled cells.")
     hidden = [sheet.name for sheet in sheets if sheet.hidden]

@@ -13,6 +13,7 @@ from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
 from ingest.pdf_hidden import HiddenText
+from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn, words_of
 from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
@@ -57,14 +58,16 @@ def write_pages(
         for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
             placed.text, placed.spots = hyphenated(placed.text, placed.spots, placed.breaks, known)
     for page in pages:
+        before, written = len(writer.elements), len(writer.parts)
         if page.page_num in instead:
             write_lines(writer, instead[page.page_num], page.page_num)
             carried.table = None
         else:
-            before = len(writer.elements)
             writers[page.page_num].write(writer, chrome, carried)
             if len(writer.elements) == before and not page.text.strip():
                 blank.append(page.page_num)
+        for how, text in list(notes_of(page, "".join(writer.parts[written:]))):
+            writer.add("paragraph", text, page.page_num, hidden=how)
         for passage in hidden.get(page.page_num, ()):
             writer.add("paragraph", passage.text, page.page_num, runs=passage.spots, hidden=passage.how)
     return blank

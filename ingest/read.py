@@ -23,7 +23,7 @@ from ingest.errors import UnreadableFile
 from ingest.formats import check_name
 from ingest.wire import unpack
 
-_READER = 3
+_READER = 4
 """Raise when the same file gives another text, so that documents are read again."""
 
 _VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf xlrd openpyxl python-docx python-pptx"
@@ -133,7 +133,7 @@ class Reader:
         if kind == child.FAILED:
             raise UnreadableFile(
                 f"The reader failed on this file ({content.decode('ascii', 'replace')[:80]}).",
-                "Save it again in the program it comes from, or export it in another format.",
+                "Save it again in the program it comes from, or export it in another format, and report it as a bug.",
             )
         return kind, content
 

@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
 _OVERLOOKED = re.compile(
-    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent"
+    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
+    rb"|AlternateContent|<m:oMath"
 )
+_EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
-_WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag"}
+_WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
+_FORMULAS = {f"{_M}oMath", f"{_M}oMathPara"}
+_SYMBOLS = dict(zip("abgdezhqiklmnxoprstufcywDSW", "αβγδεζηθικλμνξοπρστυφχψωΔΣΩ", strict=True))
+_DINGBATS = {0xFC: "✓", 0xFB: "✗", 0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x6F: "☐"}
+"""Signs of the fonts Symbol and Wingdings, which have codes of their own."""
 
 
 def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
@@ -41,9 +48,10 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
         part = archive.read(main)
         strict = bool(_STRICT.search(part[:20_000]))
         styles = _hiding(archive)
-        hiding = {n for n in archive.namelist() if _PROSE.fullmatch(n) or n == main}
-        hiding = {n for n in hiding if _may_hide(archive.read(n), styles)}
-        if not strict and not hiding and not _OVERLOOKED.search(part):
+        parts = {name: archive.read(name) for name in archive.namelist() if name == main or _PROSE.fullmatch(name)}
+        hiding = {name for name, content in parts.items() if _may_hide(content, styles)}
+        plainer = {n for n, content in parts.items() if _OVERLOOKED.search(content) and (n == main or _EDGES.match(n))}
+        if not strict and not hiding and not plainer:
             return data
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as copy:
@@ -51,8 +59,8 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
                 content = archive.read(member)
                 if strict and member.filename.endswith((".xml", ".rels")):
                     content = _STRICT.sub(_transitional, content)
-                if member.filename == main:
-                    content = _plainer(content, archive, main, styles, hidden)
+                if member.filename == main or member.filename in plainer:
+                    content = _plainer(content, archive, member.filename, styles, hidden)
                 elif member.filename in hiding:
                     keep_prefixes(content)
                     root = parse(content)
@@ -109,11 +117,37 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
                 chosen = child.find(f"{_MC}Choice")
                 chosen = chosen if chosen is not None else child.find(f"{_MC}Fallback")
                 parent[at : at + 1] = list(chosen) if chosen is not None else []
+            elif child.tag in _FORMULAS:
+                parent[at : at + 1] = [_run("".join(t.text or "" for t in child.iter(f"{_M}t")))]
+            elif child.tag in (f"{_W}sym", f"{_W}ruby"):
+                parent[at : at + 1] = list(_run(_symbol(child) if child.tag == f"{_W}sym" else _ruby(child)))
             elif child.tag == f"{_W}altChunk":
                 parent[at : at + 1] = _imported(archive, imported.get(child.get(f"{_R}id", ""), ""))
             else:
                 waiting.append(child)
                 at += 1
+
+
+def _run(text: str) -> Node:
+    """Return a run of text."""
+    from xml.etree.ElementTree import Element, SubElement
+
+    run = Element(f"{_W}r")
+    SubElement(run, f"{_W}t").text = text
+    return run
+
+
+def _symbol(node: Node) -> str:
+    """Return the sign that a symbol shows, nothing when its font is not known."""
+    code, font = int(node.get(f"{_W}char", "0"), 16) & 0xFFFF, node.get(f"{_W}font", "")
+    if not 0xE000 <= code <= 0xF8FF and code > 0xFF:
+        return chr(code)
+    return _SYMBOLS.get(chr(code & 0xFF), "") if font == "Symbol" else _DINGBATS.get(code & 0xFF, "")
+
+
+def _ruby(node: Node) -> str:
+    """Return the text under a reading aid."""
+    return "".join(t.text or "" for base in node.iter(f"{_W}rubyBase") for t in base.iter(f"{_W}t"))
 
 
 def _hoist(root: Node) -> None:

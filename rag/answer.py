@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
-from rag.claim import places_of, states
+from rag.claim import places, states
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, chance, weigh
+from rag.evidence import Asked, Support, chance
+from rag.excerpts import excerpt, orders, shown, support
+from rag.extract import extract
 from rag.filters import Filter
-from rag.instructions import instructions, without
+from rag.gate import DEFAULT, Gate, signs
+from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
+from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
-from rag.retrieve import Clock, Found, Retriever, hit
-from rag.rows import caption, header_row
-from rag.shapes import Answer, Citation, Hit, ModelUsed, Tokens
-from rag.words import sentences
+from rag.retrieve import Clock, Found, Retriever
+from rag.routing import Candidate, in_turn
+from rag.rows import header_row
+from rag.shapes import Answer, Citation, Hit, ModelUsed, Searched, Tokens
+from rag.words import content_words, stem, stems
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+FAILED_SHOWN = 10
+"""Files that could not be read, of those that an answer "not found" names."""
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
@@ -74,106 +82,77 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers from one catalog. `choose` returns the language model to ask, or None for extractive answers."""
+    """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
+    one after the other until one's answer holds."""
 
     retriever: Retriever
     catalog: Catalog
     embedder: Embedder
     choose: Callable[[], LanguageModel | None]
     limits: Limits
+    route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None
+    gate: Gate = DEFAULT
 
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted, self.limits.hidden_text)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, self.limits.hidden_text)
         clock.lap("retrieve")
-        supports, orders = self._weigh(question, found)
+        if "rerank" in laps:  # a part of it
+            clock.laps["rerank"] = laps["rerank"]
+        supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
         clock.lap("weigh")
-        sent = self._excerpts(supports)
-        passages = [item for _, item in sent]
+        sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
+        passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
-        if not supports or supports[0].score < self.limits.min_evidence:
+        asked = Asked.of(question, self.catalog)
+        evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
+        if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         else:
-            draft = yield from self._ask(question, supports, sent)
-        if orders:
+            alone = evidence >= self.limits.min_evidence_alone
+            candidates = self.route(question, supports) if self.route else iter(())
+            asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
+            draft = yield from in_turn(asking, candidates, self.choose)
+        if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
-        yield "answer", self._finish(question, draft, passages, clock)
-
-    def _weigh(self, question: str, found: Sequence[Found]) -> tuple[list[Support], bool]:
-        """Return the sentences that may support an answer, best first, and whether any was left out as an instruction."""
-        supports = weigh(question, found, self.catalog, self.embedder)
-        kept = [one for one in supports if not self._orders(one.found, one.start, one.end)]
-        return kept, len(kept) < len(supports)
-
-    def _orders(self, found: Found, start: int, end: int) -> tuple[tuple[int, int], ...]:
-        """Return the instructions within the characters [start, end) of a version, as places in them."""
-        passage = found.passage
-        given = instructions(passage.text) if self.limits.guarded else ()
-        low, high = start - passage.start, end - passage.start
-        return tuple((max(a, low) - low, min(b, high) - low) for a, b in given if a < high and b > low)
-
-    def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:
-        """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
-        in several documents is sent once."""
-        chosen: dict[str, Support] = {}
-        for support in supports:
-            chosen.setdefault(support.found.passage.text, support)
-        best = list(chosen.values())[: self.limits.passages]
-        return [
-            (support.found, hit(self.catalog, support.found, rank, *self._window(support)))
-            for rank, support in enumerate(best, start=1)
-        ]
-
-    def _excerpt(self, found: Found, item: Hit) -> Excerpt:
-        """Return a passage for the prompt, without the instructions in it; one that begins inside a table gets the table's
-        caption and header row in front."""
-        above = (caption(found.passage, item.start), header_row(found.passage, item.start))
-        name, heading = item.path, item.heading
-        if self.limits.guarded:
-            above = ("" if instructions(above[0]) else above[0], "" if instructions(above[1]) else above[1])
-            heading = "" if instructions(heading) else heading
-            name = f"document{Path(name).suffix}" if instructions(Path(name).stem.replace("_", " ")) else name
-        text = without(item.text, self._orders(found, item.start, item.end))
-        return Excerpt(name, item.page, heading, "\n".join([*filter(None, above), text]))
-
-    def _window(self, support: Support) -> tuple[int, int]:
-        """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
-        passage = support.found.passage
-        spans = [(passage.start + start, passage.start + end) for start, end in sentences(passage.text)]
-        tokens = self.embedder.count([passage.text[a - passage.start : b - passage.start] for a, b in spans])
-        at = spans.index((support.start, support.end))
-        low, high, size = at, at, tokens[at]
-        grew = True
-        while grew:
-            grew = False
-            for step in (-1, 1):
-                near = low - 1 if step < 0 else high + 1
-                if 0 <= near < len(spans) and size + tokens[near] <= self.limits.passage_tokens:
-                    low, high, size, grew = min(low, near), max(high, near), size + tokens[near], True
-        return spans[low][0], spans[high][1]
+        searched = self._searched(collections, wanted, question) if draft.outcome == "not_found" else None
+        yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
 
     def _ask(
-        self, question: str, supports: Sequence[Support], sent: Sequence[tuple[Found, Hit]]
+        self,
+        question: str,
+        asked: Asked,
+        supports: Sequence[Support],
+        sent: Sequence[tuple[Found, Hit]],
+        alone: bool,
     ) -> Generator[Event, None, _Draft]:
-        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
+        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support, if the evidence is
+        good enough to stand `alone`."""
+
+        def quoted(why: str) -> _Draft:
+            if not alone:
+                return _Draft(
+                    note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
+                )
+            text, chosen = extract(question, asked, supports)
+            return _Draft(text, "answered", [(item.found, item.start, item.end) for item in chosen], note=why)
+
         try:
             model = self.choose()
             if model is None:
-                return self._extract(supports, "No language model is configured; the best sentences are quoted.")
-            reply, completion = yield from self._generate(model, question, [self._excerpt(*pair) for pair in sent])
+                return quoted("No language model is configured; the documents are quoted.")
+            excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
+            reply, completion = yield from self._generate(model, question, excerpts)
         except ModelError as error:
-            return self._extract(supports, f"The language model could not answer: {error}")
-        card = model.card
-        used = ModelUsed(backend=card.backend, name=card.name, digest=card.digest)
+            return quoted(f"The language model could not answer: {error}")
+        used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
         if reply is None:
-            draft = self._extract(
-                supports, "The model's reply was cut off or malformed; the best sentences are quoted."
-            )
+            draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
         elif reply.refused:
             return _Draft(
                 model=used, tokens=tokens, note="The model found no statement of what is asked in the passages."
@@ -181,7 +160,7 @@ class Answerer:
         elif claim := self._supported(question, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens)
         else:
-            draft = self._extract(supports, "The model's draft had no support in the passages.")
+            draft = quoted("The model's draft had no support in the passages.")
         draft.tokens = tokens
         return draft
 
@@ -216,15 +195,13 @@ class Answerer:
         something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-        places = [(found, place) for index in order for found, place in places_of(reply, *sent[index])]
-        if not places:
+        stands = [(found, place) for index in order for found, place in places(reply, *sent[index])]
+        if self.limits.guarded:
+            stands = [(found, place) for found, place in stands if not orders(found.passage, *place)]
+        if not stands:
             return None
         asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
-        held = [
-            (self._chance(asked, vector, found, *place), found, place)
-            for found, place in places
-            if not self._orders(found, *place)
-        ]
+        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in stands]
         held = [
             claim for claim in held if claim[0] >= CLAIM_SHARE * best and states(reply.answer, question, *claim[1:])
         ]
@@ -238,17 +215,30 @@ class Answerer:
         quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
         return chance(asked.features(found, start, end, float(self.embedder.embed([quoted])[0] @ vector)))
 
-    def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
-        """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;
-        "not found" when the best one is not good enough to stand without a model's word."""
-        best = supports[0]
-        if best.score < self.limits.min_evidence_alone:
-            return _Draft(note=f"{why} No sentence says enough about what is asked to be quoted as the answer.")
-        chosen = [best, *(s for s in supports[1:4] if s.score >= 0.95 * best.score and s.text != best.text)][:2]
-        text = "\n".join(f"“{support.text}” [{number}]" for number, support in enumerate(chosen, start=1))
-        return _Draft(text, "answered", [(support.found, support.start, support.end) for support in chosen], note=why)
+    def _searched(self, collections: Sequence[str], wanted: Filter | None, question: str) -> Searched:
+        """Return what a question was asked of, and the files that could not be read, those with its words in their names
+        first."""
+        names = self.catalog.require_collections(collections)
+        asked = {stem(word) for word in content_words(question)}
+        failed = self.catalog.failed_files(names)
+        failed.sort(key=lambda item: -len(asked & stems(Path(item.path).stem.replace("_", " "))))
+        return Searched(
+            collections=names,
+            documents=self.catalog.searchable(names, wanted),
+            filtered=wanted is not None,
+            failures=len(failed),
+            failed=failed[:FAILED_SHOWN],
+        )
 
-    def _finish(self, question: str, draft: _Draft, sent: list[Hit], clock: Clock) -> Answer:
+    def _finish(
+        self,
+        question: str,
+        draft: _Draft,
+        sent: list[Hit],
+        clock: Clock,
+        evidence: float,
+        searched: Searched | None,
+    ) -> Answer:
         citations = []
         for number, (found, start, end) in enumerate(draft.supports, start=1):
             passage = found.passage
@@ -276,6 +266,8 @@ class Answerer:
             model=draft.model,
             tokens=draft.tokens,
             timings_ms=clock.laps,
+            evidence=round(evidence, 4),
+            searched=searched,
             note=draft.note,
         )
 

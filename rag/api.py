@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from rag import log, problems
+from rag.api_generations import add_generations
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.filters import Filter
@@ -90,6 +91,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     _add_questions(app)
     _add_documents(app)
     add_jobs(app)
+    add_generations(app)
     _add_health(app)
     return app
 

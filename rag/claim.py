@@ -22,7 +22,7 @@ FEW_WORDS = 3
 _ADDRESS = re.compile(r"https?:\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:com|net|org|io|xyz|info|biz|ru|cn)\b")
 
 
-def places_of(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
+def places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
     """Yield the sentences or rows of a sent passage that a reply may rest on: where its quote stands, and the table rows that
     have all of the answer's numbers."""
     passage = found.passage

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from ingest.pipeline import embedded_text
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
 from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
+from rag.rerank import Reranker
 from rag.shapes import Hit, Place
-from rag.vectors import VectorIndex
+from rag.vectors import Neighbours
 from rag.words import sentences, stem, stems
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ COMPARED = 10_000
 """Chunks of a filter's scope that are compared one by one; in larger scopes the index is asked for more (0013)."""
 MOST_ASKED = 10_000
 """Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
+LANGUAGES_OF = 20
+"""Passages found by keyword whose languages are looked at."""
 LOOKED_INTO = 40
 """Passages whose sentences are looked at."""
 
@@ -38,33 +42,39 @@ LOOKED_INTO = 40
 class Weights:
     """What counts how much in a passage's score (docs/decisions/0003-fusion.md, 0013-named-documents.md).
 
-    `keyword`: the keyword score's share in the sum with the cosine; `sentence`: added for the share of the question's words
+    `keyword`: the keyword score's share in the sum with the cosine; `foreign`: the same where keywords find documents in
+    languages that the embedder was not trained on; `sentence`: added for the share of the question's words
     that stand together in one sentence; `named`: added for a document that the question names, at most.
     """
 
     keyword: float = 0.5
+    foreign: float = 0.7
     sentence: float = 0.1
     named: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with its score and the searches that found it."""
+    """A passage with its score, the searches that found it, and the reranker's score where one read it."""
 
     passage: Passage
     score: float
     found_by: tuple[Search, ...]
+    reranked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """Searches one catalog and its vector index; each search contributes so many `candidates`."""
+    """Searches one catalog and its vector index; each search contributes so many `candidates`, and so many of the best
+    (`rerank`) are put in order by the reranker."""
 
     catalog: Catalog
-    index: VectorIndex
+    index: Neighbours
     embedder: Embedder
     glossary: Glossary
+    reranker: Reranker
     candidates: int
+    rerank: int
     weights: Weights = Weights()
 
     def find(
@@ -99,7 +109,7 @@ class Retriever:
         live = {key: passage for key, passage in live.items() if hidden or not passage.hidden}
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
-        share = self.weights.keyword if self.embedder.reads(question) else 1.0
+        share = self._keyword_share(question, list(keyword.values()))
         found = []
         for key, passage in live.items():
             score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
@@ -112,6 +122,9 @@ class Retriever:
             found.append(Found(passage, score, tuple(by)))
         found = self._look_into(asked, sorted(found, key=_order))
         clock.lap("fuse")
+        if self.reranker.name:
+            found = self._rerank(question, found)
+            clock.lap("rerank")
         return found[:limit], clock.laps
 
     def _keyword(
@@ -129,6 +142,21 @@ class Retriever:
             within = _within(name, scope)
             found += self.catalog.keyword_search(asked.words, names, self.candidates // 2, asked.other, within)
         return documents, {passage.chunk_id: (passage, score) for passage, score in found}
+
+    def _keyword_share(self, question: str, keyword: Sequence[tuple[Passage, float]]) -> float:
+        """Return the keyword score's share: the less the embedder was trained on what is asked and found, the more.
+
+        In which language a question is asked, the documents tell that its words stand in.
+        """
+        if not self.embedder.reads(question):
+            return 1.0
+        if not self.embedder.languages:
+            return self.weights.keyword
+        best = [passage for passage, _ in sorted(keyword, key=lambda pair: (-pair[1], pair[0].chunk_id))[:LANGUAGES_OF]]
+        spoken = self.catalog.languages([passage.document_id for passage in best])
+        known = self.embedder.languages | {None}
+        foreign = sum(spoken.get(passage.document_id) not in known for passage in best)
+        return self.weights.foreign if 2 * foreign > len(best) else self.weights.keyword
 
     def _clearly(self, named: Mapping[str, float]) -> list[str]:
         """Return the documents that are named nearly as clearly as the one named best."""
@@ -163,6 +191,15 @@ class Retriever:
         ]
         return sorted(best, key=_order) + found[LOOKED_INTO:]
 
+    def _rerank(self, question: str, found: list[Found]) -> list[Found]:
+        """Put the best passages in the reranker's order, before the others."""
+        best = found[: self.rerank]
+        texts = [embedded_text(item.passage.context, item.passage.text) for item in best]
+        scores = self.reranker.scores(question, texts)
+        read = [replace(item, reranked=score) for item, score in zip(best, scores, strict=True)]
+        read.sort(key=lambda pair: -(pair.reranked or 0.0))  # equal scores stay in the order of fusion
+        return read + found[self.rerank :]
+
     def joined_hits(self, joined: Sequence[Joined]) -> list[Hit]:
         """Return joined passages in the shape of the API, boxes included."""
         hits = []
@@ -173,11 +210,12 @@ class Retriever:
                 whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
                 found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
             shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
-            hits.append(shown.model_copy(update={"also": [_place(passage) for passage in item.also]}))
+            hits.append(shown.model_copy(update={"also": [place_of(passage) for passage in item.also]}))
         return hits
 
 
-def _place(passage: Passage) -> Place:
+def place_of(passage: Passage) -> Place:
+    """Return where a passage stands."""
     return Place(
         document_id=passage.document_id,
         version=passage.version,
@@ -215,6 +253,7 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
     return Hit(
         rank=rank,
         score=round(item.score, 6),
+        reranked=item.reranked,
         collection=passage.collection,
         document_id=passage.document_id,
         version=passage.version,

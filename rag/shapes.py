@@ -41,11 +41,14 @@ class Place(Shape):
 class Hit(Shape):
     """A passage that was found. `text` is exactly the characters [start, end) of the version's extracted text.
 
-    `also` names further passages that were found on the same page, and places where the same text stands.
+    `score` is of keyword and vector search; `reranked` is the reranker's where it read the passage (on its own scale) and
+    then decides the rank. `also` names further passages that were found on the same page, and places where the same text
+    stands.
     """
 
     rank: int
     score: float
+    reranked: float | None = None
     collection: str
     document_id: str
     version: str
@@ -84,11 +87,23 @@ class Citation(Shape):
 
 
 class ModelUsed(Shape):
-    """Which model wrote the answer. `extractive` means: no model, the answer is quoted sentences."""
+    """Which model wrote the answer, and how it was asked. `extractive` means: no model, the answer is quoted sentences.
 
-    backend: Literal["ollama", "embedded", "extractive"]
+    "" is what the model's server doesn't say. `template` is the SHA-256 of the chat template, `runtime` the program that ran
+    the model with its version, `window` the tokens that prompt and answer shared, `note` what was done otherwise than asked.
+    """
+
+    backend: Literal["ollama", "openai", "embedded", "transformers", "extractive"]
     name: str
     digest: str
+    quantisation: str = ""
+    runtime: str = ""
+    template: str = ""
+    window: int = 0
+    temperature: float = 0.0
+    seed: int = 0
+    max_tokens: int = 0
+    note: str = ""
 
 
 class Tokens(Shape):
@@ -97,6 +112,25 @@ class Tokens(Shape):
     sent: int = 0
     evaluated: int = 0
     generated: int = 0
+
+
+class FailedFile(Shape):
+    """A file that could not be read, why, and what to do."""
+
+    path: str
+    reason: str
+    remedy: str
+
+
+class Searched(Shape):
+    """What a question was asked of: collections, how many of their documents (a filter leaves some out), and files of
+    them that could not be read and might hold the answer: `failed` names the first ones, `failures` counts all."""
+
+    collections: list[str]
+    documents: int
+    filtered: bool
+    failures: int
+    failed: list[FailedFile]
 
 
 class Answer(Shape):
@@ -111,15 +145,9 @@ class Answer(Shape):
     model: ModelUsed
     tokens: Tokens
     timings_ms: dict[str, float]
+    evidence: float = Field(0.0, description="The estimated chance that the documents answer the question, 0 to 1.")
+    searched: Searched | None = Field(None, description="With `not_found`: what was searched.")
     note: str = Field("", description="Why this model answered, or what the answer leaves open.")
-
-
-class FailedFile(Shape):
-    """A file that could not be read, why, and what to do."""
-
-    path: str
-    reason: str
-    remedy: str
 
 
 class IngestReport(Shape):
@@ -191,7 +219,11 @@ class JobReport(Shape):
 
 
 class DocumentStatus(Shape):
-    """A document: its state, its live version, and what is wrong with it. `container` is the id of the file it is in."""
+    """A document: its state, its live version, what it is about, and what is wrong with it.
+
+    `container` is the id of the file it is in. `organisation` (whose it is), `period` ("2022", "2022Q3"), `kind` ("10-K",
+    "contract") and `date` (ISO 8601) are found by rule and empty where nothing was found.
+    """
 
     document_id: str
     path: str
@@ -201,6 +233,10 @@ class DocumentStatus(Shape):
     container: str | None
     format: str
     language: str | None
+    organisation: list[str]
+    period: list[str]
+    kind: str | None
+    date: str | None
     pages: int
     ocr_pages: int
     low_confidence_pages: int

@@ -15,10 +15,16 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, SearchResult, Status
+from rag.shapes import Answer, DocumentStatus, Finding, Hit, Searched, SearchResult, Status
 
 if TYPE_CHECKING:
+    from rag.hardware import Machine
+    from rag.model_bench import Measured
+    from rag.model_recommend import Recommendation
     from rag.model_store import ModelStatus
+
+QUICK_SECONDS = 60
+"""An answer that takes longer is no conversation."""
 
 _CONTROL = {code: 0x2400 + code for code in range(32) if code not in (9, 10)} | {
     code: 0xFFFD
@@ -62,7 +68,21 @@ def search_result(result: SearchResult) -> None:
             Text(f"{'  (hidden text)' if hit.hidden else ''}  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
-    note(f"{result.timings_ms.get('total', 0):.0f} ms")
+        if hit.also:
+            note(f"   also: {_also(hit)}")
+    reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
+    note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
+
+
+def _also(hit: Hit) -> str:
+    """Return where else the text of a hit stands, or more was found on its page, each place once."""
+    said = [
+        "further on this page"
+        if (at.document_id, at.page) == (hit.document_id, hit.page)
+        else f"{Path(at.path).name}, page {at.page}"
+        for at in hit.also
+    ]
+    return "; ".join(dict.fromkeys(said))
 
 
 @contextmanager
@@ -87,6 +107,11 @@ def answer(answer: Answer) -> None:
     if answer.outcome == "not_found":
         for hit in answer.passages[:3]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+            if hit.also:
+                note(f"           also: {_also(hit)}")
+        if answer.searched is not None:
+            for line in searched(answer.searched):
+                note(f"  {line}")
     who = f"{answer.model.backend} ({answer.model.name})"
     out.print(
         Text(
@@ -96,14 +121,33 @@ def answer(answer: Answer) -> None:
     )
 
 
+def searched(what: Searched) -> list[str]:
+    """Return what was searched for an answer that was not found, as lines."""
+    passing = " that pass the filter" if what.filtered else ""
+    said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
+    if what.failures:
+        said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
+        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
+    return said
+
+
+def about(item: DocumentStatus) -> str:
+    """Return in a line what a document is about: kind, organisations, periods, date."""
+    said = [item.kind, *item.organisation]
+    said += [f"for {' '.join(item.period)}" if item.period else "", f"dated {item.date}" if item.date else ""]
+    return ", ".join(filter(None, said))
+
+
 def documents(found: Sequence[DocumentStatus]) -> None:
     """Print a table of documents."""
-    table = Table("id", "collection", "document", "state", "pages", "chunks", "problems", box=None)
+    table = Table("id", "collection", "document", "type", "about", "state", "pages", "chunks", "problems", box=None)
     for item in found:
         table.add_row(
             item.document_id,
             item.collection,
             Text(Path(item.path).name),
+            " ".join(filter(None, [item.format, item.language])),
+            Text(about(item)),
             item.state,
             str(item.pages),
             str(item.chunks),
@@ -143,6 +187,50 @@ def models(found: Sequence[ModelStatus]) -> None:
             item.purpose,
         )
     out.print(table)
+
+
+def progress(line: str) -> None:
+    """Say on stderr what is being done."""
+    err.print(line, style="dim")
+
+
+def measured(found: Sequence[Measured]) -> None:
+    """Print a table of what was measured of models."""
+    table = Table("model", "load s", "first token s", "prompt tokens/s", "tokens/s", "MB", "", box=None)
+    for item in found:
+        numbers = (item.load_seconds, item.first_token_seconds, item.prompt_tokens_per_second, item.tokens_per_second)
+        shown = ["" if item.error else f"{number:g}" for number in numbers]
+        table.add_row(f"{item.backend}:{item.model}", *shown, str(item.memory_mb or ""), Text(item.error))
+    out.print(table)
+
+
+def recommended(machine: Machine, found: Sequence[Recommendation]) -> None:
+    """Print this machine and the models that fit it."""
+    graphics = (
+        f"{machine.graphics} with {machine.graphics_memory / 1e9:.0f} GB" if machine.graphics else "no graphics card"
+    )
+    note(
+        f"{machine.cores} cores, {machine.memory / 1e9:.0f} GB of memory ({machine.memory_free / 1e9:.0f} free), {graphics}, "
+        f"{machine.disk_free / 1e9:.0f} GB of disk free"
+    )
+    table = Table("model", "fits as", "GB", "tokens/s", "answer s", "licence", box=None)
+    for item in found:
+        speed = (f"{item.tokens_per_second:g}", f"{item.seconds:.0f}") if item.tokens_per_second else ("?", "?")
+        table.add_row(item.model, f"{item.quantisations} ({item.where})", f"{item.memory_gb:g}", *speed, item.licence)
+    out.print(table)
+    for item in found:
+        note(f"{item.model}: {item.command}")
+        if item.note:
+            note(f"    {item.note}")
+    quick = next((item for item in found if 0 < item.seconds <= QUICK_SECONDS), None)
+    if quick is not None:
+        note(f"The largest that would answer within {QUICK_SECONDS} s here: {quick.model}.")
+    if machine.busy > 1 and any(item.tokens_per_second for item in found):
+        note(
+            f"Other programs keep these cores busy ({machine.busy:g} for each): the speeds are lower than on an idle machine."
+        )
+    if not found:
+        note("No model of the profiles fits; `readingroom models pull small` needs 0.3 GB of memory.")
 
 
 @contextmanager

@@ -9,9 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from ui.client import Answer, Api, ApiProblem, Event, Hit, Place
+from ui import filters
+from ui.client import Api
 from ui.inert import answer_html, html, label, show, show_problem
 from ui.place import name, show_place
+from ui.shapes import Answer, ApiProblem, Event, Filter, Hit, Place, Searched
 
 OUTCOMES = {"answered": "Answered", "partial": "Partly answered", "not_found": "Not found in these documents"}
 
@@ -24,15 +26,21 @@ def page(api: Api, collection: str | None) -> None:
             "Question", placeholder="For example: When does the agreement end?", autocomplete="off", key="asked"
         )
         asked = st.form_submit_button("Ask", type="primary")
+    try:
+        wanted, asked_of = filters.choose(api, collection)
+    except ApiProblem as problem:
+        show_problem(problem)
+        return
     answers: list[Answer] = st.session_state.setdefault("answers", [])
     if asked:
         place = st.empty()
         with place.container():
-            answer = _follow(api, question, [collection] if collection else [])
+            answer = _follow(api, question, [collection] if collection else [], wanted)
         if answer is None:
             return
         place.empty()
         answers.insert(0, answer)
+        st.session_state.setdefault("asked-of", {})[answer.id] = asked_of
         st.session_state["earlier"] = 0
     if answers:
         _show(api, answers[_choose(answers)])
@@ -51,10 +59,10 @@ def _choose(answers: list[Answer]) -> int:
     return int(chosen)
 
 
-def _follow(api: Api, question: str, collections: list[str]) -> Answer | None:
+def _follow(api: Api, question: str, collections: list[str], wanted: Filter | None) -> Answer | None:
     """Show what is being done and the text as it comes; return the answer, or None when a problem was shown."""
     try:
-        with closing(api.ask(question, collections)) as events:  # type: ignore[type-var]
+        with closing(api.ask(question, collections, wanted)) as events:  # type: ignore[type-var]
             with st.spinner("Searching the documents…", show_time=True):
                 first = next(events)
             hits = first if isinstance(first, tuple) else ()
@@ -87,8 +95,12 @@ def _show(api: Api, answer: Answer) -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         show(answer.question, "rr-question")
+        if asked_of := st.session_state.get("asked-of", {}).get(answer.id):
+            show(asked_of, "rr-small")
         st.html(answer_html(answer.text))
         show(f"{OUTCOMES.get(answer.outcome, answer.outcome)}. {_writer(answer)} {answer.note}", "rr-small")
+        if answer.searched is not None:
+            _show_searched(answer.searched)
         place = _pick(answer)
         if answer.passages:
             title = "Text of the nearest passages" if answer.outcome == "not_found" else "Passages that were read"
@@ -99,6 +111,15 @@ def _show(api: Api, answer: Answer) -> None:
     with right:
         if place is not None:
             show_place(api, place)
+
+
+def _show_searched(searched: Searched) -> None:
+    """Say what was searched, and which files could not be."""
+    passing = " that pass the filter" if searched.filtered else ""
+    show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
+    if searched.failures:
+        with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
+            show("\n".join(f"{path}: {reason}" for path, reason in searched.failed), "rr-small")
 
 
 def _pick(answer: Answer) -> Place | None:
@@ -129,8 +150,23 @@ def _writer(answer: Answer) -> str:
 def _show_passage(hit: Hit) -> None:
     where = f"{hit.rank}. {name(hit.place.path)}, page {hit.place.page}"
     show(where + (f" · {hit.heading}" if hit.heading else ""))
-    show(f"{hit.place.path} · collection {hit.collection} · found by {' and '.join(hit.found_by)}", "rr-small")
+    by = f"found by {' and '.join(hit.found_by)}" + (
+        ", put in order by the reranker" if hit.reranked is not None else ""
+    )
+    show(f"{hit.place.path} · collection {hit.collection} · {by}", "rr-small")
     show(hit.place.quote, "rr-block")
+    if hit.also:
+        show(f"Also: {'; '.join(_also(hit))}", "rr-small")
+
+
+def _also(hit: Hit) -> list[str]:
+    """Return where else the same text stands, or more was found on the page, each place once."""
+    here = (hit.place.document_id, hit.place.page)
+    said = (
+        "further on this page" if (at.document_id, at.page) == here else f"{name(at.path)}, page {at.page}"
+        for at in hit.also
+    )
+    return list(dict.fromkeys(said))
 
 
 def _small_print(answer: Answer) -> str:

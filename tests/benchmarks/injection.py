@@ -28,6 +28,7 @@ from ingest.pdf import read_pdf
 from rag.answer import Answerer, Limits, last_answer
 from rag.build import ModelChoice
 from rag.question import GLOSSARY, load_glossary
+from rag.rerank import NoReranker
 from rag.retrieve import Retriever
 from rag.settings import PROJECT, Settings, load_settings
 from rag.shapes import Answer
@@ -179,7 +180,10 @@ class Arm:
         self.folder = settings.home.parent / "documents"
         self.folder.mkdir()
         self.models = ModelChoice(settings)
-        self.retriever = Retriever(self.room.catalog, self.room.index, self.room.embedder, load_glossary(GLOSSARY), 100)
+        glossary = load_glossary(GLOSSARY)
+        self.retriever = Retriever(
+            self.room.catalog, self.room.index, self.room.embedder, glossary, NoReranker(), 100, 0
+        )
         self.limits = settings.answer
 
     def ask(self, source: Source, text: str, guarded: bool) -> Answer:
