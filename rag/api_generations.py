@@ -14,14 +14,14 @@ from rag.home import OWNER
 class SwitchRequest(Body):
     """Which generation is to answer: the one that was built when nothing is given."""
 
-    embedder: str | None = Field(None, description="A model or a fingerprint.")
+    embedder: str | None = Field(None, description="A model or a fingerprint.", examples=["all-minilm-l6-v2-int8"])
     back: bool = Field(False, description="The one that answered before.")
 
 
 class DropRequest(Body):
     """Which generation is to be removed: those that answered before when nothing is given."""
 
-    embedder: str | None = Field(None, description="A model or a fingerprint.")
+    embedder: str | None = Field(None, description="A model or a fingerprint.", examples=["all-minilm-l6-v2-int8"])
 
 
 def _owner_only(request: Request) -> None:

@@ -58,7 +58,7 @@ def main() -> int:
     home = options.home or PROJECT / "build" / "scale" / str(options.chunks)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "chunks": options.chunks}
     with Library(load_settings({"READINGROOM_HOME": str(home)}), "scale") as library:
-        if not library.documents(COLLECTION):
+        if not library.documents():
             result["seconds to write"], result["seconds to publish"] = fill(library, options.chunks)
         result |= measure(library, questions(options.questions))
     result["bytes"] = {

@@ -18,6 +18,10 @@ HIT = {
 }  # fmt: skip
 ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
+    "searched", "evidence",
+}  # fmt: skip
+MODEL = {
+    "backend", "name", "digest", "quantisation", "runtime", "template", "window", "temperature", "seed", "max_tokens", "note",
 }  # fmt: skip
 CITATION = {"n", "document_id", "version", "path", "page", "quote", "start", "end", "boxes"}
 INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed", "pages", "chunks", "seconds"}
@@ -61,7 +65,7 @@ def test_ask_prints_an_answer_with_exact_quotes(read: Run) -> None:
     done = read("ask", FEE, "--json")
     answer = done.json
     assert done.code == 0 and set(answer) == ANSWER and answer["outcome"] == "answered"
-    assert set(answer["model"]) == {"backend", "name", "digest"} and answer["model"]["backend"] == "extractive"
+    assert set(answer["model"]) == MODEL and answer["model"]["backend"] == "extractive"
     assert set(answer["tokens"]) == {"sent", "evaluated", "generated"}
     assert all(set(hit) == HIT for hit in answer["passages"])
     assert all(set(citation) == CITATION for citation in answer["citations"])
