@@ -26,7 +26,7 @@ SCHEMA: dict[str, Any] = {
 NOT_FOUND = "not found"
 
 _BLANK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029](?:\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])*")
-_FORGED = re.compile(r"^([^\S\n]*(?:\[(?=\d+\])|question(?=:)))", re.IGNORECASE | re.MULTILINE)
+_FORGED = re.compile(r"^([^\S\n]*(?:\[(?=\d)|question(?=:)))", re.IGNORECASE | re.MULTILINE)
 
 SYSTEM = (
     "You answer questions from numbered passages of the user's documents. Copy the words that answer the question from one "
