@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from ingest.invisible import WAY, report, seen
 from ingest.runs import pack_runs, unpack_runs
 
 Kind = Literal["title", "heading", "paragraph", "list_item", "table", "caption", "code"]
@@ -43,7 +44,8 @@ class Element:
     `page` counts from 1; formats without pages use 1. `level` is the depth of a heading (1 is the highest), else 0.
     The first row of a table's text is its header row when `header_rows` is 1 (a Markdown rule row follows it and
     counts as part of the header). `continues` is the start of the table on an earlier page that this table goes on,
-    whose header row is the header of its rows too; -1 for every other element.
+    whose header row is the header of its rows too; -1 for every other element. `hidden` says how its text is hidden from
+    who looks at the document ("white on white"), "" for text that is shown: no element has text of both kinds.
     """
 
     kind: Kind
@@ -53,6 +55,7 @@ class Element:
     level: int = 0
     header_rows: int = 0
     continues: int = -1
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,13 @@ class Reading:
             raise ValueError(f"text after {at} belongs to no element")
 
     @property
+    def shown(self) -> str:
+        """The text without what is hidden."""
+        if not any(element.hidden for element in self.elements):
+            return self.text
+        return SEPARATOR.join(self.text[e.start : e.end] for e in self.elements if not e.hidden)
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """The places of all characters, page by page, unpacked."""
         return tuple(
@@ -138,12 +148,15 @@ class Reading:
 class Writer:
     """Builds a Reading: appends elements one after the other and keeps the offsets right.
 
-    The places of a page are packed when the next page begins, so that a long document costs little more than its text.
+    While `hiding` says how, all that is added is hidden. The places of a page are packed when the next page begins, so that
+    a long document costs little more than its text.
     """
 
     parts: list[str] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     length: int = 0
+    dumb: int = 0
+    hiding: str = ""
     _packed: dict[int, bytes] = field(default_factory=dict)
     _open: dict[int, list[tuple[int, int, Box]]] = field(default_factory=dict)
 
@@ -156,17 +169,34 @@ class Writer:
         header_rows: int = 0,
         runs: Iterable[tuple[int, int, Box]] = (),
         continues: int = -1,
+        hidden: str = "",
     ) -> None:
-        """Append one element; `runs` are (start, end, box) relative to `text`. Blank text is left out."""
+        """Append one element; `runs` are (start, end, box) relative to `text`. Blank text is left out.
+
+        Characters that nobody sees are taken out; what they spell follows as a hidden paragraph.
+        """
+        hidden = hidden or self.hiding
+        if hidden:
+            kind, level, header_rows, continues = "paragraph", 0, 0, -1
+        found = seen(text)
+        if found.cuts:
+            self.dumb += found.dumb
+            text, runs = found.text, [(found.shifted(a), found.shifted(b), box) for a, b, box in runs]
+        self._append(text, Element(kind, 0, 0, page, level, header_rows, continues, hidden), runs)
+        for words in found.spelt:
+            self._append(words, Element("paragraph", 0, 0, page, hidden=WAY), ())
+
+    def _append(self, text: str, element: Element, runs: Iterable[tuple[int, int, Box]]) -> None:
         if not text.strip():
             return
+        page = element.page
         if self.parts:
             self.parts.append(SEPARATOR)
             self.length += len(SEPARATOR)
         start = self.length
         self.parts.append(text)
         self.length += len(text)
-        self.elements.append(Element(kind, start, self.length, page, level, header_rows, continues))
+        self.elements.append(replace(element, start=start, end=self.length))
         if page not in self._open:
             self._pack()
             self._open[page] = []
@@ -192,12 +222,13 @@ class Writer:
         self._pack()
         text = "".join(self.parts)
         self.parts = [text]  # the pieces are dropped: a long text is held once
+        hidden = report([(e.page, e.hidden) for e in self.elements if e.hidden], self.dumb)
         reading = Reading(
             text,
             tuple(self.elements),
             tuple(replace(page, runs=self._packed.get(page.number, b"")) for page in pages),
-            title,
-            tuple(problems),
+            seen(title).text if title else title,
+            (*problems, *hidden),
             metadata or {},
             tuple(members),
         )

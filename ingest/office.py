@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
+from ingest.hidden_slides import conceal_slides
 from ingest.tables import Cell, add_table, clean
 
 if TYPE_CHECKING:
@@ -87,10 +88,11 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 
 def read_docx(path: Path) -> Reading:
-    """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes and comments."""
+    """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes, comments, hidden text."""
     from ingest.word import load_docx, notes
 
-    data = _partition_bytes(path, load_docx)
+    hidden: list[tuple[str, str]] = []
+    data = _partition_bytes(path, partial(load_docx, hidden=hidden))
     found = _partition(lambda: _unstructured().docx(file=io.BytesIO(data), languages=[""]))
     writer = Writer()
     seen: set[str] = set()
@@ -102,7 +104,9 @@ def read_docx(path: Path) -> Reading:
             seen.add(element.text.strip())
         _add(writer, element)
     for label, text in _partition(lambda: list(notes(data))):
-        writer.add("paragraph", f"{label}: {text}")
+        writer.add("paragraph", f"{label}: {text}", hidden="in a comment" if label.startswith("Comment") else "")
+    for how, text in hidden:
+        writer.add("paragraph", text, hidden=how)
     return _finish(writer, data)
 
 
@@ -115,11 +119,12 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 
 
 def read_pptx(path: Path) -> Reading:
-    """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes and comments."""
+    """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes, comments, hidden text."""
     from ingest.ooxml import properties
-    from ingest.slides import beside_slides
+    from ingest.slides import COMMENT, beside_slides
 
-    data = _partition_bytes(path, Path.read_bytes)
+    slides = _partition(lambda: [conceal_slides(_partition_bytes(path, Path.read_bytes))])[0]
+    data = slides.data
     found = _partition(
         lambda: _unstructured().pptx(
             file=io.BytesIO(data), include_slide_notes=False, include_page_breaks=False, languages=[""]
@@ -130,6 +135,7 @@ def read_pptx(path: Path) -> Reading:
     last = max([element.metadata.page_number or 1 for element in found] + list(beside) + [1])
     for number in range(1, last + 1):
         titled = False
+        writer.hiding = "on a hidden slide" if number in slides.skipped else ""
         for element in found:
             if (element.metadata.page_number or 1) != number:
                 continue
@@ -138,9 +144,11 @@ def read_pptx(path: Path) -> Reading:
             _add(writer, element, page=number, heading=first)
         for part in beside.get(number, []):
             if isinstance(part, str):
-                writer.add("paragraph", part, page=number)
+                writer.add("paragraph", part, page=number, hidden="in a comment" if part.startswith(COMMENT) else "")
             else:
                 add_table(writer, [[Cell(clean(cell)) for cell in row] for row in part], page=number, header=True)
+        for how, text in slides.taken.get(number, []):
+            writer.add("paragraph", text, page=number, hidden=how)
     pages = [Page(number) for number in range(1, last + 1)]
     return _reading(writer, pages, _partition(lambda: [properties(data)])[0])
 
@@ -155,10 +163,12 @@ def read_xlsx(path: Path) -> Reading:
 
 def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
+    from ingest.sheet_notes import NOTE
     from ingest.sheets import workbook
 
     writer, problems, filled = Writer(), list[str](), False
     for number, sheet in enumerate(sheets, start=1):
+        writer.hiding = "on a hidden sheet" if sheet.hidden else ""
         (cells, data) = _partition(partial(_workbook, workbook, sheet))[0]
         writer.add("heading", f"{sheet.name} (hidden sheet)" if sheet.hidden else sheet.name, page=number, level=1)
         for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
@@ -166,7 +176,9 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
             _add(writer, element, page=number, heading=False)
         for note in sheet.notes:
             filled = True
-            writer.add("paragraph", note, page=number)
+            writer.add("paragraph", note, page=number, hidden="in a comment" if note.startswith(NOTE) else "")
+        for how, text in sheet.hiding:
+            writer.add("paragraph", text, page=number, hidden=how)
         if sheet.cut:
             problems.append(f'The sheet "{sheet.name}" was read in part: the workbook has too many cells.')
     if unknown := sum(sheet.unknown for sheet in sheets):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ ENTITIES = UnreadableFile(
     "The file declares XML entities, which may expand without end or fetch files.", "Save it without its document type."
 )
 _DAMAGED = UnreadableFile("The file inside the Office file is damaged.", "Get a good copy of the Office file.")
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
 _TERMS = "{http://purl.org/dc/terms/}"
 
 
@@ -41,6 +45,31 @@ def main_part(archive: zipfile.ZipFile, usual: str) -> str:
         if rel.get("Type", "").endswith("/officeDocument"):
             return rel.get("Target", usual).lstrip("/")
     return usual
+
+
+def keep_prefixes(part: bytes) -> None:
+    """Let a part that is written again keep the prefixes of its namespaces: it names them in attributes (mc:Ignorable)."""
+    from xml.etree.ElementTree import register_namespace
+
+    for prefix, uri in _NAMESPACES.findall(part[:20_000]):
+        if not re.fullmatch(rb"ns\d+", prefix):
+            register_namespace(prefix.decode("ascii"), uri.decode("utf-8"))
+
+
+def written(root: Node) -> bytes:
+    """Return a changed part as bytes."""
+    from xml.etree.ElementTree import tostring
+
+    root.attrib.pop(f"{_MC}Ignorable", None)
+    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+
+
+def slide_parts(archive: zipfile.ZipFile) -> list[str]:
+    """Return the parts of the slides in the order in which they are shown."""
+    main = main_part(archive, "ppt/presentation.xml")
+    found = targets(archive, main)
+    ids = [node.get(f"{_R}id", "") for node in parse(archive.read(main)).iter() if node.tag.endswith("}sldId")]
+    return [found[i][1] for i in ids if i in found]
 
 
 def properties(data: bytes) -> dict[str, str]:

@@ -70,7 +70,7 @@ def read_odf(path: Path) -> Reading:
         for pages, slide in enumerate(body[0].iter(f"{_D}page"), start=1):
             _slide(writer, slide, notes, pages)
     for note in notes:
-        writer.add("paragraph", note, page=pages)
+        writer.add("paragraph", note, page=pages, hidden="in a comment" if note.startswith("Comment ") else "")
     if not writer.elements:
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     return writer.reading([Page(number) for number in range(1, pages + 1)], metadata.pop("title", None), (), metadata)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import ocr
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile
+from ingest.pdf_hidden import Concealed, conceal
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_objects import broken_pages
 from ingest.pdf_page import Carried, write_pages
@@ -42,8 +43,9 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     """Read a PDF: headings, paragraphs, lists and tables in reading order, with a box for every word.
 
     Pages whose text layer is missing, garbled or not what the page shows are read by OCR. `plain` reads through PDFium
-    alone, without structure, for files on which liteparse crashes. Pages that hold no text that can be read are named
-    in `problems`; UnreadableFile when no page has any, when a password is missing, or when the file is too damaged.
+    alone, without structure, for files on which liteparse crashes. Text that a page does not show follows it as hidden
+    paragraphs. Pages that hold no text that can be read are named in `problems`; UnreadableFile when no page has any, when
+    a password is missing, or when the file is too damaged.
     """
     problems: list[str] = []
     password = _opening(path, password)
@@ -57,14 +59,19 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     blank: list[int] = []
     lost: list[int] = []
     # Renaming the entry, at the same length, keeps every offset of the file right.
-    source = path if info.outline_ends else path.read_bytes().replace(b"/Outlines", b"/Outlinez")
+    concealed = _concealed(path, password)
+    source: Path | bytes = concealed.source or path
+    if not info.outline_ends:
+        source = (concealed.source or path.read_bytes()).replace(b"/Outlines", b"/Outlinez")
     for found in _batches(source, path, password, info, plain):
         lost += [page.page_num for page in found if not page.width]
         batch = [page for page in found if page.width]
-        choose(sources, path, password, batch)
+        choose(sources, concealed.source or path, password, batch)
         turns = turned([page for page in batch if page.page_num not in sources.lines])
         pages += [_page(page, info.labels, sources) for page in batch]
-        blank += write_pages(writer, _upright(source, password, batch, turns), carried, turns, sources.lines)
+        blank += write_pages(
+            writer, _upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages
+        )
         sources.lines.clear()
         ocr.page_done()  # a long document may take longer than one file may
         del batch, found  # or the next one is parsed beside it
@@ -87,6 +94,14 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     metadata = {"author": info.author, "created": info.created}
     told = [*problems, *sources.problems(), *([weak] if weak else [])]
     return writer.reading(pages, info.title, told, {k: v for k, v in metadata.items() if v})
+
+
+def _concealed(path: Path, password: str | None) -> Concealed:
+    """Return what a file hides; nothing is looked for where PDFium can't open what liteparse may."""
+    try:
+        return conceal(path, password)
+    except UnreadableFile:
+        return Concealed(None, {})
 
 
 def _opening(path: Path, password: str | None) -> str | None:

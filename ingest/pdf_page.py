@@ -12,6 +12,7 @@ from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
+from ingest.pdf_hidden import HiddenText
 from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn, words_of
@@ -37,12 +38,13 @@ def write_pages(
     carried: Carried,
     turns: Mapping[int, Turn],
     instead: Mapping[int, Sequence[Line]],
+    hidden: Mapping[int, Sequence[HiddenText]],
 ) -> list[int]:
     """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text.
 
     A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
     back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
-    `turns` says how pages are turned that liteparse set upright.
+    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it.
     """
     blank = []
     writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
@@ -64,8 +66,10 @@ def write_pages(
             writers[page.page_num].write(writer, chrome, carried)
             if len(writer.elements) == before and not page.text.strip():
                 blank.append(page.page_num)
-        for text in list(notes_of(page, "".join(writer.parts[written:]))):
-            writer.add("paragraph", text, page.page_num)
+        for how, text in list(notes_of(page, "".join(writer.parts[written:]))):
+            writer.add("paragraph", text, page.page_num, hidden=how)
+        for passage in hidden.get(page.page_num, ()):
+            writer.add("paragraph", passage.text, page.page_num, runs=passage.spots, hidden=passage.how)
     return blank
 
 

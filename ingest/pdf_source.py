@@ -89,7 +89,7 @@ def _numbers(pages: Sequence[int]) -> str:
     return ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
 
 
-def choose(sources: Sources, path: Path, password: str | None, pages: Sequence[Any]) -> None:
+def choose(sources: Sources, path: Path | bytes, password: str | None, pages: Sequence[Any]) -> None:
     """Add what stands instead of liteparse's text on those of some pages where that is missing or can't be trusted."""
     doubtful = [page for page in pages if _is_doubtful(page)]
     if not doubtful:

@@ -43,7 +43,7 @@ class Look:
 
 
 @contextmanager
-def opened(path: Path, password: str | None = None) -> Iterator[PdfDocument]:
+def opened(path: Path | bytes, password: str | None = None) -> Iterator[PdfDocument]:
     """Open a PDF; UnreadableFile when PDFium can't."""
     from pypdfium2 import PdfDocument, PdfiumError
 
@@ -133,10 +133,10 @@ def _shown_box(raw: Any, page: PdfPage, item: Any, number: int) -> Box:
     if not raw.FPDFPageObj_GetBounds(item, *edges):
         return Box(number, 0.0, 0.0, 0.0, 0.0)
     left, bottom, right, top = (edge.value for edge in edges)
-    return _turned(page, (left, bottom, right, top), number)
+    return box_on_page(page, (left, bottom, right, top), number)
 
 
-def _turned(page: PdfPage, bounds: tuple[float, float, float, float], number: int) -> Box:
+def box_on_page(page: PdfPage, bounds: tuple[float, float, float, float], number: int) -> Box:
     """Return a rectangle of the PDF's own space (left, bottom, right, top) as it is shown, from the top left."""
     left, bottom, right, top = bounds
     x0, y0, x1, y1 = page.get_bbox()
@@ -207,7 +207,7 @@ def lines_of(document: PdfDocument, number: int) -> list[Line] | None:
                 elif letter.isspace() or letter == "\x00":
                     found[-1].append((" ", _NOWHERE))
                 else:
-                    found[-1].append((letter, _turned(page, text.get_charbox(index, loose=True), number)))
+                    found[-1].append((letter, box_on_page(page, text.get_charbox(index, loose=True), number)))
         finally:
             text.close()
     return [line for letters in found if (line := _line(letters)) is not None]

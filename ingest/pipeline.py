@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.errors import UnreadableFile
@@ -73,9 +73,10 @@ def prepare(
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
     except UnreadableFile as error:
         raise Failed(error, seen, tried) from error
-    if code := language(reading.text):
+    shown = reading.shown  # hidden text has no say in what a document is
+    if code := language(shown):
         reading.metadata["language"] = code
-    reading.metadata.update(facets(reading, task.path))
+    reading.metadata.update(facets(replace(reading, text=shown, elements=()), task.path))
     chunks = split(reading, recipe.embedder.count)
     kind = reading.metadata.get("format", Path(task.path).suffix.lstrip(".").lower())
     return Version(

@@ -11,6 +11,9 @@ from ingest.ooxml import parse, relations
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
+NOTE = "Comment on "
+"""What the text of a comment begins with."""
+
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 
@@ -36,7 +39,7 @@ def beside_cells(path: Path, part: str) -> list[str]:
                 _gather(root, comments if word == "comments" else threads)
     # Old programs are shown a thread as a comment that says that they can't show it.
     found = {**comments, **threads}
-    return [f"Comment on {place}: {text}" for place, text in found.items() if text] + drawn
+    return [f"{NOTE}{place}: {text}" for place, text in found.items() if text] + drawn
 
 
 def _gather(root: Node, found: dict[str, str]) -> None:

@@ -35,6 +35,7 @@ class Sheet:
 
     `notes` are texts that hang on it: comments, text boxes, titles of charts. `cut` says that rows are missing;
     `unknown` counts formulas without a value.
+    `hiding` is (how, text) of rows and cells that the sheet holds and does not show; `rows` are without them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Sheet:
     cut: bool = False
     notes: tuple[str, ...] = ()
     unknown: int = 0
+    hiding: tuple[tuple[str, str], ...] = ()
 
 
 def place(row: int, column: int) -> str:
@@ -62,6 +64,8 @@ def as_shown(path: Path) -> list[Sheet]:
     """
     from openpyxl import load_workbook
 
+    from ingest.hidden_cells import Hides
+
     # read_only streams the rows: drawings and external links are never loaded.
     # As an open file: given a path, openpyxl refuses suffixes that it doesn't know.
     file = path.open("rb")
@@ -71,16 +75,20 @@ def as_shown(path: Path) -> list[Sheet]:
         for sheet in book.worksheets:
             # Many programs write a wrong extent; without one openpyxl finds it from the rows.
             sheet.reset_dimensions()
-            rows, cells = [], 0
+            rows: list[list[str | None]] = []
+            cells = 0
+            hides = Hides(path, sheet._worksheet_path)
             for row in sheet.iter_rows():
-                rows.append([None if c.value is None else shown(c.value, c.number_format or "General") for c in row])
+                texts = [None if c.value is None else shown(c.value, c.number_format or "General") for c in row]
+                rows.append(hides.shown(len(rows), row, texts))
                 cells += sum(value is not None for value in rows[-1])
                 if cells > left or len(rows) > _MAX_ROWS:
                     break
             left -= cells
             merged, unknown = _merged(path, sheet._worksheet_path)
-            notes = tuple(beside_cells(path, sheet._worksheet_path))
-            sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0, notes, unknown))
+            notes, hiding = tuple(beside_cells(path, sheet._worksheet_path)), tuple(hides.found)
+            hidden = sheet.sheet_state != "visible"
+            sheets.append(Sheet(sheet.title, hidden, rows, merged, left < 0, notes, unknown, hiding))
             left = max(0, left)
     finally:
         file.close()

@@ -7,7 +7,7 @@ import re
 import zipfile
 from typing import TYPE_CHECKING
 
-from ingest.ooxml import main_part, parse, relations, targets
+from ingest.ooxml import parse, relations, slide_parts
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -16,7 +16,9 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
-_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+
+COMMENT = "Comment: "
+"""What a comment on a slide begins with."""
 
 
 def beside_slides(data: bytes) -> dict[int, list[str | list[list[str]]]]:
@@ -27,7 +29,7 @@ def beside_slides(data: bytes) -> dict[int, list[str | list[list[str]]]]:
     found: dict[int, list[str | list[list[str]]]] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = set(archive.namelist())
-        for number, slide in enumerate(_slides(archive), start=1):
+        for number, slide in enumerate(slide_parts(archive), start=1):
             parts: list[tuple[int, str | list[list[str]]]] = []
             for kind, target in relations(archive, slide):
                 word = kind.rpartition("/")[2]
@@ -70,7 +72,7 @@ def _comments(root: Node) -> list[str | list[list[str]]]:
     """Return the comments on a slide, in the old form and the threaded one."""
     texts = ["".join(node.itertext()).strip() for node in root.iter() if node.tag in (f"{_P}text",)]
     texts += [" ".join(filter(None, map(_drawn, node.iter(f"{_A}p")))) for node in root.iter() if _is_threaded(node)]
-    return [f"Comment: {text}" for text in texts if text]
+    return [f"{COMMENT}{text}" for text in texts if text]
 
 
 def _is_threaded(node: Node) -> bool:
@@ -84,14 +86,6 @@ def _drawn(node: Node) -> str:
 
 _BESIDE = {"diagramData": _diagram, "chart": _chart_rows, "notesSlide": _notes, "comments": _comments}
 """Kind of relation → what reads its part, in the order in which the parts follow a slide."""
-
-
-def _slides(archive: zipfile.ZipFile) -> list[str]:
-    """Return the parts of the slides in the order in which they are shown."""
-    main = main_part(archive, "ppt/presentation.xml")
-    found = targets(archive, main)
-    ids = [node.get(f"{_R}id", "") for node in parse(archive.read(main)).iter() if node.tag.endswith("}sldId")]
-    return [found[i][1] for i in ids if i in found]
 
 
 def _chart(root: Node) -> list[list[str]]:

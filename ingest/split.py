@@ -1,8 +1,8 @@
 """Splits a reading into chunks that the embedder reads whole, along the document's own structure.
 
 The document is cut into units (paragraphs, list items, headings, table rows; over-long ones into sentences), and units
-are packed in order into chunks. A chunk never crosses a page, a new section starts a new chunk, and the chunks
-partition the text: each begins where the one before ends.
+are packed in order into chunks. A chunk never crosses a page, a new section starts a new chunk, text that is hidden in the
+document stands in chunks of its own, and the chunks partition the text: each begins where the one before ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CONTENTS = re.compile(
     r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE
 )
 
-SPLITTER = f"split-2/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
+SPLITTER = f"split-3/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
 """Fingerprint of these rules; part of a version's identity."""
 
 
@@ -47,6 +47,7 @@ class _Unit:
     opens_section: bool = False
     table_header: str = ""  # for a table row: what a chunk that starts with it has to repeat
     tokens: int = 0
+    hidden: bool = False
 
 
 def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
@@ -75,6 +76,9 @@ def _units(reading: Reading) -> Iterator[_Unit]:
     headers: dict[int, str] = {}  # of the tables so far, by their start: a table goes on over pages
     for element in reading.elements:
         text = reading.text[element.start : element.end]
+        if element.hidden:  # it is no heading, caption or header of what is shown
+            yield _Unit(element.start, element.end, element.page, "", hidden=True)
+            continue
         if before is not None and element.page != before.page:  # a table of contents is no section for what follows
             path = [entry for entry in path if not _CONTENTS.fullmatch(entry[1])]
         opens = element.kind in ("title", "heading")
@@ -181,6 +185,9 @@ def _pack(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     for unit in units:
         full = size + unit.tokens > CHUNK_TOKENS
         new_section = unit.opens_section and size >= SECTION_TOKENS
+        if group and unit.hidden != group[0].hidden:
+            yield group
+            group, size = [], 0
         if group and (full or new_section or unit.page != group[0].page):
             carried = _trailing_headings(group) if full and unit.page == group[0].page else []
             if carried and len(carried) < len(group) and sum(u.tokens for u in carried) + unit.tokens <= CHUNK_TOKENS:

@@ -11,15 +11,15 @@ from ingest.article import Block, article_of
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
+from ingest.hidden_html import take_hidden
 from ingest.merged import Span, filled
 from ingest.plain import decode
 from ingest.tables import Cell, add_table
 
 _CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
 _FURNITURE = (
-    "//script|//style|//noscript|//template|//nav|//*[@role='navigation']|//*[@hidden]|//iframe|//select|//button|//svg"
+    "//script|//noscript|//template|//nav|//*[@role='navigation']|//iframe|//select|//button|//svg"
     "|//*[local-name()='header' and namespace-uri()='http://www.xbrl.org/2013/inlineXBRL']|//*[name()='ix:header']"
-    "|//*[contains(translate(@style,' ',''),'display:none')]"
 )
 _BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer "
@@ -57,19 +57,24 @@ def read_page(data: bytes, declared: str | None = None) -> Reading:
 def add_html(
     writer: Writer, data: bytes, page: int = 1, declared: str | None = None, article: bool = True
 ) -> str | None:
-    """Append the blocks of an HTML page, or only those of its `article`; return its title. Nothing is fetched."""
+    """Append the blocks of an HTML page, or only those of its `article`; return its title. Nothing is fetched.
+
+    Hidden text of a page that is taken whole follows as hidden paragraphs; that of a page with furniture is furniture too.
+    """
     found = _CHARSET.search(data[:4096])
     text, _ = decode(data, declared or (found[1].decode("ascii") if found else None))
     # A declaration inside the text would make the parser refuse or re-decode what is already text.
     text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     if not text.strip():
         return None
-    root = _parse(text)
+    hidden: list[tuple[str, str]] = []
+    root = _parse(text, hidden)
     if root is None:
         return None
     title = " ".join(str(root.findtext(".//title") or "").split()) or None
     blocks = list(_blocks(root))
-    for block in article_of(text, blocks) if article else blocks:
+    chosen = article_of(text, blocks) if article else blocks
+    for block in chosen:
         if block.kind == "table":
             rows = filled(block.rows)
             if rows and max(len(row) for row in rows) == 1:
@@ -79,11 +84,13 @@ def add_html(
                 add_table(writer, rows, page=page)
         else:
             writer.add(block.kind, block.text, page=page, level=block.level)
+    for how, words in hidden if chosen is blocks else ():
+        writer.add("paragraph", words, page=page, hidden=how)
     return title
 
 
-def _parse(text: str) -> Any:
-    """Return the page's tree without scripts, navigation and what is hidden; None when there is none."""
+def _parse(text: str, hidden: list[tuple[str, str]]) -> Any:
+    """Return the page's tree without scripts, navigation and what is hidden, which is appended to `hidden`; None for no tree."""
     from lxml import etree, html
 
     def parsed(markup: str) -> tuple[Any, bool]:
@@ -104,6 +111,9 @@ def _parse(text: str) -> Any:
     for node in root.xpath(_FURNITURE):
         if node.getparent() is not None and isinstance(node.tag, str):
             node.drop_tree()
+    hidden += take_hidden(root, text)
+    for sheet in root.xpath("//style"):
+        sheet.drop_tree()
     return root
 
 

@@ -20,7 +20,9 @@ def pack(reading: Reading) -> bytes:
     text = reading.text.encode("utf-8", "surrogatepass")  # damaged files give lone surrogates; `unpack` replaces them
     header = {
         "text": len(text),
-        "elements": [(e.kind, e.start, e.end, e.page, e.level, e.header_rows, e.continues) for e in reading.elements],
+        "elements": [
+            (e.kind, e.start, e.end, e.page, e.level, e.header_rows, e.continues, e.hidden) for e in reading.elements
+        ],
         "pages": [(p.number, p.label, p.width, p.height, p.ocr, p.confidence, len(p.runs)) for p in reading.pages],
         "title": reading.title,
         "problems": reading.problems,

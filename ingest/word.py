@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.ooxml import main_part, parse, targets
+from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
+from ingest.ooxml import keep_prefixes, main_part, parse, targets, written
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -19,13 +20,13 @@ _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
+_PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
     rb"|AlternateContent|<m:oMath"
 )
 _EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
-_NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
 _FORMULAS = {f"{_M}oMath", f"{_M}oMathPara"}
@@ -34,30 +35,39 @@ _DINGBATS = {0xFC: "✓", 0xFB: "✗", 0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x
 """Signs of the fonts Symbol and Wingdings, which have codes of their own."""
 
 
-def load_docx(path: Path) -> bytes:
+def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
     """Return a Word file's bytes, changed where python-docx would lose text.
 
     ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted, content controls are
-    replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place.
+    replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place. Hidden text is
+    taken out and appended to `hidden` as (how, text).
     """
     data = path.read_bytes()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         main = main_part(archive, "word/document.xml")
         part = archive.read(main)
         strict = bool(_STRICT.search(part[:20_000]))
-        edges = [archive.read(name) for name in archive.namelist() if _EDGES.match(name)]
-        if not strict and not any(map(_OVERLOOKED.search, [part, *edges])):
+        styles = _hiding(archive)
+        parts = {name: archive.read(name) for name in archive.namelist() if name == main or _PROSE.fullmatch(name)}
+        hiding = {name for name, content in parts.items() if _may_hide(content, styles)}
+        plainer = {n for n, content in parts.items() if _OVERLOOKED.search(content) and (n == main or _EDGES.match(n))}
+        if not strict and not hiding and not plainer:
             return data
-        written = io.BytesIO()
-        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as copy:
             for member in archive.infolist():
                 content = archive.read(member)
                 if strict and member.filename.endswith((".xml", ".rels")):
                     content = _STRICT.sub(_transitional, content)
-                if member.filename == main or (_EDGES.match(member.filename) and _OVERLOOKED.search(content)):
-                    content = _plainer(content, archive, member.filename)
+                if member.filename == main or member.filename in plainer:
+                    content = _plainer(content, archive, member.filename, styles, hidden)
+                elif member.filename in hiding:
+                    keep_prefixes(content)
+                    root = parse(content)
+                    hidden += take_hidden(root, styles)
+                    content = written(root)
                 copy.writestr(member.filename, content)
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def _transitional(match: re.Match[bytes]) -> bytes:
@@ -65,20 +75,27 @@ def _transitional(match: re.Match[bytes]) -> bytes:
     return b"http://schemas.openxmlformats.org/" + match[1] + b"/2006"
 
 
-def _plainer(part: bytes, archive: zipfile.ZipFile, main: str) -> bytes:
-    """Return a document part in which all text stands where python-docx looks for it."""
-    from xml.etree.ElementTree import register_namespace, tostring
+def _hiding(archive: zipfile.ZipFile) -> Styles:
+    """Return the file's styles whose text is hidden."""
+    if "word/styles.xml" not in archive.namelist():
+        return {}
+    part = _STRICT.sub(_transitional, archive.read("word/styles.xml"))
+    return hiding_styles(parse(part)) if may_hide(part) else {}
 
-    for prefix, uri in _NAMESPACES.findall(part[:20_000]):
-        # Parts name prefixes in attributes (mc:Ignorable), so they keep theirs.
-        if not re.fullmatch(rb"ns\d+", prefix):
-            register_namespace(prefix.decode("ascii"), uri.decode("utf-8"))
+
+def _may_hide(part: bytes, styles: Styles) -> bool:
+    return may_hide(part) or any(f'"{name}"'.encode() in part for name in styles)
+
+
+def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, hidden: list[tuple[str, str]]) -> bytes:
+    """Return a document part in which all text stands where python-docx looks for it, without what is hidden."""
+    keep_prefixes(part)
     root = parse(part)
-    root.attrib.pop(f"{_MC}Ignorable", None)
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
+    hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
     _hoist(root)
-    return bytes(tostring(root, encoding="UTF-8", xml_declaration=True))
+    return written(root)
 
 
 def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> None:

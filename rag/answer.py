@@ -12,7 +12,8 @@ from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.claim import places, states
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, chance, weigh
+from rag.evidence import Asked, Support, chance
+from rag.excerpts import excerpt, orders, shown, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.gate import DEFAULT, Gate, signs
@@ -21,11 +22,11 @@ from rag.llm import Completion, LanguageModel, ModelCard
 from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
-from rag.retrieve import Clock, Found, Retriever, hit
+from rag.retrieve import Clock, Found, Retriever
 from rag.routing import Candidate, in_turn
-from rag.rows import caption, header_row
+from rag.rows import header_row
 from rag.shapes import Answer, Citation, Hit, ModelUsed, Searched, Tokens
-from rag.words import content_words, sentences, stem, stems
+from rag.words import content_words, stem, stems
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
@@ -37,6 +38,8 @@ FAILED_SHOWN = 10
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
+
+ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
 Event = tuple[str, list[Hit] | str | Answer]
 """("passages", hits), then ("token", text) as the answer is written, then ("answer", Answer), last."""
@@ -60,6 +63,9 @@ class Limits:
     max_tokens: int
     min_evidence: float
     min_evidence_alone: float
+    hidden_text: bool = False
+    guarded: bool = True
+    """Whether instructions in passages are kept out; False is for measuring what that does."""
 
 
 @dataclass(slots=True)
@@ -90,13 +96,13 @@ class Answerer:
     def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, laps = self.retriever.find(question, collections, WEIGHED, wanted)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, self.limits.hidden_text)
         clock.lap("retrieve")
         if "rerank" in laps:  # a part of it
             clock.laps["rerank"] = laps["rerank"]
-        supports = weigh(question, found, self.catalog, self.embedder)
+        supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
         clock.lap("weigh")
-        sent = self._excerpts(supports)
+        sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
         asked = Asked.of(question, self.catalog)
@@ -108,39 +114,13 @@ class Answerer:
             candidates = self.route(question, supports) if self.route else iter(())
             asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
             draft = yield from in_turn(asking, candidates, self.choose)
+        if left_out:
+            draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
         searched = self._searched(collections, wanted, question) if draft.outcome == "not_found" else None
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
-
-    def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:
-        """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
-        in several documents is sent once."""
-        chosen: dict[str, Support] = {}
-        for support in supports:
-            chosen.setdefault(support.found.passage.text, support)
-        best = list(chosen.values())[: self.limits.passages]
-        return [
-            (support.found, hit(self.catalog, support.found, rank, *self._window(support)))
-            for rank, support in enumerate(best, start=1)
-        ]
-
-    def _window(self, support: Support) -> tuple[int, int]:
-        """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
-        passage = support.found.passage
-        spans = [(passage.start + start, passage.start + end) for start, end in sentences(passage.text)]
-        tokens = self.embedder.count([passage.text[a - passage.start : b - passage.start] for a, b in spans])
-        at = spans.index((support.start, support.end))
-        low, high, size = at, at, tokens[at]
-        grew = True
-        while grew:
-            grew = False
-            for step in (-1, 1):
-                near = low - 1 if step < 0 else high + 1
-                if 0 <= near < len(spans) and size + tokens[near] <= self.limits.passage_tokens:
-                    low, high, size, grew = min(low, near), max(high, near), size + tokens[near], True
-        return spans[low][0], spans[high][1]
 
     def _ask(
         self,
@@ -165,7 +145,8 @@ class Answerer:
             model = self.choose()
             if model is None:
                 return quoted("No language model is configured; the documents are quoted.")
-            reply, completion = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
+            excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
+            reply, completion = yield from self._generate(model, question, excerpts)
         except ModelError as error:
             return quoted(f"The language model could not answer: {error}")
         used = on_record(model.card, completion, self.limits.max_tokens)
@@ -215,6 +196,8 @@ class Answerer:
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
         stands = [(found, place) for index in order for found, place in places(reply, *sent[index])]
+        if self.limits.guarded:
+            stands = [(found, place) for found, place in stands if not orders(found.passage, *place)]
         if not stands:
             return None
         asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
@@ -287,12 +270,6 @@ class Answerer:
             searched=searched,
             note=draft.note,
         )
-
-
-def _excerpt(found: Found, item: Hit) -> Excerpt:
-    """Return a passage for the prompt; one that begins inside a table gets the table's caption and header row in front."""
-    above = (caption(found.passage, item.start), header_row(found.passage, item.start))
-    return Excerpt(item.path, item.page, item.heading, "\n".join([*filter(None, above), item.text]))
 
 
 def _compare(card: ModelCard, completion: Completion) -> None:

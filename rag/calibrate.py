@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answer import WEIGHED
 from rag.errors import ReadingRoomError, UsageError
-from rag.evidence import weigh
+from rag.excerpts import support
 from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
 from rag.logistic import auc, errors, fit, threshold
 from rag.marking import wilson
@@ -62,8 +62,8 @@ def look(library: Library, questions: Sequence[Known], progress: Callable[[str],
     """Return the signs of each question among a home's documents."""
     found = []
     for number, known in enumerate(questions, start=1):
-        passages = library.found(known.question, [], WEIGHED)
-        supports = weigh(known.question, passages, library.catalog, library.embedder)
+        passages = library.found(known.question, [], WEIGHED, library.settings.answer.hidden_text)
+        supports, _ = support(known.question, passages, library.catalog, library.embedder)
         seen = signs(known.question, supports) if supports else None
         found.append(Judged(known.question, seen, known.answerable))
         if number % 50 == 0:

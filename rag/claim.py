@@ -1,16 +1,25 @@
-"""Checks whether what a model claims rests on a passage: its quote, its numbers, its units."""
+"""Checks what a model's reply claims against the passages: where it may stand, and whether that place says it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+from rag.instructions import instructions, without
 from rag.passages import Passage
 from rag.prompt import Reply
 from rag.quote import locate
 from rag.retrieve import Found
 from rag.rows import caption, header_row
 from rag.shapes import Hit
-from rag.words import numbers, sentences, units
+from rag.words import content_words, numbers, sentences, stems, units
+
+OWN_WORDS = 0.5
+"""Share of an answer's words that must stand in its passage, its headings or the question."""
+FEW_WORDS = 3
+"""Fewer words than these may say the same in other words, or in another language."""
+_ADDRESS = re.compile(r"https?:\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:com|net|org|io|xyz|info|biz|ru|cn)\b")
 
 
 def places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
@@ -18,7 +27,7 @@ def places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple
     have all of the answer's numbers."""
     passage = found.passage
     if place := locate(reply.quote, item.text):
-        yield found, _sentences_of(passage, item.start + place[0], item.start + place[1])
+        yield found, whole(passage, item.start + place[0], item.start + place[1])
     wanted = numbers(reply.answer)
     for start, end in sentences(item.text):
         row = item.text[start:end]
@@ -32,11 +41,22 @@ def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> 
     quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
     above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
     # a unit may stand in another row: accounts write the currency in the first row only
-    around = f"{above} {passage.context} {passage.text}"
+    around = f"{above} {passage.context} {without(passage.text, instructions(passage.text))}"
+    if not _own_words(answer, f"{around} {Path(passage.path).stem} {question}"):
+        return False
     return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
 
 
-def _sentences_of(passage: Passage, start: int, end: int) -> tuple[int, int]:
+def _own_words(answer: str, around: str) -> bool:
+    """Return whether an answer is made of the words around its quote, and names no address that isn't there: one that is not
+    says something else, or says it in another writing."""
+    if any(address not in around.lower() for address in _ADDRESS.findall(answer.lower())):
+        return False
+    said = stems(" ".join(content_words(answer)))
+    return len(said) < FEW_WORDS or len(said & stems(around)) >= OWN_WORDS * len(said)
+
+
+def whole(passage: Passage, start: int, end: int) -> tuple[int, int]:
     """Widen a span to whole sentences or table rows, so that a quote can't leave out what follows in its sentence."""
     touched = [
         (passage.start + a, passage.start + b)

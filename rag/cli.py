@@ -7,6 +7,7 @@ from rag import privacy
 privacy.seal()
 
 import json  # noqa: E402 - nothing may be imported before the seal
+import re  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Iterator, Sequence  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
@@ -126,7 +127,11 @@ def _jobs() -> Iterator[Jobs | RemoteJobs]:
 
 def _print(value: BaseModel | Sequence[BaseModel]) -> None:
     plain = value.model_dump() if isinstance(value, BaseModel) else [item.model_dump() for item in value]
-    print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
+    # json escapes the control characters below 32; a terminal obeys some of the others too
+    text = re.sub(
+        "[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(plain, ensure_ascii=False)
+    )
+    print(text)  # noqa: T201
 
 
 @app.command()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rag.answer_type import Candidate, Kind, candidates, is_date, kind_asked
 from rag.evidence import Asked, Support
+from rag.instructions import instructions
 from rag.rows import caption, header_row
 from rag.words import numbers, stem, stems, tokens, units
 
@@ -91,14 +92,15 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     header = cells(header_row(passage, support.start))
     if len(row) < 2 or len(row) != len(header):
         return None
-    filled = [at for at in range(1, len(row)) if row[at] and _fits(kind, asked, row[at]) and len(header[at]) <= LONGEST]
+    named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
+    filled = [at for at in named if row[at] and _fits(kind, asked, row[at])]
     column = _column(asked, header, filled)
     if column is None:
         return None
     above = caption(passage, support.start)
-    named = units(f"{above} {header[column]} {header[0]}")
+    units_named = units(f"{above} {header[column]} {header[0]}")
     value = row[column].replace("\0", "|")
-    unit = next((one for one in _CURRENCIES if one in named and not units(value) & {one}), "")
+    unit = next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[column]
     scale = _SCALE.search(f"{above} {header[0]} {header[column]}") if numbers(value) and not share else None
     said = f"{row[0]}, {header[column]}: {value}" if header[column] else f"{row[0]}: {value}"

@@ -50,11 +50,11 @@ def join(
     place of that hit. Hits of one document beyond `per_document` are left out.
     """
     hits: list[Joined] = []
-    by_page: dict[tuple[str, int], Joined] = {}
+    by_page: dict[tuple[str, int, bool], Joined] = {}
     counts: dict[str, int] = {}
     for item in found[:_COMPARED]:
         passage = item.passage
-        page = (passage.document_id, passage.page)
+        page = (passage.document_id, passage.page, passage.hidden)
         if (there := by_page.get(page)) is not None:
             _take_in(there, passage, longest)
             continue
@@ -106,6 +106,8 @@ def _said_before(item: Found, hits: Sequence[Joined]) -> Joined | None:
         # texts whose numbers of words differ so much can't share enough of them
         if min(size, len(hit.words)) < ALIKE * max(size, len(hit.words)):
             continue
+        if item.passage.hidden != hit.lead.passage.hidden:
+            continue  # what is shown does not become a place of what is hidden
         if len(mine.words & hit.words) >= ALIKE * len(mine.words | hit.words) and mine.numbers == hit.numbers:
             return hit
     return None

@@ -148,9 +148,9 @@ class Library:
         """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
         return self.live.search(check_question(question), collections, limit, wanted, per_document)
 
-    def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
-        """Return passages as they are ranked, before they are joined to hits."""
-        return self.retriever.find(check_question(question), collections, limit)[0]
+    def found(self, question: str, collections: Sequence[str], limit: int, hidden: bool = True) -> list[Found]:
+        """Return passages as they are ranked, before they are joined to hits; those of hidden text if wanted."""
+        return self.retriever.find(check_question(question), collections, limit, hidden=hidden)[0]
 
     def ask_stream(
         self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None

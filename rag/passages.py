@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select, text
+from sqlalchemy import Connection, Row, and_, exists, select, text
 
 from ingest.ports import Vectors
 from rag.filters import Scope
-from rag.schema import chunks, documents, embeddings
+from rag.schema import chunks, documents, embeddings, hidden_spans
 from rag.scripts import is_single
 
 _AT_ONCE = 500
@@ -18,7 +18,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A live chunk with where it stands."""
+    """A live chunk with where it stands; `hidden` says that its text is hidden from who looks at the document."""
 
     chunk_id: str
     collection: str
@@ -31,11 +31,20 @@ class Passage:
     text: str
     start: int
     end: int
+    hidden: bool = False
 
 
 def match_expression(word: str) -> str:
     """Return the expression of FTS5 for a word; one sign of a script without spaces begins each pair it stands first in."""
     return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
+
+
+_HIDDEN = exists().where(
+    hidden_spans.c.document_id == chunks.c.document_id,
+    hidden_spans.c.version == chunks.c.version,
+    hidden_spans.c.start < chunks.c.end,
+    hidden_spans.c.end > chunks.c.start,
+)
 
 
 def _passages() -> Any:
@@ -52,6 +61,7 @@ def _passages() -> Any:
         chunks.c.text,
         chunks.c.start,
         chunks.c.end,
+        _HIDDEN.label("hidden"),
     ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
 
 
@@ -68,6 +78,7 @@ def _passage(row: Row[Any]) -> Passage:
         row.text,
         row.start,
         row.end,
+        bool(row.hidden),
     )
 
 

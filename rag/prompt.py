@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ SCHEMA: dict[str, Any] = {
 """The quote comes first, so that the answer is written with the quote before the model's eyes."""
 
 NOT_FOUND = "not found"
+
+_BLANK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029](?:\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])*")
+_FORGED = re.compile(r"^([^\S\n]*(?:\[(?=\d)|question(?=:)))", re.IGNORECASE | re.MULTILINE)
 
 SYSTEM = (
     "You answer questions from numbered passages of the user's documents. Copy the words that answer the question from one "
@@ -107,8 +111,17 @@ def _ask(excerpts: Sequence[Excerpt], question: str) -> str:
     blocks = []
     for number, excerpt in enumerate(excerpts, start=1):
         place = f"{Path(excerpt.path).name}, page {excerpt.page}" + (f", {excerpt.heading}" if excerpt.heading else "")
-        blocks.append(f"[{number}] ({place})\n{excerpt.text}")
+        blocks.append(f"[{number}] ({' '.join(place.split())})\n{fenced(excerpt.text)}")
     return "\n\n".join([*blocks, f"Question: {question}"])
+
+
+def fenced(text: str) -> str:
+    """Return a passage's text as it goes between its number and the next blank line: it can't end itself, begin another
+    passage or ask another question.
+
+    Only white space is changed, which `rag.quote.locate` does not look at: a quote of it is found.
+    """
+    return _FORGED.sub(lambda found: f"{found[1]} ", _BLANK.sub("\n", text.strip()))
 
 
 def read_reply(text: str) -> Reply | None:

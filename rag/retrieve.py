@@ -80,9 +80,14 @@ class Retriever:
     weights: Weights = Weights()
 
     def find(
-        self, question: str, collections: Sequence[str], limit: int, wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str],
+        limit: int,
+        wanted: Filter | None = None,
+        hidden: bool = True,
     ) -> tuple[list[Found], dict[str, float]]:
-        """Return the best live passages that pass a filter, and the milliseconds each step took.
+        """Return the best live passages that pass a filter, those of hidden text if wanted, and each step's milliseconds.
 
         The keyword score is BM25 as a share of what the question's words could reach, the vector score the cosine: both
         mean the same in every collection, so that their sum needs no ranks.
@@ -103,6 +108,7 @@ class Retriever:
         clock.lap("keyword")
         live = {key: passage for key, (passage, _) in keyword.items()}
         live |= self.catalog.passages([key for key in cosines if key not in live])
+        live = {key: passage for key, passage in live.items() if hidden or not passage.hidden}
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
         share = self._keyword_share(question, list(keyword.values()))
@@ -269,6 +275,7 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
         end=start + len(body),
         boxes=boxes(catalog, passage, start, start + len(body)),
         found_by=list(item.found_by),
+        hidden=passage.hidden,
     )
 
 

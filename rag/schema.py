@@ -89,6 +89,18 @@ pages = Table(
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
 )
 
+hidden_spans = Table(
+    "hidden_spans",
+    metadata,
+    Column("document_id", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    Column("start", Integer, primary_key=True),
+    Column("end", Integer, nullable=False, comment="characters [start, end) of the version's text"),
+    Column("page", Integer, nullable=False),
+    Column("way", String, nullable=False, comment="how it is hidden, such as: white on white"),
+    ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
+)
+
 document_names = Table(
     "document_names",
     metadata,

@@ -86,6 +86,7 @@ class Answer(_Section):
     threads: int = Field(0, ge=0)
     min_evidence: float = Field(0.23, ge=0, le=1)
     min_evidence_alone: float = Field(0.45, ge=0, le=1)
+    hidden_text: bool = False
 
     @field_validator("thinking", mode="before")
     @classmethod

@@ -60,6 +60,7 @@ class Hit(Shape):
     end: int
     boxes: list[Box]
     found_by: list[Literal["keyword", "vector"]]
+    hidden: bool = Field(False, description="The text is hidden from who looks at the document; answers leave it out.")
     also: list[Place] = []
 
 

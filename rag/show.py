@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -25,8 +26,24 @@ if TYPE_CHECKING:
 QUICK_SECONDS = 60
 """An answer that takes longer is no conversation."""
 
-out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+_CONTROL = {code: 0x2400 + code for code in range(32) if code not in (9, 10)} | {
+    code: 0xFFFD
+    for code in (*range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""Control characters, and those that turn the direction of writing → a sign that stands for them: no escape sequence in a
+document's text or name may reach the terminal."""
+
+
+class _Terminal(Console):
+    """A console that writes no control character but its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(_CONTROL), segment.style)
+
+
+out = _Terminal(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
+err = _Terminal(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def note(line: str) -> None:
@@ -48,7 +65,7 @@ def search_result(result: SearchResult) -> None:
     for hit in result.hits:
         out.print(
             Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
-            Text(f"  {hit.heading}", style="dim"),
+            Text(f"{'  (hidden text)' if hit.hidden else ''}  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
         if hit.also:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select
 from ingest.pipeline import embedded_text
 from ingest.ports import Version
 from rag.naming import insert_names
-from rag.schema import chunks, documents, pages, versions
+from rag.schema import chunks, documents, hidden_spans, pages, versions
 from rag.words import segments
 
 ROWS_AT_ONCE = 1000
@@ -69,6 +69,13 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
     ]
     if rows:
         connection.execute(insert(pages), rows)
+    rows = [
+        {**key, "start": element.start, "end": element.end, "page": element.page, "way": element.hidden}
+        for element in reading.elements
+        if element.hidden
+    ]
+    if rows:
+        connection.execute(insert(hidden_spans), rows)
     insert_names(connection, version.document_id, version.version, path, reading.metadata)
     title = _title(reading.title, path)
     rows = []
@@ -101,7 +108,7 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
 
 def copy_version(connection: Connection, donor: Row[Any], identity: str, collection: str, path: str) -> tuple[int, int]:
     """Give document `identity` the donor's live version; return its numbers of pages and chunks."""
-    for table in (versions, pages):
+    for table in (versions, pages, hidden_spans):
         rows = select(*(literal(identity) if c.name == "document_id" else c for c in table.c))
         mine = and_(table.c.document_id == donor.document_id, table.c.version == donor.version)
         connection.execute(insert(table).from_select([c.name for c in table.c], rows.where(mine)))

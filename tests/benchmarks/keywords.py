@@ -20,11 +20,12 @@ from typing import Any
 from ingest.elements import Page, Reading
 from ingest.ports import Chunk, Seen, Task, Version
 from rag.catalog import Catalog
+from rag.generations import Generations
 from rag.home import Home
 from rag.intake import Intake
 from rag.jobs import Jobs
 from rag.question import MAX_WORDS
-from rag.settings import PROJECT
+from rag.settings import PROJECT, Embedding
 from rag.store import Store
 from rag.version_rows import document_id
 from rag.words import search_words
@@ -50,6 +51,7 @@ def judgements(file: Path) -> dict[str, dict[str, int]]:
 
 def fill(store: Store, texts: list[dict[str, Any]]) -> dict[str, str]:
     """Make each text a visible document of one chunk; return the catalog's ids → the set's."""
+    Generations(store).agree("none", Embedding())
     intake = Intake(store, "none")
     Jobs(store).add("set", ["/set"])
     job = intake.next_job()

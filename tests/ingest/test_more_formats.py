@@ -87,7 +87,9 @@ def test_open_document_sheets_and_slides(tmp_path: Path) -> None:
     body = f"<table:table table:name='Budget'>{sheet}</table:table>"
     body += f"<table:table table:name='Old' table:style-name='ta2'>{sheet}</table:table>"
     reading = read(_odf(tmp_path / "a.ods", "ods", body, style))
-    assert [text for kind, text in _parts(reading) if kind == "heading"] == ["Budget", "Old (hidden sheet)"]
+    assert [text for kind, text in _parts(reading) if kind == "heading"] == ["Budget"]
+    assert {e.hidden for e in reading.elements if e.page == 2} == {"on a hidden sheet"}
+    assert "Old (hidden sheet)" in reading.text and "Old" not in reading.shown
     assert "| Rent | 12.5 % |" in reading.text
     slide = (
         "<draw:page><draw:frame presentation:class='title'><draw:text-box><text:p>Sales</text:p></draw:text-box></draw:frame>"

@@ -120,7 +120,7 @@ def test_invisible_text_that_is_not_on_the_page_is_left_out(tmp_path: Path) -> N
 
 
 def test_invisible_text_beside_visible_text_is_left_out(tmp_path: Path) -> None:
-    """Words in invisible ink on blank paper don't become a part of the document."""
+    """Words in invisible ink on blank paper are kept apart from what the page shows."""
 
     def page(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 18)
@@ -131,7 +131,8 @@ def test_invisible_text_beside_visible_text_is_left_out(tmp_path: Path) -> None:
         canvas.drawText(text)
 
     reading = read_pdf(_pdf(tmp_path / "a.pdf", page))
-    assert "Visible heading line" in reading.text and "nobody" not in reading.text
+    assert "Visible heading line" in reading.shown and "nobody" not in reading.shown
+    assert [e.hidden for e in reading.elements if "nobody" in reading.text[e.start : e.end]] == ["in invisible ink"]
 
 
 def test_two_columns_are_read_one_after_the_other(tmp_path: Path) -> None:

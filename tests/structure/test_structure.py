@@ -25,7 +25,13 @@ ONE_FILE = {
     "llama_index": {"ingest/split.py"},
     "liteparse": {"ingest/pdf.py"},
     "pypdf": {"ingest/pdf_objects.py"},
-    "pypdfium2": {"ingest/pdf_info.py", "ingest/pdfium.py", "ingest/pdf_source.py"},  # facts, pages, its type
+    "pypdfium2": {
+        "ingest/pdf_hidden.py",
+        "ingest/pdf_info.py",
+        "ingest/pdf_scene.py",
+        "ingest/pdfium.py",
+        "ingest/pdf_source.py",
+    },  # what is not shown, facts, pages, its type
     "xllamacpp": {"rag/llm_embedded.py"},
     "ollama": {"rag/ollama_server.py"},
     "openai": {"rag/openai_connection.py"},

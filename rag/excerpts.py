@@ -1,0 +1,82 @@
+"""Chooses what of the passages may support an answer and go to the model: the sentences around the best, no instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.ports import Embedder
+from rag.catalog import Catalog
+from rag.evidence import Support, weigh
+from rag.instructions import instructions, without
+from rag.passages import Passage
+from rag.prompt import Excerpt
+from rag.retrieve import Found, hit
+from rag.rows import caption, header_row
+from rag.shapes import Hit
+from rag.words import sentences
+
+
+def support(
+    question: str, found: Sequence[Found], catalog: Catalog, embedder: Embedder, guarded: bool = True
+) -> tuple[list[Support], bool]:
+    """Return the sentences that may support an answer, best first, and whether any was left out as an instruction."""
+    supports = weigh(question, found, catalog, embedder)
+    if not guarded:
+        return supports, False
+    kept = [one for one in supports if not orders(one.found.passage, one.start, one.end)]
+    return kept, len(kept) < len(supports)
+
+
+def orders(passage: Passage, start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return the instructions within the characters [start, end) of a passage's version, as places in them."""
+    low, high = start - passage.start, end - passage.start
+    given = instructions(passage.text)
+    return tuple((max(a, low) - low, min(b, high) - low) for a, b in given if a < high and b > low)
+
+
+def shown(
+    supports: Sequence[Support], catalog: Catalog, embedder: Embedder, most: int, tokens: int
+) -> list[tuple[Found, Hit]]:
+    """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
+    in several documents is sent once."""
+    chosen: dict[str, Support] = {}
+    for one in supports:
+        chosen.setdefault(one.found.passage.text, one)
+    return [
+        (one.found, hit(catalog, one.found, rank, *_window(one, embedder, tokens)))
+        for rank, one in enumerate(list(chosen.values())[:most], start=1)
+    ]
+
+
+def excerpt(found: Found, item: Hit, guarded: bool = True) -> Excerpt:
+    """Return a passage for the prompt, without the instructions in it; one that begins inside a table gets the table's
+    caption and header row in front."""
+    above = (caption(found.passage, item.start), header_row(found.passage, item.start))
+    if not guarded:
+        return Excerpt(item.path, item.page, item.heading, "\n".join([*filter(None, above), item.text]))
+    told = instructions(Path(item.path).stem.replace("_", " "))
+    text = without(item.text, orders(found.passage, item.start, item.end))
+    return Excerpt(
+        f"document{Path(item.path).suffix}" if told else item.path,
+        item.page,
+        "" if instructions(item.heading) else item.heading,
+        "\n".join([*(line for line in above if line and not instructions(line)), text]),
+    )
+
+
+def _window(one: Support, embedder: Embedder, most: int) -> tuple[int, int]:
+    """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
+    passage = one.found.passage
+    spans = [(passage.start + start, passage.start + end) for start, end in sentences(passage.text)]
+    tokens = embedder.count([passage.text[a - passage.start : b - passage.start] for a, b in spans])
+    at = spans.index((one.start, one.end))
+    low, high, size = at, at, tokens[at]
+    grew = True
+    while grew:
+        grew = False
+        for step in (-1, 1):
+            near = low - 1 if step < 0 else high + 1
+            if 0 <= near < len(spans) and size + tokens[near] <= most:
+                low, high, size, grew = min(low, near), max(high, near), size + tokens[near], True
+    return spans[low][0], spans[high][1]
