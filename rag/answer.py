@@ -17,15 +17,19 @@ from rag.passages import Passage
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
+from rag.replay import generation
 from rag.retrieve import Clock, Found, Retriever, hit
 from rag.rows import caption, header_row
-from rag.shapes import Answer, Citation, Hit, ModelUsed, Tokens
+from rag.shapes import Answer, Citation, Generation, Hit, ModelUsed, Tokens
 from rag.words import numbers, sentences, units
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+SEED = 0
+"""The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
@@ -64,6 +68,7 @@ class _Draft:
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
+    generation: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class Answerer:
             model = self.choose()
             if model is None:
                 return self._extract(supports, "No language model is configured; the best sentences are quoted.")
-            reply, completion = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
+            reply, completion, made = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
         except ModelError as error:
             return self._extract(supports, f"The language model could not answer: {error}")
         card = model.card
@@ -142,19 +147,18 @@ class Answerer:
                 supports, "The model's reply was cut off or malformed; the best sentences are quoted."
             )
         elif reply.refused:
-            return _Draft(
-                model=used, tokens=tokens, note="The model found no statement of what is asked in the passages."
-            )
+            note = "The model found no statement of what is asked in the passages."
+            return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif claim := self._supported(question, reply, sent, supports[0].score):
-            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens)
+            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:
             draft = self._extract(supports, "The model's draft had no support in the passages.")
-        draft.tokens = tokens
+        draft.tokens, draft.generation = tokens, made
         return draft
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
-    ) -> Generator[Event, None, tuple[Reply | None, Completion]]:
+    ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
         while True:
             prompt = messages(excerpts, question)
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
@@ -163,10 +167,11 @@ class Answerer:
                 raise PromptTooLong("The question does not fit into the model's window.", "Ask a shorter question.")
             excerpts.pop()
         answer = AnswerStream()
-        for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA):
+        for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):
             if isinstance(piece, Completion):
                 _compare(model.card, piece)
-                return read_reply(piece.text), piece
+                made = generation(model.card, prompt, SEED, self.limits.max_tokens, piece.text)
+                return read_reply(piece.text), piece, made
             if fresh := answer.feed(piece):
                 yield "token", fresh
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
@@ -240,6 +245,8 @@ class Answerer:
             tokens=draft.tokens,
             timings_ms=clock.laps,
             note=draft.note,
+            standalone_question=question,
+            generation=draft.generation,
         )
 
 

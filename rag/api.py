@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from rag import log, problems
+from rag.api_answers import add_answers
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.filters import Filter
@@ -88,6 +89,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     app.state.owner_token = owner_token
     problems.install(app, library.settings.ingest.max_upload_mb * 1_000_000)
     _add_questions(app)
+    add_answers(app)
     _add_documents(app)
     add_jobs(app)
     _add_health(app)

@@ -1,16 +1,15 @@
-"""The reading side of the catalog: documents, text, pages, passages and answers."""
+"""The reading side of the catalog: documents, text, pages and passages."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, text
+from sqlalchemy import Row, and_, case, func, or_, select, text
 
 from ingest.ports import Vectors
 from ingest.runs import Place, unpack_runs
@@ -20,8 +19,6 @@ from rag.keywords import Keywords
 from rag.naming import Naming
 from rag.passages import Passage, live_passages, nearest_in, passages_of, vectors_of
 from rag.schema import (
-    answer_documents,
-    answers,
     chunks,
     documents,
     embeddings,
@@ -30,7 +27,6 @@ from rag.schema import (
     versions,
 )
 from rag.shapes import (
-    Answer,
     CollectionStatus,
     DocumentStatus,
     DocumentText,
@@ -58,8 +54,17 @@ class Source:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Of a document: its live version, since when it is live, and since when the document is known."""
+
+    version: str | None
+    since: float | None
+    known_since: float | None
+
+
 class Catalog:
-    """Reads of the store, and the few writes that people ask for."""
+    """Reads of the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -121,6 +126,16 @@ class Catalog:
         if row is None:
             raise NotFound(f"There is no readable document {document_id}.", "List them with `readingroom documents`.")
         return Source(Path(row.source), tuple(json.loads(row.inside)), row.source_sha256, row.format, row.version)
+
+    def life(self, document_id: str) -> Life | None:
+        """Return since when a document and its live version are known, or None for one that is not there."""
+        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+        query = select(documents.c.version, versions.c.created, documents.c.known_since)
+        with self._store.read() as connection:
+            row = connection.execute(
+                query.outerjoin(versions, live).where(documents.c.document_id == document_id)
+            ).first()
+        return None if row is None else Life(row.version, row.created, row.known_since)
 
     def runs(self, document_id: str, version: str, numbers: Sequence[int]) -> list[PageRuns]:
         """Return where the characters of some pages stand."""
@@ -246,25 +261,6 @@ class Catalog:
                 )
                 or 0,
             }
-
-    # answers
-
-    def keep_answer(self, answer: Answer) -> None:
-        """Store an answer with the documents it used, so that forgetting one of them forgets the answer too."""
-        used = {hit.document_id for hit in answer.passages} | {citation.document_id for citation in answer.citations}
-        with self._store.write() as connection:
-            there = connection.scalar(
-                select(func.count()).select_from(documents).where(documents.c.document_id.in_(sorted(used)))
-            )
-            if there != len(used):  # one of them was forgotten meanwhile: so is what was made of it
-                return
-            connection.execute(
-                insert(answers).values(answer_id=answer.id, created=time.time(), answer=answer.model_dump_json())
-            )
-            if used:
-                connection.execute(
-                    insert(answer_documents), [{"answer_id": answer.id, "document_id": name} for name in sorted(used)]
-                )
 
 
 LOW_CONFIDENCE = 0.8

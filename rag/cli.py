@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import cli_eval, show, show_jobs  # noqa: E402
+from rag import cli_eval, show, show_answers, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
@@ -293,7 +293,49 @@ def ask(
     if as_json:
         _print(answer)
     else:
-        show.answer(answer)
+        show_answers.answer(answer)
+
+
+@app.command()
+def answers(
+    answer_id: Annotated[str | None, typer.Argument(help="An answer's id: show this one whole.")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many to list.")] = 20,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the answer instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the kept answers, or show one with what it was made with; citations are marked whose document changed since."""
+    if remove and answer_id is None:
+        raise UsageError("No answer was named.", "Give the id of the answer to remove.")
+    with _room("answers") as room:
+        if answer_id is None:
+            lines = room.answers.list(limit)
+        elif remove:
+            room.answers.remove(answer_id)
+        else:
+            stored = room.answers.get(answer_id)
+    if answer_id is None and as_json:
+        _print(lines)
+    elif answer_id is None:
+        show_answers.lines(lines)
+    elif remove:
+        show.note(f"The answer {answer_id} is removed.")
+    elif as_json:
+        _print(stored)
+    else:
+        show_answers.stored(stored)
+
+
+@app.command()
+def replay(
+    answer_id: Annotated[str, typer.Argument(help="The answer's id; see `readingroom answers`.")], as_json: Json = False
+) -> None:
+    """Ask the question of a kept answer again and show what differs, and why; the new answer is not kept."""
+    with _room("replay") as room:
+        found = room.replay(answer_id)
+    if as_json:
+        _print(found)
+    else:
+        show_answers.replay(found)
 
 
 @app.command()

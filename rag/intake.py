@@ -280,6 +280,7 @@ class Intake:
             .values(
                 state="searchable", reason="", remedy="", version=version, tried=version, size=seen.size,
                 modified_ns=seen.modified_ns, reader=reader, updated=time.time(),
+                known_since=func.coalesce(documents.c.known_since, time.time()),
             )
         )  # fmt: skip
 

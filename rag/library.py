@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.walk import walk
+from rag.answers import Answers
 from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
@@ -28,6 +29,7 @@ from rag.shapes import (
     JobStatus,
     Rebuilt,
     Receipt,
+    Replay,
     SearchResult,
     Status,
 )
@@ -35,7 +37,8 @@ from rag.vectors import VectorIndex
 from rag.version_rows import document_id
 
 if TYPE_CHECKING:
-    from rag.answer import Answerer, Event
+    from rag.answer import Event
+    from rag.asking import Asking
     from rag.filters import Filter
     from rag.page_image import PageImages
     from rag.retrieve import Found, Retriever
@@ -62,6 +65,7 @@ class Library:
         embedder = build_embedder(settings)
         self.catalog = Catalog(self.store)
         self.jobs = Jobs(self.store)
+        self.answers = Answers(self.store)
         self._forgetter = Forgetter(self.store, self.catalog, self.home)
         self.embedder = embedder
         self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
@@ -96,14 +100,16 @@ class Library:
         return Retriever(self.catalog, self._index, self.embedder, load_glossary(*files), search.candidates)
 
     @cached_property
-    def _answerer(self) -> Answerer:
+    def _asking(self) -> Asking:
         from rag.answer import Answerer, Limits
+        from rag.asking import Asking
 
         answer = self.settings.answer
         limits = Limits(
             answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
         )
-        return Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
+        answerer = Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
+        return Asking(self.settings, self.catalog, self.answers, answerer)
 
     @cached_property
     def _images(self) -> PageImages:
@@ -139,18 +145,17 @@ class Library:
         self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
     ) -> Iterator[Event]:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
-        question = check_question(question)
-        self.catalog.require_collections(collections)
-        for event in self._answerer.stream(question, collections, wanted):
-            if isinstance(event[1], Answer):
-                self.catalog.keep_answer(event[1])
-            yield event
+        yield from self._asking.stream(check_question(question), collections, wanted)
 
     def ask(self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None) -> Answer:
         """Return the answer to a question."""
         from rag.answer import last_answer
 
         return last_answer(self.ask_stream(question, collections, wanted))
+
+    def replay(self, answer_id: str) -> Replay:
+        """Ask the question of a kept answer again; return what differs, and why."""
+        return self._asking.replay(answer_id)
 
     # documents
 

@@ -18,12 +18,13 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """Which model answers: `digest` is sha256:… of its weights or empty;
-    `window` is the number of tokens that prompt and answer share."""
+    `window` is the number of tokens that prompt and answer share; `runtime` the program that runs it, with its version."""
 
     backend: Literal["ollama", "embedded"]
     name: str
     digest: str
     window: int
+    runtime: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class EmbeddedModel:
         cache_mib: int = 256,
     ) -> None:
         self._path, self._command = path, command
-        self._card = ModelCard("embedded", name, digest, window)
+        self._card = ModelCard("embedded", name, digest, window, f"xllamacpp {version('xllamacpp')}")
         self._order = {
             "path": str(path),
             "window": window,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from rag.home import OWNER
 from rag.shapes import (
     ID,
     Answer,
+    AnswerLine,
     DocumentStatus,
     DocumentText,
     Hit,
@@ -25,8 +27,10 @@ from rag.shapes import (
     JobStatus,
     Rebuilt,
     Receipt,
+    Replay,
     SearchResult,
     Status,
+    StoredAnswer,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +65,23 @@ class RemoteJobs:
         return JobReport.model_validate(self._call("GET", f"/v1/jobs/{job_id or 'newest'}/report"))
 
 
+class RemoteAnswers:
+    """The kept answers of a running server, with the methods of `rag.answers.Answers` that the command line needs."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def list(self, limit: int) -> list[AnswerLine]:
+        found = self._call("GET", "/v1/answers", params={"limit": limit})
+        return TypeAdapter(list[AnswerLine]).validate_python(found)
+
+    def get(self, answer_id: str) -> StoredAnswer:
+        return StoredAnswer.model_validate(self._call("GET", f"/v1/answers/{quote(answer_id, safe='')}"))
+
+    def remove(self, answer_id: str) -> None:
+        self._call("DELETE", f"/v1/answers/{quote(answer_id, safe='')}")
+
+
 def _filter(wanted: Filter | None) -> dict[str, Any]:
     return {} if wanted is None else {"filter": wanted.model_dump(mode="json", exclude_defaults=True)}
 
@@ -71,6 +92,7 @@ class Remote:
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(base_url=url, headers={OWNER: token}, timeout=SECONDS, trust_env=False)
         self.jobs = RemoteJobs(self._call)
+        self.answers = RemoteAnswers(self._call)
 
     def __enter__(self) -> Remote:
         return self
@@ -104,6 +126,9 @@ class Remote:
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
                     yield _parse(name, json.loads(line.removeprefix("data: ")))
+
+    def replay(self, answer_id: str) -> Replay:
+        return Replay.model_validate(self._call("POST", f"/v1/answers/{quote(answer_id, safe='')}/replay"))
 
     def documents(self, collection: str | None = None) -> list[DocumentStatus]:
         found = self._call("GET", "/v1/documents", params={"collection": collection} if collection else {})
@@ -152,7 +177,7 @@ class Remote:
             ) from error
         if response.is_error:
             _raise(response.json())
-        return response.json()
+        return response.json() if response.content else None
 
 
 def _lines(pieces: Iterator[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, SearchResult, Status
+from rag.shapes import DocumentStatus, Finding, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.model_store import ModelStatus
@@ -60,23 +60,6 @@ def drafting() -> Iterator[Callable[[str, Any], None]]:
             line.update(Text(f"{len(value)} passages found, reading them" if name == "passages" else f"draft: {draft}"))
 
         yield update
-
-
-def answer(answer: Answer) -> None:
-    """Print an answer with its citations, and who answered."""
-    note(answer.answer)
-    for citation in answer.citations:
-        note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}: “{' '.join(citation.quote.split())}”")
-    if answer.outcome == "not_found":
-        for hit in answer.passages[:3]:
-            note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
-    who = f"{answer.model.backend} ({answer.model.name})"
-    out.print(
-        Text(
-            f"  {answer.outcome}; answered by {who} in {answer.timings_ms.get('total', 0) / 1000:.1f} s. {answer.note}",
-            style="dim",
-        )
-    )
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:

@@ -1,0 +1,78 @@
+"""Prints answers, kept answers and replays for a person at a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from rag.shapes import Answer, AnswerLine, Replay, StoredAnswer
+from rag.show import note, out
+
+
+def answer(answer: Answer) -> None:
+    """Print an answer with its citations, and who answered."""
+    if answer.standalone_question not in ("", answer.question):
+        out.print(Text(f"Understood as: {answer.standalone_question}", style="italic"), soft_wrap=True)
+    note(answer.answer)
+    for citation in answer.citations:
+        stale = " (stale: the document changed since)" if citation.stale else ""
+        quote = " ".join(citation.quote.split())
+        note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}{stale}: “{quote}”")
+    if answer.outcome == "not_found":
+        for hit in answer.passages[:3]:
+            note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+    who = f"{answer.model.backend} ({answer.model.name})"
+    seconds = answer.timings_ms.get("total", 0) / 1000
+    said = f"  {answer.outcome}; answered by {who} in {seconds:.1f} s. {answer.note}"
+    out.print(Text(f"{said.rstrip()} Answer {answer.id}.", style="dim"), soft_wrap=True)
+
+
+def lines(found: Sequence[AnswerLine]) -> None:
+    """Print a table of kept answers."""
+    if not found:
+        note("No answer is kept.")
+        return
+    table = Table("id", "asked", "outcome", "question", box=None)
+    for item in found:
+        table.add_row(item.id, _when(item.created), item.outcome, Text(item.question))
+    out.print(table)
+
+
+def stored(found: StoredAnswer) -> None:
+    """Print a kept answer with what it was made with."""
+    note(f"{_when(found.created)}: {found.answer.question}")
+    answer(found.answer)
+    for hit in found.answer.passages:
+        note(
+            f"  read: {Path(hit.path).name}, page {hit.page}, characters {hit.start} to {hit.end}, version {hit.version}"
+        )
+    if (made := found.answer.generation) is not None:
+        note(f"  model: {made.model}, digest {made.digest or 'unknown'}, run by {made.runtime or 'unknown'}")
+        note(f"  asked: temperature {made.temperature}, seed {made.seed}, at most {made.max_tokens} tokens")
+        note(f"  prompt: SHA-256 {made.prompt_sha256}")
+        note(f"  output: {made.output}")
+    if found.record is None:
+        note("  It was kept before Reading Room noted with what answers are made.")
+        return
+    note(f"  embedder: {found.record.embedder}; program: {found.record.program}")
+    note(f"  collections: {', '.join(found.record.collections) or 'all'}; filter: {found.record.filter or 'none'}")
+    note("  settings: " + ", ".join(f"{key} {value}" for key, value in found.record.settings.items()))
+
+
+def replay(found: Replay) -> None:
+    """Print what differs, and why."""
+    if found.same:
+        note("The same: nothing differs.")
+    for item in found.differences:
+        out.print(Text(f"{item.what} differs. {item.why}", style="bold"), soft_wrap=True)
+        note(f"  then: {item.was or 'nothing'}")
+        note(f"  now:  {item.now or 'nothing'}")
+    answer(found.answer)
+
+
+def _when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
