@@ -12,7 +12,7 @@ export READINGROOM_ANSWER__MODEL := $(MODEL)
 # else every process compiles its libraries anew: half of the time that a command takes to start
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test lint check bench models clean
+.PHONY: run setup test lint check bench quality models clean
 
 run: setup
 	@$(BIN)/readingroom demo
@@ -59,6 +59,10 @@ lint: $(VENV)/.test-installed
 
 bench: $(VENV)/.test-installed
 	@unset READINGROOM_ANSWER__MODEL; exec $(BIN)/python -m tests.benchmarks.run
+
+# the sets lie beside the project, not in it; SETS="scifact kgrag" measures only those, ABLATION=1 also without each ingredient
+quality: $(VENV)/.test-installed
+	@unset READINGROOM_ANSWER__MODEL; exec $(BIN)/python -m tests.benchmarks.quality $(SETS) $(if $(ABLATION),--ablation)
 
 clean:
 	rm -rf $(VENV)

@@ -78,12 +78,17 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
 
 
 def ask_set(
-    settings: Settings, folder: Path, split_name: str, cache: Path | None, progress: Callable[[str], None]
+    settings: Settings,
+    folder: Path,
+    split_name: str,
+    cache: Path | None,
+    progress: Callable[[str], None],
+    prepared: Callable[[Library], None] = lambda library: None,
 ) -> tuple[list[Asked], dict[str, dict[str, int]]]:
     """Put a set in BEIR's form into a home of its own and ask its judged questions; return answers and judgements.
 
     Every text is a document with its title as heading; it is split, embedded and searched as any document is. `cache` is a
-    folder in which its vectors are kept for the next time.
+    folder in which its vectors are kept for the next time; `prepared` may change how the library searches.
     """
     judged = read_qrels(folder / "qrels" / f"{split_name}.tsv")
     texts = read_lines(folder / "corpus.jsonl", ("_id", "text"))
@@ -95,6 +100,7 @@ def ask_set(
         Library(settings.model_copy(update={"home": Path(home)}), "eval") as library,
     ):
         progress(f"{len(texts)} texts: splitting and embedding")
+        prepared(library)
         names = _fill(library, texts, cache, progress)
         answers = []
         for number, key in enumerate(sorted(judged), start=1):

@@ -91,7 +91,8 @@ class Library:
     # made when first needed: a command imports only what it uses
 
     @cached_property
-    def _retriever(self) -> Retriever:
+    def retriever(self) -> Retriever:
+        """What finds passages."""
         from rag.question import GLOSSARY, load_glossary
         from rag.retrieve import Retriever
 
@@ -108,7 +109,7 @@ class Library:
         limits = Limits(
             answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
         )
-        answerer = Answerer(self._retriever, self.catalog, self.embedder, self.models, limits)
+        answerer = Answerer(self.retriever, self.catalog, self.embedder, self.models, limits)
         return Asking(self.settings, self.catalog, self.answers, answerer)
 
     @cached_property
@@ -132,14 +133,14 @@ class Library:
 
         question = check_question(question)
         limit = limit or self.settings.search.results
-        found, laps = self._retriever.find(question, collections, MOST_FOUND, wanted)
+        found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
         paged = self.catalog.paged([item.passage.document_id for item in found])
-        hits = self._retriever.joined_hits(join(found, limit, paged, per_document))
+        hits = self.retriever.joined_hits(join(found, limit, paged, per_document))
         return SearchResult(question=question, hits=hits, timings_ms=laps)
 
     def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits."""
-        return self._retriever.find(check_question(question), collections, limit)[0]
+        return self.retriever.find(check_question(question), collections, limit)[0]
 
     def ask_stream(
         self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None

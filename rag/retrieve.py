@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 Search = Literal["keyword", "vector"]
 
-KEYWORD_SHARE = 0.5
-"""Of the keyword score in the sum with the cosine (docs/decisions/0003-fusion.md)."""
-SENTENCE_WEIGHT = 0.1
-"""What is added for the share of the question's words that stand together in one sentence."""
-NAMED_WEIGHT = 0.3
-"""What is added for a document that the question names, at most."""
 NAMED_CLEARLY = 0.5
 """Documents named less clearly than this, compared with the one named best, are not searched by themselves."""
 COMPARED = 10_000
@@ -38,6 +32,19 @@ MOST_ASKED = 10_000
 """Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
 LOOKED_INTO = 40
 """Passages whose sentences are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much in a passage's score (docs/decisions/0003-fusion.md, 0013-named-documents.md).
+
+    `keyword`: the keyword score's share in the sum with the cosine; `sentence`: added for the share of the question's words
+    that stand together in one sentence; `named`: added for a document that the question names, at most.
+    """
+
+    keyword: float = 0.5
+    sentence: float = 0.1
+    named: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Retriever:
     embedder: Embedder
     glossary: Glossary
     candidates: int
+    weights: Weights = Weights()
 
     def find(
         self, question: str, collections: Sequence[str], limit: int, wanted: Filter | None = None
@@ -85,11 +93,11 @@ class Retriever:
         live |= self.catalog.passages([key for key in cosines if key not in live])
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
-        share = KEYWORD_SHARE if self.embedder.reads(question) else 1.0
+        share = self.weights.keyword if self.embedder.reads(question) else 1.0
         found = []
         for key, passage in live.items():
             score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
-            score += NAMED_WEIGHT * named.get(passage.document_id, 0.0)
+            score += self.weights.named * named.get(passage.document_id, 0.0)
             by: list[Search] = []
             if key in keyword:
                 by.append("keyword")
@@ -144,7 +152,7 @@ class Retriever:
         """Add to the best passages what their best sentence says of the question."""
         rarity = {stem(word): value for word, value in self.catalog.rarity(asked.words).items()}
         best = [
-            replace(item, score=item.score + SENTENCE_WEIGHT * _in_one_sentence(item.passage.text, rarity))
+            replace(item, score=item.score + self.weights.sentence * _in_one_sentence(item.passage.text, rarity))
             for item in found[:LOOKED_INTO]
         ]
         return sorted(best, key=_order) + found[LOOKED_INTO:]

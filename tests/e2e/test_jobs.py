@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.processes import (
     api_and_worker,
     below,
     environment,
+    role_of,
     rows,
     run_command,
     wait_for,
@@ -156,22 +158,42 @@ def test_jobs_are_steered_from_a_second_terminal(home: Path, folder: Path) -> No
 
     process = start()
     try:
-        wait_for(lambda: rows(home, "SELECT 1 FROM embeddings LIMIT 1"), "the first vectors", pause=0.02)
-        (job,) = run_command(home, "jobs", "--json").json
-        report = run_command(home, "report", "--json")
-        assert report.code == 0 and len(report.json["files"]) == 41
-        paused = run_command(home, "pause", job["job_id"], "--json")
-        assert paused.code == 0 and paused.json["stage"] == "paused"
+        with _worker_held(process, home, "embeddings"):
+            (job,) = run_command(home, "jobs", "--json").json
+            report = run_command(home, "report", "--json")
+            assert report.code == 0 and len(report.json["files"]) == 41
+            paused = run_command(home, "pause", job["job_id"], "--json")
+            assert paused.code == 0 and paused.json["stage"] == "paused"
         process.communicate(timeout=30)  # the command ends with its job
         process = start()
-        cancelled = run_command(home, "cancel", job["job_id"], "--json")
-        assert cancelled.code == 0 and cancelled.json["stage"] == "cancelled"
-        process.communicate(timeout=120)
-        assert process.returncode == 3  # as ever, one file can't be read
+        with _worker_held(process, home, "jobs WHERE stage = 'embedding' AND NOT paused"):
+            running = [item for item in run_command(home, "jobs", "--json").json if item["stage"] == "embedding"]
+            cancelled = [run_command(home, "cancel", item["job_id"], "--json") for item in running]
+            assert cancelled and all(item.code == 0 and item.json["stage"] == "cancelled" for item in cancelled)
+        process.communicate(timeout=30)
+        assert {item["stage"] for item in run_command(home, "jobs", "--json").json} <= {"cancelled", "paused"}
+        done = run_command(home, "ingest", folder, "--json")
+        assert done.code == 3  # as ever, one file can't be read
         assert rows(home, "SELECT count(*) FROM documents WHERE state = 'ready'") == [(40,)]
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def _worker_held(process: subprocess.Popen[bytes], home: Path, reached: str) -> Iterator[None]:
+    """Stop a command's worker, the moment that some rows are there, until the block is done."""
+
+    def there() -> list[psutil.Process]:
+        found = rows(home, f"SELECT 1 FROM {reached} LIMIT 1")
+        return [item for item in below(process.pid) if role_of(item) == "worker"] if found else []
+
+    (worker,) = wait_for(there, reached, pause=0.01)
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGCONT)
 
 
 def test_a_stop_takes_effect_within_seconds(home: Path, folder: Path) -> None:

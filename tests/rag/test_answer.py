@@ -59,7 +59,7 @@ def ask(
     library: Library, model: LanguageModel | None, question: str = FEE, limits: Limits = LIMITS
 ) -> tuple[Answer, str]:
     """Return the answer and the streamed draft, after checking what holds for every answer."""
-    answerer = Answerer(library._retriever, library.catalog, library.embedder, lambda: model, limits)
+    answerer = Answerer(library.retriever, library.catalog, library.embedder, lambda: model, limits)
     draft: list[str] = []
     answer = last_answer(
         answerer.stream(question, []), lambda name, value: draft.append(value) if name == "token" else None
