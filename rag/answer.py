@@ -9,27 +9,26 @@ from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
+from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
 from rag.filters import Filter
+from rag.former import AsOf
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.passages import Passage
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.quote import locate
-from rag.replay import generation
+from rag.replay import SEED, generation
 from rag.retrieve import Clock, Found, Retriever, hit
 from rag.rows import caption, header_row
-from rag.shapes import Answer, Citation, Generation, Hit, ModelUsed, Tokens
+from rag.shapes import Answer, Candidate, Citation, Disagreement, Generation, Hit, ModelUsed, Tokens
 from rag.words import numbers, sentences, units
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
-
-SEED = 0
-"""The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
@@ -63,12 +62,14 @@ class _Draft:
     """An answer in the making."""
 
     text: str = NOTHING
-    outcome: Literal["answered", "not_found", "partial"] = "not_found"
+    outcome: Literal["answered", "not_found", "partial", "clarify"] = "not_found"
     supports: list[tuple[Found, int, int]] = field(default_factory=list)
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
     generation: Generation | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,17 @@ class Answerer:
     choose: Callable[[], LanguageModel | None]
     limits: Limits
 
-    def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
+    def stream(
+        self,
+        question: str,
+        collections: Sequence[str],
+        wanted: Filter | None = None,
+        as_of: AsOf | None = None,
+        may_clarify: bool = True,
+    ) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted)
+        found, _ = self.retriever.find(question, collections, WEIGHED, wanted, as_of)
         clock.lap("retrieve")
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")
@@ -93,12 +101,29 @@ class Answerer:
         yield "passages", passages
         if not supports or supports[0].score < self.limits.min_evidence:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
+        elif may_clarify and (offered := self._open(question, supports)):
+            draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             draft = yield from self._ask(question, supports, sent)
+            draft.disagreements = self._disagreements(draft, supports)
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
         yield "answer", self._finish(question, draft, passages, clock)
+
+    def _open(self, question: str, supports: Sequence[Support]) -> list[Candidate]:
+        """Return what a question may mean that several documents answer well, each for another organisation or period."""
+        if supports[0].score < self.limits.min_evidence_alone:
+            return []
+        found = conflict(supports[0], supports, self.catalog)
+        return candidates(question, found, self.catalog) if found else []
+
+    def _disagreements(self, draft: _Draft, supports: Sequence[Support]) -> list[Disagreement]:
+        """Return what other documents say otherwise than the sentence that an answer rests on."""
+        cited = {(found.passage.chunk_id, start) for found, start, _ in draft.supports[:1]}
+        first = next((item for item in supports if (item.found.passage.chunk_id, item.start) in cited), None)
+        found = conflict(first, supports, self.catalog) if first else None
+        return [disagreement(found)] if found else []
 
     def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:
         """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
@@ -247,6 +272,8 @@ class Answerer:
             note=draft.note,
             standalone_question=question,
             generation=draft.generation,
+            candidates=draft.candidates,
+            disagreements=draft.disagreements,
         )
 
 

@@ -127,18 +127,6 @@ class Answers:
         with self._store.read() as connection:
             return [_line(row) for row in connection.execute(query)]
 
-    def newest_conversation(self) -> str | None:
-        """Return the conversation in which was asked last."""
-        query = (
-            select(answers.c.conversation_id)
-            .where(answers.c.conversation_id.is_not(None))
-            .order_by(answers.c.created.desc())
-            .limit(1)
-        )
-        with self._store.read() as connection:
-            found = connection.scalar(query)
-        return None if found is None else str(found)
-
     def remove_conversation(self, conversation_id: str) -> None:
         """Remove a conversation with its answers; raise NotFound when there is none."""
         self.conversation(conversation_id)

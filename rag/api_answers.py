@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import FastAPI, Query
 
 from rag.api_jobs import Room
-from rag.shapes import AnswerLine, Replay, StoredAnswer
+from rag.shapes import AnswerLine, Conversation, Replay, StoredAnswer
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -34,3 +35,23 @@ def add_answers(app: FastAPI) -> None:
     def replay(answer_id: str, room: Room) -> Replay:
         """Ask the question of a kept answer again; return what differs, and why. The new answer is not kept."""
         return room.replay(answer_id)
+
+    @app.post("/v1/conversations", response_model=Conversation, status_code=201, tags=["answers"])
+    def begin(room: Room) -> Conversation:
+        """Begin a conversation; give its id with `conversation_id` to /v1/ask."""
+        return room.answers.begin()
+
+    @app.get("/v1/conversations", response_model=list[AnswerLine], tags=["answers"])
+    def conversations(room: Room, limit: Limit = 50) -> Sequence[AnswerLine]:
+        """Return the conversations, each by its first kept question, the newest first."""
+        return room.answers.conversations(limit)
+
+    @app.get("/v1/conversations/{conversation_id}", response_model=Conversation, tags=["answers"])
+    def conversation(conversation_id: str, room: Room) -> Conversation:
+        """Return a conversation with its kept answers in order."""
+        return room.answers.conversation(conversation_id)
+
+    @app.delete("/v1/conversations/{conversation_id}", status_code=204, tags=["answers"])
+    def remove_conversation(conversation_id: str, room: Room) -> None:
+        """Remove a conversation with its answers."""
+        room.answers.remove_conversation(conversation_id)

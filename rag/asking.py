@@ -1,18 +1,32 @@
-"""Asks a question from end to end: answered, kept with what it was made with, asked again to compare."""
+"""Asks a question from end to end: understood in its conversation, answered, kept, asked again to compare."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from rag.answer import Answerer, Event, last_answer
 from rag.answers import Answers
 from rag.catalog import Catalog
+from rag.disagree import chosen
 from rag.filters import Filter
+from rag.followup import FollowUps
 from rag.replay import compare, record_of
 from rag.settings import Settings
 from rag.shapes import Answer, Hit, Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with where and when to look for its answer, and the conversation that it belongs to."""
+
+    question: str
+    collections: Sequence[str] = ()
+    wanted: Filter | None = None
+    as_of: date | None = None
+    conversation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +38,47 @@ class Asking:
     answers: Answers
     answerer: Answerer
 
-    def stream(self, question: str, collections: Sequence[str], wanted: Filter | None) -> Iterator[Event]:
+    def stream(self, asked: Asked) -> Iterator[Event]:
         """Yield the events of an answer; it is kept before it is yielded."""
-        self.catalog.require_collections(collections)
-        record = record_of(self.settings, self.answerer.embedder, list(collections), wanted)
-        for name, value in self.answerer.stream(question, collections, wanted):
-            if isinstance(value, Answer):
-                self.answers.keep(value, record)
-            yield name, value
+        alone, wanted, may_clarify = self._alone(asked)
+        record = record_of(self.settings, self.answerer.embedder, list(asked.collections), wanted, may_clarify)
+        for name, value in self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify):
+            if not isinstance(value, Answer):
+                yield name, value
+                continue
+            kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
+            self.answers.keep(kept, record)
+            yield name, kept
+
+    def _alone(self, asked: Asked) -> tuple[str, Filter | None, bool]:
+        """Return a question as it stands alone, its filter, and whether it may be asked back: once, and not after that."""
+        if asked.conversation_id is None:
+            return asked.question, asked.wanted, True
+        turns = self.answers.conversation(asked.conversation_id).turns
+        if turns and turns[-1].outcome == "clarify":
+            if (meant := chosen(asked.question, turns[-1].candidates)) is not None:
+                given = asked.wanted or Filter()
+                return meant.question, given.model_copy(update={"documents": (meant.document_id,)}), False
+            return asked.question, asked.wanted, False
+        before = [turn.standalone_question or turn.question for turn in turns]
+        names = self.catalog.require_collections(asked.collections)
+        follow = FollowUps(lambda words: bool(self.catalog.naming.documents(words, names)), self.answerer.choose)
+        return follow.rewrite(asked.question, before).question, asked.wanted, True
+
+    def _answer(
+        self, question: str, collections: Sequence[str], wanted: Filter | None, day: date | None, may_clarify: bool
+    ) -> Iterator[Event]:
+        """Yield the events of an answer out of what is live, or was live at the end of a day."""
+        names = self.catalog.require_collections(collections)
+        as_of = None if day is None else self.catalog.former.at(day, names, wanted)
+        for name, value in self.answerer.stream(question, collections, wanted, as_of, may_clarify):
+            if not isinstance(value, Answer):
+                yield name, value
+                continue
+            note = value.note
+            if as_of is not None and as_of.missing:
+                note += f" Of {as_of.missing} documents the version that was live on {day} is not kept (`ingest.keep_versions`)."
+            yield name, self.answers.mark(value.model_copy(update={"as_of": day, "note": note.strip()}))
 
     def replay(self, answer_id: str) -> Replay:
         """Ask the question of a kept answer again, as it was asked then, and compare; the new answer is not kept."""
@@ -39,10 +86,10 @@ class Asking:
         was = stored.answer
         collections = stored.record.collections if stored.record else []
         wanted = Filter.model_validate(stored.record.filter) if stored.record and stored.record.filter else None
-        record = record_of(self.settings, self.answerer.embedder, collections, wanted)
-        known = [name for name in collections if name in {item.name for item in self.catalog.collections()}]
+        may_clarify = stored.record.may_clarify if stored.record else True
+        record = record_of(self.settings, self.answerer.embedder, collections, wanted, may_clarify)
         question = was.standalone_question or was.question
-        now = last_answer(self.answerer.stream(question, known, wanted))
+        now = last_answer(self._answer(question, collections, wanted, was.as_of, may_clarify))
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})
         return compare(stored, now, record, lambda hit: self._fate(hit, stored.created))
 

@@ -101,7 +101,7 @@ def ask_set(
     ):
         progress(f"{len(texts)} texts: splitting and embedding")
         prepared(library)
-        names = _fill(library, texts, cache, progress)
+        names = fill(library, texts, cache, progress)
         answers = []
         for number, key in enumerate(sorted(judged), start=1):
             answers.append(_ask(library, key, questions[key], [SET], names))
@@ -139,7 +139,7 @@ def _ask(library: Library, key: str, question: str, collections: Sequence[str], 
     return Asked(key, tuple((name, 0, score) for name, score in list(best.items())[:DEPTH]), took)
 
 
-def _fill(
+def fill(
     library: Library, texts: Sequence[Mapping[str, Any]], cache: Path | None, progress: Callable[[str], None]
 ) -> dict[str, str]:
     """Make each text a document; return the catalog's ids → the set's."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -143,16 +144,34 @@ class Library:
         return self.retriever.find(check_question(question), collections, limit)[0]
 
     def ask_stream(
-        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
     ) -> Iterator[Event]:
-        """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
-        yield from self._asking.stream(check_question(question), collections, wanted)
+        """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded.
 
-    def ask(self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None) -> Answer:
+        With `as_of` it rests on the versions that were live at the end of that day. In a conversation a follow-up is rewritten
+        as a question that stands alone.
+        """
+        from rag.asking import Asked
+
+        yield from self._asking.stream(Asked(check_question(question), collections, wanted, as_of, conversation_id))
+
+    def ask(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
+    ) -> Answer:
         """Return the answer to a question."""
         from rag.answer import last_answer
 
-        return last_answer(self.ask_stream(question, collections, wanted))
+        return last_answer(self.ask_stream(question, collections, wanted, as_of, conversation_id))
 
     def replay(self, answer_id: str) -> Replay:
         """Ask the question of a kept answer again; return what differs, and why."""
@@ -168,9 +187,9 @@ class Library:
         """Return one document."""
         return self.catalog.documents(document_id=document_id)[0]
 
-    def text(self, document_id: str) -> DocumentText:
-        """Return the extracted text of a document's live version."""
-        return self.catalog.text(document_id)
+    def text(self, document_id: str, version: str | None = None) -> DocumentText:
+        """Return the extracted text of a document's live version, or of another one that is kept."""
+        return self.catalog.text(document_id, version)
 
     def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: float) -> bytes:
         """Return a page as PNG with the characters of `spans` marked."""

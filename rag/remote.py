@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from rag.shapes import (
     ID,
     Answer,
     AnswerLine,
+    Conversation,
     DocumentStatus,
     DocumentText,
     Hit,
@@ -81,6 +83,19 @@ class RemoteAnswers:
     def remove(self, answer_id: str) -> None:
         self._call("DELETE", f"/v1/answers/{quote(answer_id, safe='')}")
 
+    def begin(self) -> Conversation:
+        return Conversation.model_validate(self._call("POST", "/v1/conversations"))
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        return Conversation.model_validate(self._call("GET", f"/v1/conversations/{quote(conversation_id, safe='')}"))
+
+    def conversations(self, limit: int) -> Sequence[AnswerLine]:
+        found = self._call("GET", "/v1/conversations", params={"limit": limit})
+        return TypeAdapter(list[AnswerLine]).validate_python(found)
+
+    def remove_conversation(self, conversation_id: str) -> None:
+        self._call("DELETE", f"/v1/conversations/{quote(conversation_id, safe='')}")
+
 
 def _filter(wanted: Filter | None) -> dict[str, Any]:
     return {} if wanted is None else {"filter": wanted.model_dump(mode="json", exclude_defaults=True)}
@@ -113,9 +128,15 @@ class Remote:
         return SearchResult.model_validate(self._call("POST", "/v1/search", json=body))
 
     def ask_stream(
-        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
     ) -> Iterator[Event]:
-        body = {"question": question, "collections": list(collections)} | _filter(wanted)
+        body: dict[str, Any] = {"question": question, "collections": list(collections)} | _filter(wanted)
+        body |= {"as_of": as_of.isoformat() if as_of else None, "conversation_id": conversation_id}
         with self._http.stream("POST", "/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as response:
             if response.status_code != 200:
                 response.read()

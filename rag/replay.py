@@ -18,6 +18,8 @@ from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, Stor
 _SECTIONS = {"answer", "embedding", "search"}
 """Of the settings, those that an answer depends on."""
 _NOT_INPUT = {"ollama_host", "idle_minutes"}
+SEED = 0
+"""The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 PROGRAM = f"readingroom {version('readingroom')}"
 _SHOWN = 160
 
@@ -40,7 +42,9 @@ def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens
     )
 
 
-def record_of(settings: Settings, embedder: Embedder, collections: list[str], wanted: Filter | None) -> Record:
+def record_of(
+    settings: Settings, embedder: Embedder, collections: list[str], wanted: Filter | None, may_clarify: bool
+) -> Record:
     """Return with what an answer is made now."""
     chosen = settings.model_dump(mode="json", include=_SECTIONS)
     return Record(
@@ -54,6 +58,7 @@ def record_of(settings: Settings, embedder: Embedder, collections: list[str], wa
         },
         embedder=embedder.fingerprint,
         program=PROGRAM,
+        may_clarify=may_clarify,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
+from rag.former import AsOf
 from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
@@ -68,9 +69,15 @@ class Retriever:
     weights: Weights = Weights()
 
     def find(
-        self, question: str, collections: Sequence[str], limit: int, wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str],
+        limit: int,
+        wanted: Filter | None = None,
+        as_of: AsOf | None = None,
     ) -> tuple[list[Found], dict[str, float]]:
-        """Return the best live passages that pass a filter, and the milliseconds each step took.
+        """Return the best live passages that pass a filter, or those that were live at a date, and the milliseconds each
+        step took.
 
         The keyword score is BM25 as a share of what the question's words could reach, the vector score the cosine: both
         mean the same in every collection, so that their sum needs no ranks.
@@ -78,6 +85,7 @@ class Retriever:
         names = self.catalog.require_collections(collections)
         clock = Clock()
         scope = self.catalog.scope(wanted, names) if wanted is not None else None
+        scope = as_of.live if as_of is not None else scope
         asked = understand(question, self.glossary)
         with ThreadPoolExecutor(1) as beside:
             by_words = beside.submit(self._keyword, asked, names, scope)
@@ -93,6 +101,16 @@ class Retriever:
         live |= self.catalog.passages([key for key in cosines if key not in live])
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
+        if as_of is not None:
+            former = self.catalog.former.search(
+                as_of, asked.words, asked.other, vector, self.candidates, self.embedder.fingerprint
+            )
+            live |= former.passages
+            theirs = {passage.document_id for passage in former.passages.values()}
+            by_name = self.catalog.naming.documents(asked.text, names)
+            named |= {item.document_id: item.share for item in by_name if item.document_id in theirs}
+            keyword |= {key: (former.passages[key], score) for key, score in former.keyword.items()}
+            cosines, likeness = cosines | former.cosines, likeness | former.cosines
         share = self.weights.keyword if self.embedder.reads(question) else 1.0
         found = []
         for key, passage in live.items():

@@ -124,7 +124,7 @@ class Candidate(Shape):
 
 
 class Side(Shape):
-    """What one document says. `date` is the document's own, ISO 8601, or empty where none is known."""
+    """What one document says. `date` is the document's own, ISO 8601, else the day on which its file was changed last."""
 
     document_id: str
     version: str
@@ -175,6 +175,7 @@ class Record(Shape):
     settings: dict[str, Any]
     embedder: str
     program: str
+    may_clarify: bool = Field(True, description="Whether the question could be answered by asking back.")
 
 
 class StoredAnswer(Shape):
@@ -336,13 +337,14 @@ class CollectionStatus(Shape):
 
 
 class Forgotten(Shape):
-    """What was removed of one document from catalog, keyword index and vector index."""
+    """What was removed of one document from catalog, keyword index and vector index, its former versions included."""
 
     document_id: str
     path: str
     chunks: int
     characters: int
     pages: int
+    former_versions: int = 0
 
 
 class Receipt(Shape):

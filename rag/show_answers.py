@@ -22,6 +22,13 @@ def answer(answer: Answer) -> None:
         stale = " (stale: the document changed since)" if citation.stale else ""
         quote = " ".join(citation.quote.split())
         note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}{stale}: “{quote}”")
+    for number, candidate in enumerate(answer.candidates, start=1):
+        note(f"  {number}. {candidate.label} ({Path(candidate.path).name}): {candidate.question}")
+    for found in answer.disagreements:
+        note("  The documents disagree:")
+        for side in found.sides:
+            quote = " ".join(side.quote.split())
+            note(f"    {side.date or 'no date'}, {Path(side.path).name}, page {side.page}: “{quote}”")
     if answer.outcome == "not_found":
         for hit in answer.passages[:3]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
@@ -39,6 +46,17 @@ def lines(found: Sequence[AnswerLine]) -> None:
     table = Table("id", "asked", "outcome", "question", box=None)
     for item in found:
         table.add_row(item.id, _when(item.created), item.outcome, Text(item.question))
+    out.print(table)
+
+
+def conversations(found: Sequence[AnswerLine]) -> None:
+    """Print a table of conversations."""
+    if not found:
+        note("No conversation is kept. Begin one with `readingroom ask --continue`.")
+        return
+    table = Table("id", "begun", "first question", box=None)
+    for item in found:
+        table.add_row(item.conversation_id, _when(item.created), Text(item.question))
     out.print(table)
 
 

@@ -45,6 +45,25 @@ class Citation:
 
     n: int
     place: Place
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a question may mean; `question` asks for it in so many words."""
+
+    label: str
+    document_id: str
+    path: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one document says where documents disagree; `date` is the document's."""
+
+    place: Place
+    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +86,12 @@ class Answer:
     outcome: str
     text: str
     note: str
+    standalone: str
     backend: str
     model: str
     citations: tuple[Citation, ...]
+    candidates: tuple[Candidate, ...]
+    disagreements: tuple[tuple[Side, ...], ...]
     passages: tuple[Hit, ...]
     tokens_sent: int
     tokens_generated: int
@@ -193,9 +215,29 @@ class Api:
 
     # questions
 
-    def ask(self, question: str, collections: Sequence[str] = ()) -> Iterator[Event]:
-        """Yield what comes of a question; closing the iterator stops the model."""
-        body = {"question": question, "collections": list(collections)}
+    def begin(self) -> str:
+        """Begin a conversation; return its id."""
+        return str(self._json("POST", "/v1/conversations")["id"])
+
+    def conversation(self, conversation: str) -> list[Answer]:
+        """Return the kept answers of a conversation in order, as they stand now."""
+        return [_answer(item) for item in self._json("GET", f"/v1/conversations/{conversation}")["turns"]]
+
+    def ask(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        conversation: str | None = None,
+        documents: Sequence[str] = (),
+    ) -> Iterator[Event]:
+        """Yield what comes of a question, asked of some documents only where they are given; closing the iterator stops the
+        model."""
+        body = {
+            "question": question,
+            "collections": list(collections),
+            "conversation_id": conversation,
+            "filter": {"documents": list(documents)},
+        }
         with (
             self._translated(),
             self._http.stream(
@@ -232,9 +274,9 @@ class Api:
         """Return one document."""
         return _make(Document, self._json("GET", f"/v1/documents/{document_id}"))
 
-    def text(self, document_id: str) -> tuple[str, str]:
-        """Return (version, extracted text) of a document."""
-        found = self._json("GET", f"/v1/documents/{document_id}/text")
+    def text(self, document_id: str, version: str | None = None) -> tuple[str, str]:
+        """Return (version, extracted text) of a document, of its live version or of another one that is kept."""
+        found = self._json("GET", f"/v1/documents/{document_id}/text", params={"version": version} if version else None)
         return found["version"], found["text"]
 
     def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: int = 130) -> bytes:
@@ -371,9 +413,15 @@ def _answer(found: dict[str, Any]) -> Answer:
         outcome=found["outcome"],
         text=found["answer"],
         note=found["note"],
+        standalone=found["standalone_question"],
         backend=found["model"]["backend"],
         model=found["model"]["name"],
-        citations=tuple(Citation(item["n"], _place(item, item["quote"])) for item in found["citations"]),
+        citations=tuple(Citation(item["n"], _place(item, item["quote"]), item["stale"]) for item in found["citations"]),
+        candidates=tuple(_make(Candidate, item) for item in found["candidates"]),
+        disagreements=tuple(
+            tuple(Side(_place(side, side["quote"]), side["date"]) for side in item["sides"])
+            for item in found["disagreements"]
+        ),
         passages=tuple(_hit(item) for item in found["passages"]),
         tokens_sent=found["tokens"]["sent"],
         tokens_generated=found["tokens"]["generated"],

@@ -72,6 +72,7 @@ ONE_PURPOSE = {
 
 LONG = {
     "ingest/pdf_page.py": "the blocks of a page take their words in one order",
+    "rag/answer.py": "an answer from the gate to its citations, one step each",
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
