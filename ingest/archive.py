@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 
 Content = Iterable[bytes] | UnreadableFile
 """A file's bytes in pieces, or why they can't be had."""
@@ -47,11 +48,13 @@ def files(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
     }
     try:
         yield from readers.get(form, lambda: _packed(path, form, name))()
-    except (FileNotFoundError, PermissionError) as error:
-        from ingest.formats import unopened
-
-        raise unopened(error) from error
     except (tarfile.TarError, *BROKEN) as error:
+        if is_ours(error):
+            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # EINVAL: it leads out of the file
+            from ingest.formats import unopened
+
+            raise unopened(error) from error
         raise damaged(form) from error
 
 
@@ -160,7 +163,7 @@ class _Sink(io.BytesIO):
 
     def write(self, data: Any) -> int:
         if self.tell() + len(data) > self._announced:
-            raise ValueError("more data than announced")
+            raise lzma.LZMAError("more data than announced")
         return super().write(data)
 
     def size(self) -> int:
@@ -183,6 +186,8 @@ def _seven(path: Path) -> Iterator[tuple[str, Content]]:
     except py7zr.PasswordRequired as error:
         raise UnreadableFile(_LOCKED.reason.replace("file in the ", ""), _LOCKED.remedy) from error
     except (ArchiveError, TypeError, AttributeError) as error:
+        if is_ours(error):
+            raise
         raise damaged("7z") from error
     from ingest.formats import refuse_bomb
 
@@ -213,6 +218,8 @@ def _seven_contents(path: Path, sizes: dict[str, int]) -> Iterator[tuple[str, Co
             with py7zr.SevenZipFile(path) as archive:
                 archive.extract(targets=batch, factory=Factory())
         except (ArchiveError, TypeError, AttributeError) as error:
+            if is_ours(error):
+                raise
             raise damaged("7z") from error
         for name in batch:
             yield name, [sinks[name].getvalue()] if name in sinks else _DAMAGED

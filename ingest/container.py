@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.elements import Member, Page, Reading
+from ingest.elements import MAX_DEPTH, Member, Page, Reading
 from ingest.errors import UnreadableFile
 from ingest.formats import CONTAINERS, detect, read_as, unopened
 from ingest.unpack import PREFIX, Unpacked, unpack
 
-MAX_DEPTH = 5
 _KEPT_BYTES = 1_000_000_000
 _KEPT = 16
 

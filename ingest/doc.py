@@ -55,6 +55,7 @@ class Document:
 
     def __init__(self, main: bytes, table: bytes) -> None:
         self._main, self._table = main, table
+        self.cut = False
         self.pieces = list(self._read_pieces())
         self._looks_at, self._looks = self._ranges(_PARAGRAPHS, self._paragraph)
         self._gone_at, self._gone = self._ranges(_CHARACTERS, self._is_gone)
@@ -64,8 +65,7 @@ class Document:
         words = struct.unpack_from("<H", self._main, 32)[0]
         longs = 34 + 2 * words
         pairs = longs + 2 + 4 * struct.unpack_from("<H", self._main, longs)[0] + 2
-        at, length = struct.unpack_from("<II", self._main, pairs + 8 * number)
-        return at, length
+        return struct.unpack_from("<II", self._main, pairs + 8 * number)
 
     def lengths(self) -> list[int]:
         """Return the number of characters of the body, footnotes, headers, macros, comments, endnotes, boxes."""
@@ -98,11 +98,10 @@ class Document:
             width = 1 + piece.wide
             begin = piece.offset + (first - piece.start) * width
             data = self._main[begin : begin + (last - first) * width]
+            self.cut = self.cut or len(data) < (last - first) * width
             decoded = data.decode("utf-16-le", "surrogatepass") if piece.wide else data.decode("cp1252", "replace")
             if piece.wide and len(decoded) != last - first:  # characters beyond the first plane take two places
-                decoded = "".join(
-                    chr(code) for code in struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
-                )
+                decoded = "".join(map(chr, struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])))
             for i, character in enumerate(decoded):
                 offset = begin + i * width
                 if self._is_shown(offset):
@@ -216,8 +215,9 @@ def read_doc(path: Path) -> Reading:
         metadata = properties(container)
     if not writer.elements:
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
-    title = metadata.pop("title", None)
-    return writer.reading(title=title, metadata=metadata)
+    cut = document.cut or sum(document.lengths()) > max([0, *(piece.end for piece in document.pieces)])
+    problems = [f"The Word file is damaged: a part of its text is missing. {_REMEDY}"] * cut
+    return writer.reading(title=metadata.pop("title", None), problems=problems, metadata=metadata)
 
 
 def _write(writer: Writer, document: Document) -> None:

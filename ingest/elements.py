@@ -75,6 +75,9 @@ class Page:
 INSIDE = " » "
 """What stands between a container's path and a member's name in the path of a document: `mail.eml » report.pdf`."""
 
+MAX_DEPTH = 5
+"""How many containers may lie around a file: what is deeper is left out, and counted in `problems`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from ingest.archive import BROKEN
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import UnreadableFile
-from ingest.ooxml import parse
+from ingest.errors import UnreadableFile, is_ours
+from ingest.ooxml import BOMB, parse
 from ingest.web import add_html
 
 _REMEDY = "Get a good copy of the book, without copy protection."
@@ -29,7 +29,11 @@ def read_epub(path: Path) -> Reading:
     try:
         with zipfile.ZipFile(path) as book:
             return _read(book)
-    except (*BROKEN, ParseError, DefusedXmlException) as error:
+    except DefusedXmlException as error:
+        raise BOMB from error
+    except (*BROKEN, ParseError) as error:
+        if is_ours(error):
+            raise
         raise UnreadableFile(_DAMAGED, _REMEDY) from error
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+_SLIPS = (ValueError, TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, RuntimeError)
+
 
 class UnreadableFile(Exception):
     """Raised when a file can't be read. `reason` says what is wrong with it, `remedy` what a person can do.
@@ -16,3 +20,16 @@ class UnreadableFile(Exception):
         self.remedy = remedy
         self.again = again
         self.gone = gone
+
+
+def is_ours(error: BaseException) -> bool:
+    """Say whether an error is a slip in this package's own code: raised there, and not by a library over what a file holds.
+
+    Libraries raise the same errors over damaged files, but inside their own code. A slip must not be told as damage.
+    """
+    if not isinstance(error, _SLIPS) or isinstance(error, (UnicodeError, RecursionError)):
+        return False
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at is not None and Path(at.tb_frame.f_code.co_filename).parent == Path(__file__).parent

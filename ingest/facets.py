@@ -48,6 +48,7 @@ _YEAR_QUARTER = re.compile(
 _YEAR = re.compile(r"(?<![0-9])(?:FY[ _-]?)?((?:19|20)\d\d)(?![0-9])")
 _DATE = re.compile(r"(?<![0-9])((?:19|20)\d\d)[-_.](\d\d)[-_.](\d\d)(?![0-9])")
 
+_FORMS = ("10-K", "10-Q", "8-K", "20-F", "40-F", "6-K", "S-1", "DEF 14A")
 _FORM = re.compile(r"\bForm\s+(10-[KQ]|8-K|20-F|40-F|6-K|S-1|DEF\s?14A)\b", re.I)
 _FILE_FORM = re.compile(r"(?<![A-Za-z0-9])(10-?[KQ]|8-?K|20-?F|6-?K)(?![A-Za-z0-9])", re.I)
 _KINDS: tuple[tuple[str, str], ...] = (
@@ -63,6 +64,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("minutes", r"\b(?:minutes of|Protokoll|procès-verbal)\b"),
     ("manual", r"\b(?:user manual|manual|instructions for use|Handbuch)\b"),
 )
+KINDS = (*_FORMS, "e-mail", *(kind for kind, _ in _KINDS))
+"""Every kind that a document can be of: forms of the SEC, and what documents call themselves."""
 _TITLE_LINES = 400
 """Characters in which a document of those kinds names itself."""
 

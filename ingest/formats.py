@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.archive import BROKEN
 from ingest.elements import Reading
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.signatures import beginning, has_headers, is_text, marked, refused, resembles, signature
 
 _NAMES = {
@@ -52,6 +52,8 @@ _NAMES = {
 }
 _FORMATS = {f".{suffix}": form for form, suffixes in _NAMES.items() for suffix in suffixes.split()}
 
+FORMATS: frozenset[str] = frozenset(_NAMES)
+"""The names of the formats, as documents carry them."""
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
@@ -180,6 +182,8 @@ def _zipped(path: Path, promised: str) -> str:
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
     except BROKEN as error:
+        if is_ours(error):
+            raise
         what = "ZIP archive is damaged: it" if promised in ("zip", "") else "file is damaged: its ZIP container"
         raise UnreadableFile(f"The {what} can't be opened.", "Get a good copy, or save it again.") from error
     for form, part in _PARTS.items():
@@ -204,8 +208,9 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
             except BROKEN:
                 continue  # its reader says what is wrong with it
             if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
-                bomb = "The file expands XML entities without end (an XML bomb)."
-                raise UnreadableFile(bomb, "Do not open it.")
+                from ingest.ooxml import BOMB
+
+                raise BOMB
 
 
 def refuse_bomb(members: int, unpacked: int, packed: int) -> None:

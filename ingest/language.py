@@ -35,6 +35,9 @@ _LANGUAGES = {
 }  # fmt: skip
 """Script → ISO 639-1 codes of the languages that are told apart in it."""
 
+LANGUAGES = frozenset(code for codes in _LANGUAGES.values() for code in codes)
+"""The codes that `language` can return."""
+
 _OWN_SHARE = 0.05
 """Chinese has neither Kana nor Hangul; Japanese and Korean with Han signs have more of their own than this in every sentence."""
 _SIGN_WEIGHT = 2.5

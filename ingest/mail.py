@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.plain import add_paragraphs, decode
 
@@ -189,7 +189,9 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
         number += 1
         try:
             data = _content(part)
-        except (LookupError, ValueError, TypeError, AttributeError):  # what `email` raises for malformed parts
+        except (LookupError, ValueError, TypeError, AttributeError) as error:  # what `email` raises for malformed parts
+            if is_ours(error):
+                raise
             yield _name(part, number), _CUT
             continue
         if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
@@ -197,33 +199,46 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
         yield _name(part, number), [data]
 
 
-def messages(path: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield ("0001 Subject.eml", content) of each message in a mailbox file."""
-    for number, data in enumerate(_split(path), start=1):
+def messages(path: Path, most: int = _MAX_MAIL) -> Iterator[tuple[str, list[bytes]]]:
+    """Yield ("0001 Subject.eml", content) of each message in a mailbox file, no more than `most` bytes of it.
+
+    UnreadableFile at the end names those that are longer.
+    """
+    cut: list[str] = []
+    for number, (data, size) in enumerate(_split(path, most), start=1):
+        if size > len(data):
+            cut.append(f"{number:04d}")
         subject = re.sub(r'[\\/:*?"<>|]+', " ", header(parse(data[:65536]), "Subject"))
         yield f"{number:04d} {' '.join(subject.split())[:100] or 'message'}.eml", [data]
+    if cut:
+        which = ", ".join(cut[:10]) + (", ..." if len(cut) > 10 else "")
+        raise UnreadableFile(
+            f"Of mails with more than {most / 1e6:g} MB only the beginning was read (number {which}).",
+            "Save their attachments from your mail program and ingest them.",
+        )
 
 
-def _split(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of each message of a mailbox: "From " lines after a blank line divide them."""
+def _split(path: Path, most: int) -> Iterator[tuple[bytes, int]]:
+    """Yield the bytes of each message of a mailbox, and how many it has: "From " lines after a blank line divide them."""
     lines: list[bytes] = []
     size, blank = 0, True
     try:
         with path.open("rb") as file:
             for line in file:
                 if blank and line.startswith(b"From ") and re.search(rb"\d", line):
-                    if lines:
-                        yield b"".join(lines)
+                    if size:
+                        yield b"".join(lines), size
                     lines, size = [], 0
                     continue
                 blank = not line.strip()
-                size += len(line)
-                if size < _MAX_MAIL:
-                    lines.append(line[1:] if re.match(rb">+From ", line) else line)
+                meant = line[1:] if re.match(rb">+From ", line) else line
+                size += len(meant)
+                if size <= most:
+                    lines.append(meant)
     except OSError as error:
         raise unopened(error) from error
-    if any(line.strip() for line in lines):
-        yield b"".join(lines)
+    if size > most or any(line.strip() for line in lines):
+        yield b"".join(lines), size
 
 
 def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Box, Page, Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.layout import Word
 from ingest.ocr_page import Line, write_lines
@@ -256,6 +256,8 @@ def _frames(path: Path) -> Iterator[tuple[Image, float]]:
     except OSError as error:
         raise (unopened(error) if error.errno is not None else damaged) from error
     except (ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:  # Pillow's plugins on damaged files
+        if is_ours(error):
+            raise
         raise damaged from error
 
 

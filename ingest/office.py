@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.tables import Cell, add_table, clean
 
@@ -66,20 +66,23 @@ def _refuse_download() -> Any:
 
 
 def _partition(call: Callable[[], list[Any]]) -> list[Any]:
-    """Return a partition's elements; whatever the vendors raise for a damaged file becomes UnreadableFile."""
+    """Return a partition's elements; what the vendors raise for a damaged file becomes UnreadableFile."""
     try:
         return call()
-    except (UnreadableFile, MemoryError):
+    except (UnreadableFile, MemoryError, RecursionError):
         raise
     except OSError as error:
         if error.errno is not None:
             raise unopened(error) from error
         raise UnreadableFile("The file is damaged: its parts can't be read.", _DAMAGED) from error
     except Exception as error:  # python-docx, python-pptx, openpyxl, pandas and lxml share no base class for this
+        from ingest.ooxml import BOMB
+
         what = type(error).__name__
         if "amplification" in str(error) or "EntitiesForbidden" in what:
-            bomb = "The file expands XML entities without end (an XML bomb)."
-            raise UnreadableFile(bomb, "Do not open it.") from error
+            raise BOMB from error
+        if is_ours(error):
+            raise
         raise UnreadableFile(f"The file is damaged or uses an unknown variant ({what}).", _DAMAGED) from error
 
 

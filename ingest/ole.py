@@ -9,10 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
+from ingest.formats import unopened
 
 _DAMAGED = "Open it in the program it comes from, save it again, and ingest that."
+_SHORT = (struct.error, IndexError, UnicodeError)
+"""What reading binary data raises where they end too early or lead nowhere."""
+_OLEFILE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What olefile raises for damaged files beside its own errors."""
 _YEAR_1980, _YEAR_2100 = 119_600_064_000_000_000, 157_469_184_000_000_000
+_CUT = UnreadableFile("The file inside the document is damaged.", "Get a good copy of the document.")
 _KINDS = (
     ("worddocument", "doc"),
     ("workbook", "xls"),
@@ -33,16 +39,24 @@ _OTHERS = (
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """Give olefile's view of a container for a while; whatever is wrong with it becomes UnreadableFile."""
+    """Give olefile's view of a container for a while; what is wrong with the file becomes UnreadableFile.
+
+    That is what olefile raises, and, of what a reader raises meanwhile, errors that say that the bytes end too early.
+    """
     import olefile
 
+    damaged = UnreadableFile("The file is damaged: its OLE container can't be read.", _DAMAGED)
     try:
         with olefile.OleFileIO(str(path)) as container:
             yield container
-    except UnreadableFile:
-        raise
-    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error, OverflowError) as error:
-        raise UnreadableFile("The file is damaged: its OLE container can't be read.", _DAMAGED) from error
+    except OSError as error:  # olefile's own errors are some without a number
+        raise (damaged if error.errno is None else unopened(error)) from error
+    except _SHORT as error:
+        raise damaged from error
+    except _OLEFILE as error:
+        if is_ours(error):
+            raise
+        raise damaged from error
 
 
 def kind_of(path: Path) -> str:
@@ -116,7 +130,10 @@ def _decoded(value: bytes, page: int) -> str:
 
 
 def packaged(data: bytes) -> tuple[str, bytes] | None:
-    """Return (name, content) of the file that an embedded OLE object holds, None when it holds no whole file."""
+    """Return (name, content) of the file that an embedded OLE object holds, None for an object of a program.
+
+    Of such an object (an equation, say) the Office file shows the picture. UnreadableFile: it is damaged.
+    """
     import io
 
     import olefile
@@ -133,22 +150,30 @@ def packaged(data: bytes) -> tuple[str, bytes] | None:
             for name, suffix in (("WordDocument", "doc"), ("Workbook", "xls"), ("PowerPoint Document", "ppt")):
                 if container.exists(name):
                     return f"embedded.{suffix}", data
-    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error):
-        return None  # an object of a program, not a file; the Office file shows its picture
+    except (OSError, *_SHORT, *_OLEFILE) as error:
+        if is_ours(error) and not isinstance(error, IndexError):
+            raise
+        raise _CUT from error
     return None
 
 
 def _native(data: bytes) -> tuple[str, bytes] | None:
-    """Return (name, content) of an Ole10Native stream: length, flags, label, file name, place, content."""
+    """Return (name, content) of an Ole10Native stream: length, flags, label, file name, place, content.
+
+    None when it holds something else (an equation); UnreadableFile when the content is cut.
+    """
     at = 6
-    end = data.index(b"\x00", at)
+    end = data.find(b"\x00", at)
     label = data[at:end]
-    at = data.index(b"\x00", end + 1) + 1 + 4
+    path_end = data.find(b"\x00", end + 1)
+    at = path_end + 1 + 4
+    if end < 0 or path_end < 0 or at + 4 > len(data):
+        return None
     length = struct.unpack_from("<I", data, at)[0]
     at += 4 + length
-    size = struct.unpack_from("<I", data, at)[0]
+    size = struct.unpack_from("<I", data, at)[0] if at + 4 <= len(data) else len(data)
     if size > len(data) - at - 4:
-        return None
+        raise _CUT
     try:
         name = label.decode("utf-8")
     except UnicodeDecodeError:

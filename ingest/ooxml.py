@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.archive import BROKEN
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
 _DC = "{http://purl.org/dc/elements/1.1/}"
+BOMB = UnreadableFile("The file expands XML entities without end (an XML bomb).", "Do not open it.")
 _DAMAGED = UnreadableFile("The file inside the Office file is damaged.", "Get a good copy of the Office file.")
 _TERMS = "{http://purl.org/dc/terms/}"
 
@@ -74,7 +75,26 @@ def targets(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
 
 
 def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
-    """Yield (name, content) of the documents inside an Office file; the data behind its charts are left out."""
+    """Yield (name, content) of the documents inside an Office file; the data behind its charts are left out.
+
+    UnreadableFile when the relations of its charts are malformed.
+    """
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+
+    try:
+        yield from _embedded(path)
+    except DefusedXmlException as error:
+        raise BOMB from error
+    except (*BROKEN, ParseError) as error:
+        if is_ours(error):
+            raise
+        raise UnreadableFile("Parts of the Office file are damaged.", "Get a good copy, or save it again.") from error
+
+
+def _embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
+    """Yield (name, content) of the documents inside an Office file."""
     from ingest.ole import packaged
 
     with zipfile.ZipFile(path) as archive:
@@ -92,7 +112,11 @@ def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
             except BROKEN:
                 yield posixpath.basename(name), _DAMAGED
                 continue
-            held = packaged(data) if data.startswith(b"\xd0\xcf\x11\xe0") else None
+            try:
+                held = packaged(data) if data.startswith(b"\xd0\xcf\x11\xe0") else None
+            except UnreadableFile as error:
+                yield posixpath.basename(name), error
+                continue
             label, content = held or (posixpath.basename(name), data)
             label = posixpath.basename(label.replace("\\", "/")) or posixpath.basename(name)
             if held and label == "embedded":

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ingest.archive import BROKEN
 from ingest.elements import Kind, Page, Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.merged import Span, filled
-from ingest.ooxml import parse
+from ingest.ooxml import BOMB, parse
 from ingest.sheets import Sheet
 from ingest.tables import add_table
 
@@ -46,7 +46,11 @@ def read_odf(path: Path) -> Reading:
         content, meta = _load(path)
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
-    except (*BROKEN, ParseError, DefusedXmlException) as error:
+    except DefusedXmlException as error:
+        raise BOMB from error
+    except (*BROKEN, ParseError) as error:
+        if is_ours(error):
+            raise
         raise UnreadableFile(_DAMAGED, _REMEDY) from error
     body = content.find(f"{_O}body")
     kind = body[0].tag.removeprefix(_O) if body is not None and len(body) else ""

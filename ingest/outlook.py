@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.elements import Reading
+from ingest.elements import MAX_DEPTH, Reading
 from ingest.mail import POLICY
 from ingest.ole import opened, stream
 from ingest.plain import decode
@@ -25,7 +25,6 @@ _MESSAGE_ID, _REPLY, _REFERENCES = 0x1035, 0x1042, 0x1039
 _SENT, _DELIVERED, _CODE_PAGE = 0x0039, 0x0E06, 0x3FDE
 _FILE, _LONG_FILE, _DATA, _MIME, _CONTENT_ID = 0x3704, 0x3707, 0x3701, 0x370E, 0x3712
 _EMBEDDED = "__substg1.0_3701000D"
-_MAX_DEPTH = 5
 
 
 def read_msg(path: Path) -> Reading:
@@ -191,7 +190,7 @@ def _attach(made: EmailMessage, container: Any, at: list[str], charset: str | No
     name = _text(container, at, _LONG_FILE, charset) or _text(container, at, _FILE, charset)
     name = re.sub(r"[\x00-\x1f]", " ", name)
     if container.exists([*at, _EMBEDDED]):
-        if depth < _MAX_DEPTH:
+        if depth <= MAX_DEPTH:  # one level more than is read, so that what is left out is counted there
             made.add_attachment(_message(container, [*at, _EMBEDDED], depth + 1))
         return
     data = stream(container, *at, _BINARY.format(_DATA))

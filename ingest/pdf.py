@@ -68,16 +68,17 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
         del batch, found  # or the next one is parsed beside it
     if not pages:
         raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
+    damage = _damage(path, password, info, [n for n in blank if n not in sources.empty], lost)
     if not writer.elements:
-        raise _nothing(sources)
+        raise _nothing(sources, damaged=bool(damage or lost))
     unread = [number for number in blank if number in sources.empty]
     if unread:
         problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
-    broken = sorted(set(broken_pages(path, password)) - set(lost)) if info.repaired else []
-    if broken:
-        problems.append(_broken(broken))
+    problems += damage
     if lost:
-        problems.append(_sentence(lost, "damaged content"))
+        problems.append(f"{_sentence(lost, 'damaged content')} {_DAMAGED}")
+    if plain:
+        problems.append(f"Reading crashed on this PDF: headings and tables were read as plain text. {_DAMAGED}")
     weak = ocr.weak_pages(pages)
     metadata = {"author": info.author, "created": info.created}
     told = [*problems, *sources.problems(), *([weak] if weak else [])]
@@ -129,8 +130,10 @@ def _bare(path: Path, password: str | None, numbers: set[int]) -> list[BarePage]
     return [BarePage(n, *(found[n - 1] if n <= len(found) else (0.0, 0.0))) for n in sorted(wanted)]
 
 
-def _nothing(sources: Sources) -> UnreadableFile:
+def _nothing(sources: Sources, damaged: bool) -> UnreadableFile:
     """Return the error for a PDF without any text."""
+    if damaged:
+        return UnreadableFile("The PDF is damaged: no text could be read from its pages.", _DAMAGED)
     if sources.empty:
         return UnreadableFile(
             "The PDF has no text layer, and OCR found no text in its pictures.",
@@ -228,10 +231,24 @@ def _sentence(numbers: Sequence[int], what: str) -> str:
     return f"Pages {shown} have {what}; they were not read."
 
 
-def _broken(numbers: Sequence[int]) -> str:
-    """Return the sentence for pages whose content breaks off."""
-    shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
-    return f"The PDF is damaged; text may be missing or wrong on page {shown}. {_DAMAGED}"
+def _damage(path: Path, password: str | None, info: PdfInfo, blank: Sequence[int], lost: Sequence[int]) -> list[str]:
+    """Return sentences on the pages whose content breaks off: any of a damaged file, else those that seem blank."""
+    whole = info.repaired or info.damaged or not info.pages
+    if not whole and not blank:
+        return []
+    found = broken_pages(path, password, None if whole else blank)
+    if not found.listed:
+        return [f"The PDF is damaged; text may be missing or wrong on any of its pages. {_DAMAGED}"] if whole else []
+    sentences = []
+    broken = [number for number in found.pages if number not in lost]
+    if broken:
+        shown = ", ".join(map(str, broken[:10])) + (", …" if len(broken) > 10 else "")
+        sentences.append(f"The PDF is damaged; text may be missing or wrong on page {shown}. {_DAMAGED}")
+    if found.unchecked:
+        sentences.append(
+            f"The PDF is damaged, and its last {found.unchecked} pages were not checked for it. {_DAMAGED}"
+        )
+    return sentences
 
 
 def render_page(path: Path, number: int, dpi: float, password: str | None = None, plain: bool = False) -> bytes:

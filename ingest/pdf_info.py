@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,12 @@ _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+
 _COUNT = re.compile(rb"/Count\s+(\d{7,20})(?!\d)")
 _START = re.compile(rb"startxref\s+(\d{1,15})")
 _TABLE = re.compile(rb"\s*(?:xref|\d+\s+\d+\s+obj)")
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+_FLATE = re.compile(rb"/Filter\s*\[?\s*/(?:FlateDecode|Fl)\b")
+_NO_TEXT = re.compile(rb"/Image\b|/Length1\b|/FontFile|/ICC|/N \d")
+_DICTIONARY = 1000
+_PIECE = 65_536
+_MOST_INFLATED = 400_000_000
 _DEEP = 100
 _LABELLED = 100_000
 """Page labels are read up to here: a damaged file may claim any number of pages."""
@@ -33,6 +40,8 @@ class PdfInfo:
     labels: tuple[str, ...] = ()
     repaired: bool = False
     """True when its cross-reference table is not where the file says: readers find the objects by searching."""
+    damaged: bool = False
+    """True when something in it that is compressed does not unpack, pictures and fonts aside."""
     outline_ends: bool = True
     """False when its bookmarks lead back to themselves or nest absurdly: liteparse follows them until it crashes."""
 
@@ -51,7 +60,7 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
     from pypdfium2 import PdfDocument, PdfiumError, raw
 
     try:
-        repaired = _look_at_bytes(path)  # pdfium does not say why it can't open a file; this does
+        repaired, damaged = _look_at_bytes(path)  # pdfium does not say why it can't open a file; this does
         for word in (None, password) if password else (None,):
             try:
                 document = PdfDocument(path, password=word)
@@ -61,22 +70,25 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
                 continue
             try:
                 info = _info(document, encrypted=raw.FPDF_GetSecurityHandlerRevision(document) != -1)
-                return replace(info, repaired=repaired)
+                return replace(info, repaired=repaired, damaged=damaged)
             finally:
                 document.close()
     except OSError as error:
         raise unopened(error) from error
-    except ValueError as error:  # metadata that is no text
+    except UnicodeError as error:  # metadata that is no text
         raise PdfInfoMissing(type(error).__name__) from error
     wrong = "and the password given is wrong" if password else "and needs a password"
     raise UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")
 
 
-def _look_at_bytes(path: Path) -> bool:
-    """Say whether a PDF's cross-reference table is elsewhere than it says; UnreadableFile for absurd page counts."""
+def _look_at_bytes(path: Path) -> tuple[bool, bool]:
+    """Say whether a PDF's cross-reference table is elsewhere than it says, and whether something in it does not unpack.
+
+    UnreadableFile for absurd page counts.
+    """
     with open(path, "rb") as file:
         if not file.read(1):
-            return False
+            return False, False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
             for count in _COUNT.finditer(held):
                 if int(count[1]) > len(held):
@@ -86,7 +98,52 @@ def _look_at_bytes(path: Path) -> bool:
             begun = max(0, held.find(b"%PDF-", 0, 1024))
             told = _START.findall(held[-2048:])
             at = begun + int(told[-1]) if told else len(held)
-            return not _TABLE.match(held[at : at + 64]) if at < len(held) else True
+            repaired = not _TABLE.match(held[at : at + 64]) if at < len(held) else True
+            return repaired, held.find(b"/Encrypt") < 0 and _is_damaged(held)
+
+
+def _is_damaged(held: mmap.mmap) -> bool:
+    """Say whether a compressed stream of an unencrypted PDF does not unpack: PDFium shows what comes before, or nothing.
+
+    Pictures and fonts are left out, and what comes after _MOST_INFLATED bytes: a hundredth of the time of reading a file.
+    """
+    left = _MOST_INFLATED
+    for match in _STREAM.finditer(held):
+        dictionary = held[max(0, match.start() - _DICTIONARY) : match.start()]
+        dictionary = dictionary[dictionary.rfind(b" obj") + 1 :]
+        if not _FLATE.search(dictionary) or _NO_TEXT.search(dictionary):
+            continue
+        end = held.find(b"endstream", match.end())
+        data = held[match.end() : end if end >= 0 else len(held)]
+        if not inflates(data):
+            return True
+        left -= 8 * len(data)
+        if left < 0:
+            break
+    return False
+
+
+def inflates(data: bytes) -> bool:
+    """Say whether zlib's data unpack to their end; a check sum that is left out is no damage, a wrong one is."""
+    if not data.strip():
+        return True
+    try:
+        whole = zlib.decompressobj()
+        return _to_end(whole, data) or _to_end(zlib.decompressobj(-zlib.MAX_WBITS), data[2:])
+    except zlib.error:
+        return False
+
+
+def _to_end(unpacker: Any, data: bytes) -> bool:
+    """Unpack data piece by piece, which is thrown away; say whether the end was reached. zlib.error when damaged."""
+    for at in range(0, len(data), _PIECE):
+        piece = data[at : at + _PIECE]
+        while piece and not unpacker.eof:
+            unpacker.decompress(piece, 16 * _PIECE)
+            piece = unpacker.unconsumed_tail
+        if unpacker.eof:
+            return True
+    return bool(unpacker.eof)
 
 
 def _info(document: Any, encrypted: bool) -> PdfInfo:

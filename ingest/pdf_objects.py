@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.archive import BROKEN
 from ingest.errors import UnreadableFile
+from ingest.pdf_info import inflates
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 300
 _MALFORMED = (ValueError, TypeError, AttributeError, RecursionError, AssertionError, NotImplementedError, ArithmeticError,
               LookupError)  # fmt: skip
-"""What pypdf raises for damaged files beside its own errors."""
+"""What pypdf raises for damaged files beside its own errors, and what we meet where it finds an object of another type."""
 
 
 def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
@@ -51,29 +53,80 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
         raise UnreadableFile("The PDF is damaged.", "Get a good copy of the PDF.") from error
 
 
-def broken_pages(path: Path, password: str | None = None) -> list[int]:
-    """Return the numbers of the pages whose content can't be followed to its end; other readers show a part of them.
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What is known of damage to pages: the numbers of those whose content is damaged, and how many were not looked at.
 
-    Slow: for files that are known to be damaged only, and no more than _LOOKED_AT pages of them.
+    `listed` is False when the file is too damaged to say which pages it has.
+    """
+
+    pages: tuple[int, ...] = ()
+    unchecked: int = 0
+    listed: bool = True
+
+
+def broken_pages(path: Path, password: str | None, numbers: Iterable[int] | None = None) -> Broken:
+    """Return which pages (of `numbers`, or of all) have content that is missing or can't be followed to its end.
+
+    Other readers show a part of them, or a blank page. Slow: for damaged files, and no more than _LOOKED_AT pages.
     """
     from pypdf.errors import PyPdfError
-    from pypdf.generic import ContentStream
 
-    found: list[int] = []
     try:
         reader = _opened(path, password)
         if reader is None:
-            return found
-        for number in range(1, min(len(reader.pages), _LOOKED_AT) + 1):
-            try:
-                content = reader.pages[number - 1].get_contents()
-                if content is not None:
-                    _ = ContentStream(content, reader).operations
-            except (PyPdfError, *_MALFORMED):
-                found.append(number)
-    except (PyPdfError, *_MALFORMED, OSError):
-        return found  # without a list of its pages there is none to name; that the file is damaged shows in its text
-    return found
+            return Broken(listed=False)
+        count = len(reader.pages)
+    except (PyPdfError, *_MALFORMED):
+        return Broken(listed=False)
+    wanted = [number for number in numbers if number <= count] if numbers is not None else range(1, count + 1)
+    found = tuple(number for number in wanted[:_LOOKED_AT] if _is_broken(reader, number))
+    return Broken(found, max(0, len(wanted) - _LOOKED_AT))
+
+
+def _is_broken(reader: PdfReader, number: int) -> bool:
+    """Say whether a page's content, or a form that it may draw, is missing, damaged or malformed."""
+    from pypdf.errors import PyPdfError
+    from pypdf.generic import ArrayObject, ContentStream, NullObject
+
+    try:
+        page = reader.pages[number - 1]
+        held = page.get("/Contents")
+        content = held.get_object() if held is not None else None
+        parts = [part.get_object() for part in content] if isinstance(content, ArrayObject) else [content]
+        if held is not None and any(part is None or isinstance(part, NullObject) for part in parts):
+            return True
+        if any(_is_cut(part) for part in [*parts, *_forms(page)]):
+            return True
+        if content is not None:
+            _ = ContentStream(content, reader).operations
+    except (PyPdfError, *_MALFORMED):
+        return True
+    return False
+
+
+def _forms(page: DictionaryObject) -> Iterator[object]:
+    """Yield the forms among a page's resources, which it may draw."""
+    from pypdf.generic import DictionaryObject
+
+    resources = page.get("/Resources")
+    named = resources.get_object().get("/XObject") if resources is not None else None
+    drawn = named.get_object() if named is not None else None
+    for held in drawn.values() if isinstance(drawn, DictionaryObject) else ():
+        form = held.get_object()
+        if isinstance(form, DictionaryObject) and form.get("/Subtype") == "/Form":
+            yield form
+
+
+def _is_cut(stream: object) -> bool:
+    """Say whether a stream is compressed and does not unpack to its end: pypdf takes what it gets, and says nothing."""
+    from pypdf.generic import ArrayObject, StreamObject
+
+    if not isinstance(stream, StreamObject):
+        return False
+    filters = stream.get("/Filter")
+    first = filters[0] if isinstance(filters, ArrayObject) and filters else filters
+    return first in ("/FlateDecode", "/Fl") and not inflates(stream._data)
 
 
 def _may_have_any(path: Path, password: str | None) -> bool:

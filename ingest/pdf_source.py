@@ -46,8 +46,8 @@ class Sources:
     """The lines that stand instead of liteparse's text on some pages, and what a person should know about them.
 
     `confidence` has the pages read by OCR, `empty` those in which OCR found nothing, `hidden` those whose invisible
-    text is not what the page shows, `skipped` those past the limit; `layered` counts pages of mostly invisible text,
-    and `suspect` says that the last one checked was wrong.
+    text is not what the page shows, `skipped` those past the limit, `unseen` those that PDFium can't draw; `layered`
+    counts pages of mostly invisible text, and `suspect` says that the last one checked was wrong.
     """
 
     lines: dict[int, Sequence[Line]] = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Sources:
     empty: list[int] = field(default_factory=list)
     hidden: list[int] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
+    unseen: list[int] = field(default_factory=list)
     tried: int = 0
     layered: int = 0
     suspect: bool = False
@@ -71,6 +72,12 @@ class Sources:
             found.append(
                 f"Scanned pages after the first {ocr.MOST_PAGES} were not read (page {_numbers(self.skipped)}). "
                 "Split the file into smaller ones."
+            )
+        if self.unseen:
+            found.append(
+                f"What is drawn could not be looked at (page {_numbers(self.unseen)}): text in pictures is missing, and "
+                "text that nobody can see may be among what was read. Open the file in a PDF viewer, print or save it as "
+                "a new PDF, and ingest that."
             )
         return found
 
@@ -90,13 +97,14 @@ def choose(sources: Sources, path: Path, password: str | None, pages: Sequence[A
             for page in doubtful:
                 seen = look(document, page.page_num)
                 if seen is None:
+                    sources.unseen.append(page.page_num)
                     continue
                 if len(seen.hidden) > seen.shown:
                     sources.layered += 1
                 check = sources.suspect or sources.layered in (1, 2) or sources.layered % 10 == 0
                 sources.suspect = _source(sources, document, page, seen, check)
-    except UnreadableFile:
-        return  # PDFium can't open what liteparse could
+    except UnreadableFile:  # PDFium can't open what liteparse could
+        sources.unseen += [page.page_num for page in doubtful]
 
 
 def _is_doubtful(page: Any) -> bool:
@@ -132,6 +140,9 @@ def _source(sources: Sources, document: PdfDocument, page: Any, seen: Look, chec
         return False
     if seen.hidden:
         blank = without_ink(document, number, seen.hidden)
+        if blank is None:
+            sources.unseen.append(number)
+            return False
         if blank > 0.1 or (check and len(seen.hidden) > seen.shown):
             return _read(sources, document, number, words, hidden=True)
         return False
@@ -148,6 +159,7 @@ def _read(sources: Sources, document: PdfDocument, number: int, layer: Sequence[
     sources.tried += 1
     found = image_of(document, number, ocr.DPI)
     if found is None:
+        sources.unseen.append(number)
         return False
     seen = ocr.see(found[0], number, found[1])
     if not seen.words:

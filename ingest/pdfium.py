@@ -164,18 +164,21 @@ def image_of(document: PdfDocument, number: int, dpi: float) -> tuple[Image, flo
             return None
 
 
-def without_ink(document: PdfDocument, number: int, boxes: tuple[Box, ...]) -> float:
-    """Return the share of some boxes under which the page is blank: what stands there was not read off the page."""
+def without_ink(document: PdfDocument, number: int, boxes: tuple[Box, ...]) -> float | None:
+    """Return the share of some boxes under which the page is blank: what stands there was not read off the page.
+
+    None when the page can't be drawn.
+    """
     found = image_of(document, number, _LOOK_DPI)
-    if found is None or not boxes:
-        return 0.0
+    if found is None:
+        return None
     image, scale = found[0].convert("L"), found[1]
     blank = 0
     for box in boxes:
         area = (int(box.x0 / scale), int(box.y0 / scale), int(box.x1 / scale) + 1, int(box.y1 / scale) + 1)
         grey = image.crop(area).tobytes() if area[2] > area[0] and area[3] > area[1] else b"\x00"
         blank += max(grey) - min(grey) < _INK
-    return blank / len(boxes)
+    return blank / max(1, len(boxes))
 
 
 def sizes(document: PdfDocument) -> list[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -17,6 +18,8 @@ from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
 """Why a folder is among the files that failed: what is below it may still be there."""
+
+_LONG_PATH = "The path is longer than the system allows, so what is there can't be opened."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ def _look(path: Path, max_bytes: int) -> os.stat_result:
             raise UnreadableFile("This is a link to a file that does not exist.", "Remove or mend the link.") from error
         raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UnreadableFile(_LONG_PATH, "Shorten the names of the folders that it is in, or move it.") from error
         raise UnreadableFile(f"The file can't be opened: {error.strerror}.", "Check its permissions.") from error
     if stat.S_ISDIR(found.st_mode):
         raise UnreadableFile(UNLISTED, "Check its permissions; what is known below it is kept.")

@@ -15,6 +15,10 @@ _LIST, _PERSIST, _HEADER, _CHARS, _BYTES, _CODE = 4080, 1011, 3999, 4000, 4008, 
 _TITLES = {0, 6}
 _DIRECTORY, _EDIT = 6002, 4085
 _MAX_DEPTH = 40
+_CUT = (
+    "The presentation is damaged: text of some slides may be missing. "
+    "Open it in the program it comes from, save it again, and ingest that."
+)
 
 
 def read_ppt(path: Path) -> Reading:
@@ -38,7 +42,19 @@ def read_ppt(path: Path) -> Reading:
     if not writer.elements:
         raise UnreadableFile("The presentation has no text.", "If it shows text as pictures, export it as PDF.")
     title = metadata.pop("title", None)
-    return writer.reading([Page(number) for number in range(1, count + 1)], title, (), metadata)
+    problems = [_CUT] if _is_cut(data) else []
+    return writer.reading([Page(number) for number in range(1, count + 1)], title, problems, metadata)
+
+
+def _is_cut(data: bytes) -> bool:
+    """Say whether the records of a presentation go on after its end, or something else than records comes in between."""
+    end = 0
+    for _, _, begin, stop in _records(data, 0, len(data)):
+        length = struct.unpack_from("<I", data, begin - 4)[0]
+        if stop - begin < length:
+            return True
+        end = stop
+    return len(data) - end >= 8
 
 
 Texts = list[tuple[int, str]]

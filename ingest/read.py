@@ -133,7 +133,7 @@ class Reader:
         if kind == child.FAILED:
             raise UnreadableFile(
                 f"The reader failed on this file ({content.decode('ascii', 'replace')[:80]}).",
-                "Save it again in the program it comes from, or export it in another format.",
+                "Save it again in the program it comes from, or export it in another format, and report it as a bug.",
             )
         return kind, content
 

@@ -45,11 +45,12 @@ def text_of(data: bytes) -> str:
     from striprtf import striprtf
 
     # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
-    plain = _PICTURES.sub(b" ", _without_binaries(data))
+    plain = _PICTURES.sub(b" ", _without_binaries(data)).decode("latin-1")
     try:
-        return str(striprtf.rtf_to_text(plain.decode("latin-1"), errors="replace")).replace("\x00", "")
+        text = striprtf.rtf_to_text(plain, errors="replace")  # raises any of these for damaged files
     except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
+    return str(text).replace("\x00", "")
 
 
 def _without_binaries(data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from typing import IO
 from ingest.archive import Content, files
 from ingest.elements import INSIDE, Member
 from ingest.errors import UnreadableFile
+from ingest.formats import unopened
 
 PREFIX = "readingroom-"
 """What the names of temporary files begin with; the number of the process follows."""
@@ -23,6 +25,7 @@ PREFIX = "readingroom-"
 _MAX_MEMBERS = 10_000
 _MAX_BYTES = 1_000_000_000
 _MAX_RATIO = 400
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RATIO_FROM = 50_000_000
 
 
@@ -74,11 +77,13 @@ def unpack(path: Path, form: str, name: str, password: str | None = None) -> Unp
         if not entries or "bomb" in error.reason:
             spool.close()
             raise
-        problems.append(f"Only a part of the files inside could be unpacked: {error.reason}")
+        problems.append(f"Only a part of the files inside could be unpacked: {error.reason} {error.remedy}")
     except OSError as error:
         spool.close()
+        if error.errno not in _FULL:
+            raise unopened(error) from error
         raise UnreadableFile(
-            f"There is no room to unpack the file: {error.strerror or 'input error'}.", "Free some disk space."
+            f"There is no room to unpack the file: {error.strerror}.", "Free some disk space."
         ) from error
     return Unpacked(entries, tuple(problems), spool, spool.seek(0, os.SEEK_END))
 

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+    Rules = tuple[tuple[Path, GitIgnoreSpec], ...]
+    """Folders with the patterns that hold below them, the nearest last."""
+
 IGNORE_FILE = ".readingroomignore"
 """Patterns in gitignore syntax; those in a folder hold for everything below it."""
 
@@ -23,7 +26,7 @@ def walk(paths: Iterable[Path]) -> Iterator[Path]:
     """
     seen: set[Path] = set()
     for path in paths:
-        for found in _below(path, ()) if os.path.isdir(path) else (path,):
+        for found in _below(path) if os.path.isdir(path) else (path,):
             if found not in seen:
                 seen.add(found)
                 yield found
@@ -34,33 +37,35 @@ def left_out(name: str) -> bool:
     return name.startswith((".", "~$")) or (name.startswith("~") and name.lower().endswith(".tmp"))
 
 
-def _below(folder: Path, rules: tuple[tuple[Path, GitIgnoreSpec], ...]) -> Iterator[Path]:
-    """Yield what is below one folder; `rules` are the patterns of the folders above it, the nearest last."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-        if any(entry.name == IGNORE_FILE for entry in entries):
-            rules = (*rules, (folder, _patterns(folder / IGNORE_FILE)))
-    except (
-        OSError,
-        ValueError,
-    ):  # a pattern can be malformed; not knowing what is in it, or what to leave out, the folder itself is reported
-        yield folder
-        return
-    for entry in entries:
-        if left_out(entry.name):
-            continue
-        here = folder / entry.name
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if rules and _ignored(here, is_folder, rules):
-            continue
-        if is_folder:
-            yield from _below(here, rules)
-        elif not (entry.is_symlink() and os.path.isdir(here)):
+def _below(top: Path) -> Iterator[Path]:
+    """Yield what is below one folder, in the order of names, however deep it goes."""
+    waiting: list[tuple[Path, Rules | None]] = [(top, ())]  # the last is next; only folders have rules
+    while waiting:
+        here, rules = waiting.pop()
+        if rules is None:
             yield here
+            continue
+        try:
+            with os.scandir(here) as listing:
+                entries = sorted(
+                    ((entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listing),
+                    reverse=True,
+                )
+            if any(name == IGNORE_FILE for name, _, _ in entries):
+                rules = (*rules, (here, _patterns(here / IGNORE_FILE)))
+        except (OSError, ValueError):
+            # A pattern can be malformed. Not knowing what is in it, or what to leave out, the folder itself is reported.
+            yield here
+            continue
+        for name, is_folder, is_link in entries:
+            path = here / name
+            if not (
+                left_out(name) or (rules and _ignored(path, is_folder, rules)) or (is_link and os.path.isdir(path))
+            ):
+                waiting.append((path, rules if is_folder else None))
 
 
-def _ignored(path: Path, is_folder: bool, rules: tuple[tuple[Path, GitIgnoreSpec], ...]) -> bool:
+def _ignored(path: Path, is_folder: bool, rules: Rules) -> bool:
     """Say what the last matching pattern says, looked for from the nearest folder upwards, as git does."""
     for folder, spec in reversed(rules):
         found = spec.check_file(path.relative_to(folder).as_posix() + "/" * is_folder).include

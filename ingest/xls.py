@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import Reading
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, is_ours
 from ingest.ole import opened, properties
 from ingest.sheets import Sheet, shown
 
@@ -55,7 +55,8 @@ def _sheets(path: Path) -> Iterator[Sheet]:
         AssertionError,
         OverflowError,
     ) as error:
-        # xlrd raises plain Python errors of many kinds for damaged files.
+        if is_ours(error):  # xlrd raises plain Python errors of many kinds for damaged files, we don't
+            raise
         raise UnreadableFile("The workbook is damaged.", _REMEDY) from error
 
 

@@ -14,6 +14,7 @@ from rag.errors import ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
 from rag.filters import Filter
 from rag.former import AsOf
+from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.passages import Passage
 from rag.places import boxes
@@ -92,12 +93,14 @@ class Answerer:
     ) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, _ = self.retriever.find(question, collections, WEIGHED, wanted, as_of)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, as_of)
         clock.lap("retrieve")
+        if "rerank" in laps:  # a part of it
+            clock.laps["rerank"] = laps["rerank"]
         supports = weigh(question, found, self.catalog, self.embedder)
         clock.lap("weigh")
         sent = self._excerpts(supports)
-        passages = [item for _, item in sent]
+        passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
         if not supports or supports[0].score < self.limits.min_evidence:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")

@@ -14,6 +14,7 @@ from rag.errors import ModelError, SettingsError
 from rag.home import Home
 from rag.llm import LanguageModel
 from rag.model_store import ModelStore
+from rag.rerank import NoReranker, Reranker
 from rag.settings import Settings
 from rag.store import Store
 
@@ -74,6 +75,17 @@ def build_embedder(settings: Settings) -> Embedder:
         models.digest(name),
         settings.embedding.threads,
     )
+
+
+def build_reranker(settings: Settings) -> Reranker:
+    """Return the reranker of the settings; raise ModelError when there is none where they say. It loads at first use."""
+    name = settings.search.reranker
+    if not name:
+        return NoReranker()
+    from rag.rerank_st import CrossEncoderReranker  # only where one is configured
+
+    listed = settings.path(settings.models.folder) / name
+    return CrossEncoderReranker(listed if listed.is_dir() else settings.path(name))
 
 
 def build_reader(settings: Settings) -> Reader:
@@ -174,10 +186,11 @@ class ModelChoice:
 
 
 def check_models(settings: Settings) -> Sequence[str]:
-    """Return what is missing to answer with the configured models, as sentences."""
+    """Return what is missing to search and answer with the configured models, as sentences."""
     missing = []
     try:
         build_embedder(settings)
+        build_reranker(settings)
         if settings.answer.model != "none":
             model_store(settings).path(settings.answer.model)
     except (ModelError, SettingsError) as error:

@@ -391,7 +391,14 @@ def facts_of(row: Row[Any]) -> dict[str, Any]:
 
 
 def _document(row: Row[Any]) -> DocumentStatus:
+    """Return a document with what it is about; a year is left out beside a quarter of it."""
+    details = json.loads(row.details) if row.details else {}
+    periods = details.get("period", "").split()
     return DocumentStatus(
+        organisation=details.get("organisation", "").splitlines(),
+        period=[name for name in periods if not any(other.startswith(f"{name}Q") for other in periods)],
+        kind=details.get("kind"),
+        date=details.get("date"),
         document_id=row.document_id,
         collection=row.collection,
         version=row.version,

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from rag import privacy
-from rag.build import model_store
+from rag.build import build_reranker, model_store
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.settings import Settings
@@ -60,7 +60,25 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding(severity="ok", subject=f"model: {name}", message=f"installed, {store.digest(name)}")
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
+    yield from _reranker(settings)
     yield from _ollama(settings)
+
+
+def _reranker(settings: Settings) -> Iterator[Finding]:
+    if not settings.search.reranker:
+        yield Finding(
+            severity="ok", subject="reranker", message="none (`search.reranker`); hits stay in the order of search"
+        )
+        return
+    try:
+        name = build_reranker(settings).name
+    except ReadingRoomError as error:
+        yield Finding(severity="error", subject="reranker", message=error.message, remedy=error.remedy)
+        return
+    read = settings.search.rerank
+    yield Finding(
+        severity="ok", subject="reranker", message=f"{name} puts the {read} best passages of a question in order"
+    )
 
 
 def _ollama(settings: Settings) -> Iterator[Finding]:

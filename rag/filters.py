@@ -5,20 +5,70 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import Connection, and_, func, or_, select, text
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from sqlalchemy import Column, Connection, and_, func, or_, select, text
 
-from rag.errors import UsageError
+from ingest.facets import KINDS
+from ingest.language import LANGUAGES
+from rag.errors import NotFound, UsageError
 from rag.schema import documents, versions
+from rag.shapes import ID
 
 _LAST = 2**31
-_LISTS = {"document": "documents", "path": "paths", "type": "types", "kind": "kinds", "language": "languages"}
+_LISTS = {
+    "collection": "collections",
+    "document": "documents",
+    "path": "paths",
+    "type": "types",
+    "kind": "kinds",
+    "language": "languages",
+}
 _RANGES = {"date": ("date_from", "date_to"), "pages": ("page_from", "page_to")}
+_LISTED = 30
+"""Names that an error lists, at most."""
+_MOST = 1000
+"""Values of one key."""
+
+
+def _one_of(value: str, known: Collection[str], what: str, more: str) -> str:
+    """Return the value as it is spelt among the known ones; raise ValueError with the one that is near, or all of them."""
+    spelt = {name.lower(): name for name in known}
+    found = spelt.get(value.lower())
+    if found is None:
+        near = difflib.get_close_matches(value.lower(), spelt, n=1, cutoff=0.6)
+        every = "" if len(known) > _LISTED else f"there are {', '.join(sorted(known))}."
+        hint = f"did you mean `{spelt[near[0]]}`?" if near else every
+        raise ValueError(" ".join(filter(None, [f"there is no {what} `{value[:40]}`:", hint, more])))
+    return found
+
+
+def _type(value: str) -> str:
+    from ingest.formats import FORMATS, SUFFIXES  # with the readers of signatures, which only a filter by type needs
+
+    known = FORMATS | {suffix.lstrip(".") for suffix in SUFFIXES}
+    return _one_of(value.lstrip("."), known, "type", "Types are formats and suffixes; others are paths: *.abc")
+
+
+def _kind(value: str) -> str:
+    return _one_of(value, KINDS, "kind", "")
+
+
+def _language(value: str) -> str:
+    return _one_of(re.split("[-_]", value)[0], LANGUAGES, "language", "Languages are ISO 639-1 codes, such as en.")
+
+
+def _document(value: str) -> str:
+    if not ID.fullmatch(value):
+        raise ValueError(f"a document's id is 16 signs of 0-9 and a-f, not `{value[:40]}`.")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Filter(BaseModel):
@@ -31,15 +81,25 @@ class Filter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    documents: tuple[str, ...] = ()
-    paths: tuple[str, ...] = Field((), examples=[["*/contracts/*"]])
-    types: tuple[str, ...] = Field((), examples=[["pdf"]])
-    kinds: tuple[str, ...] = Field((), examples=[["10-K"]])
-    languages: tuple[str, ...] = Field((), examples=[["en"]])
+    collections: tuple[Text, ...] = Field((), max_length=_MOST)
+    documents: tuple[Annotated[Text, AfterValidator(_document)], ...] = Field((), max_length=_MOST)
+    paths: tuple[Text, ...] = Field((), max_length=100, examples=[["*/contracts/*"]])
+    types: tuple[Annotated[Text, AfterValidator(_type)], ...] = Field((), max_length=100, examples=[["pdf"]])
+    kinds: tuple[Annotated[Text, AfterValidator(_kind)], ...] = Field((), max_length=100, examples=[["10-K"]])
+    languages: tuple[Annotated[Text, AfterValidator(_language)], ...] = Field((), max_length=_MOST, examples=[["en"]])
     date_from: date | None = None
     date_to: date | None = None
-    page_from: int | None = Field(None, ge=1)
-    page_to: int | None = Field(None, ge=1)
+    page_from: int | None = Field(None, ge=1, lt=_LAST)
+    page_to: int | None = Field(None, ge=1, lt=_LAST)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    _one_of(str(key), cls.model_fields, "filter", "")
+        return values
 
     def check(self) -> None:
         """Raise UsageError for a range that nothing can be in."""
@@ -79,7 +139,8 @@ class Scope:
 def parse_filter(conditions: Sequence[str]) -> Filter:
     """Read `key=value` conditions of the command line; raise UsageError naming the one that is wrong.
 
-    Keys: document, path, type, kind, language (each may come several times), date=2022-01-01..2022-12-31, pages=10..20.
+    Keys: collection, document, path, type, kind, language (each may come several times), date=2022-01-01..2022-12-31,
+    pages=10..20.
     Either end of a range may be left out.
     """
     values: dict[str, Any] = {}
@@ -104,9 +165,12 @@ def parse_filter(conditions: Sequence[str]) -> Filter:
         found = Filter(**values)
     except ValidationError as error:
         problem = error.errors()[0]
+        keys = {field: key for key, field in _LISTS.items()}
+        name = str(problem["loc"][0])
+        said, ours = problem["msg"].removeprefix("Value error, "), problem["type"] == "value_error"
         raise UsageError(
-            f"The filter's `{problem['loc'][0]}` is {problem['input']!r}: {problem['msg']}.",
-            "Dates are written 2022-12-31, pages as numbers from 1; ranges with two dots.",
+            f"The filter's `{keys.get(name, name)}` is {problem['input']!r}: {said}" + ("" if ours else "."),
+            "" if ours else "Dates are written 2022-12-31, pages as numbers from 1; ranges with two dots.",
         ) from error
     found.check()
     return found
@@ -115,6 +179,8 @@ def parse_filter(conditions: Sequence[str]) -> Filter:
 def conditions(wanted: Filter, table: Any) -> list[Any]:
     """Return a filter as conditions on `documents` and a table of versions; without one, those on `documents` alone."""
     found: list[Any] = []
+    if wanted.collections:
+        found.append(documents.c.collection.in_(wanted.collections))
     if wanted.documents:
         found.append(documents.c.document_id.in_(wanted.documents))
     if wanted.paths:
@@ -122,15 +188,12 @@ def conditions(wanted: Filter, table: Any) -> list[Any]:
     if table is None:
         return found
     if wanted.types:
-        types = [kind.lower().lstrip(".") for kind in wanted.types]
-        named = (func.lower(documents.c.path).op("GLOB")(f"*.{kind}") for kind in types)
-        found.append(or_(func.lower(table.c.format).in_(types), *named))
+        named = (func.lower(documents.c.path).op("GLOB")(f"*.{kind}") for kind in wanted.types)
+        found.append(or_(table.c.format.in_(wanted.types), *named))
     if wanted.kinds:
-        said = func.lower(func.json_extract(table.c.details, "$.kind"))
-        found.append(said.in_([kind.lower() for kind in wanted.kinds]))
+        found.append(func.json_extract(table.c.details, "$.kind").in_(wanted.kinds))
     if wanted.languages:
-        said = func.json_extract(table.c.details, "$.language")
-        found.append(said.in_([re.split("[-_]", code.lower())[0] for code in wanted.languages]))
+        found.append(func.json_extract(table.c.details, "$.language").in_(wanted.languages))
     dated = func.json_extract(table.c.details, "$.date")
     if wanted.date_from:
         found.append(dated >= wanted.date_from.isoformat())
@@ -140,7 +203,10 @@ def conditions(wanted: Filter, table: Any) -> list[Any]:
 
 
 def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str], live_by: float | None = None) -> Scope:
-    """Return what a filter leaves of some collections; with `live_by`, of the versions that were live before then."""
+    """Return what a filter leaves of some collections; with `live_by`, of the versions that were live before then. Raise
+    NotFound for a collection or document that doesn't exist."""
+    _require(connection, documents.c.collection, wanted.collections, "collection")
+    _require(connection, documents.c.document_id, wanted.documents, "document")
     live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
     query = (
         select(documents.c.document_id, documents.c.path)
@@ -154,6 +220,13 @@ def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str],
     scope = Scope(ids, 0, first, last)
     counted = connection.execute(text(f"SELECT count(*) FROM chunks c WHERE {scope.condition}"), scope.values)
     return replace(scope, chunks=int(counted.scalar_one()))
+
+
+def _require(connection: Connection, column: Column[str], values: Sequence[str], what: str) -> None:
+    there = set(connection.scalars(select(column).where(column.in_(values)).distinct())) if values else set()
+    for value in values:
+        if value not in there:
+            raise NotFound(f"The filter's `{what}` is `{value}`, which does not exist.", "See `readingroom documents`.")
 
 
 def documents_scope(document_ids: Sequence[str], chunks: int = 0) -> Scope:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from rag.passages import Passage
-from rag.retrieve import Found
+from rag.retrieve import Found, place_of
+from rag.shapes import Hit
 from rag.words import numbers, stems
 
 ALIKE = 0.9
@@ -67,6 +68,24 @@ def join(
         counts[passage.document_id] = counts.get(passage.document_id, 0) + 1
         if passage.document_id in paged:
             by_page[page] = hit
+    return hits
+
+
+def also_found(sent: Sequence[tuple[Found, Hit]], found: Sequence[Found], paged: Collection[str]) -> list[Hit]:
+    """Return hits that go to a model with the other places that were found for them: where the same text stands, and, in a
+    document with pages (`paged`), passages of the same page that are not sent themselves."""
+    going = {lead.passage.chunk_id for lead, _ in sent}
+    rest = [item.passage for item in found if item.passage.chunk_id not in going]
+    hits = []
+    for lead, hit in sent:
+        mine = lead.passage
+        places = [
+            place_of(other)
+            for other in rest
+            if other.text == mine.text
+            or (mine.document_id in paged and (other.document_id, other.page) == (mine.document_id, mine.page))
+        ]
+        hits.append(hit.model_copy(update={"also": places}))
     return hits
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.walk import walk
 from rag.answers import Answers
-from rag.build import ModelChoice, build_embedder, build_reader, check_models, open_store
+from rag.build import ModelChoice, build_embedder, build_reader, build_reranker, check_models, open_store
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
@@ -99,7 +99,15 @@ class Library:
 
         search = self.settings.search
         files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
-        return Retriever(self.catalog, self._index, self.embedder, load_glossary(*files), search.candidates)
+        return Retriever(
+            self.catalog,
+            self._index,
+            self.embedder,
+            load_glossary(*files),
+            build_reranker(self.settings),
+            search.candidates,
+            search.rerank,
+        )
 
     @cached_property
     def _asking(self) -> Asking:

@@ -86,7 +86,8 @@ def install(app: FastAPI, upload_bytes: int) -> None:
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         said = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg']}" for item in error.errors()
+            f"{'.'.join(str(part) for part in item['loc'][1:]) or 'body'}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
         )
         return _response(_problem("UsageError", 422, "Wrong request", said, "See /openapi.json for what is expected."))
 

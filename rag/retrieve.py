@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from ingest.pipeline import embedded_text
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
@@ -16,6 +17,7 @@ from rag.former import AsOf
 from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
+from rag.rerank import Reranker
 from rag.shapes import Hit, Place
 from rag.vectors import VectorIndex
 from rag.words import sentences, stem, stems
@@ -50,22 +52,26 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with its score and the searches that found it."""
+    """A passage with its score, the searches that found it, and the reranker's score where one read it."""
 
     passage: Passage
     score: float
     found_by: tuple[Search, ...]
+    reranked: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """Searches one catalog and its vector index; each search contributes so many `candidates`."""
+    """Searches one catalog and its vector index; each search contributes so many `candidates`, and so many of the best
+    (`rerank`) are put in order by the reranker."""
 
     catalog: Catalog
     index: VectorIndex
     embedder: Embedder
     glossary: Glossary
+    reranker: Reranker
     candidates: int
+    rerank: int
     weights: Weights = Weights()
 
     def find(
@@ -124,6 +130,9 @@ class Retriever:
             found.append(Found(passage, score, tuple(by)))
         found = self._look_into(asked, sorted(found, key=_order))
         clock.lap("fuse")
+        if self.reranker.name:
+            found = self._rerank(question, found)
+            clock.lap("rerank")
         return found[:limit], clock.laps
 
     def _keyword(
@@ -175,6 +184,15 @@ class Retriever:
         ]
         return sorted(best, key=_order) + found[LOOKED_INTO:]
 
+    def _rerank(self, question: str, found: list[Found]) -> list[Found]:
+        """Put the best passages in the reranker's order, before the others."""
+        best = found[: self.rerank]
+        texts = [embedded_text(item.passage.context, item.passage.text) for item in best]
+        scores = self.reranker.scores(question, texts)
+        read = [replace(item, reranked=score) for item, score in zip(best, scores, strict=True)]
+        read.sort(key=lambda pair: -(pair.reranked or 0.0))  # equal scores stay in the order of fusion
+        return read + found[self.rerank :]
+
     def joined_hits(self, joined: Sequence[Joined]) -> list[Hit]:
         """Return joined passages in the shape of the API, boxes included."""
         hits = []
@@ -185,11 +203,12 @@ class Retriever:
                 whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
                 found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
             shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
-            hits.append(shown.model_copy(update={"also": [_place(passage) for passage in item.also]}))
+            hits.append(shown.model_copy(update={"also": [place_of(passage) for passage in item.also]}))
         return hits
 
 
-def _place(passage: Passage) -> Place:
+def place_of(passage: Passage) -> Place:
+    """Return where a passage stands."""
     return Place(
         document_id=passage.document_id,
         version=passage.version,
@@ -227,6 +246,7 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
     return Hit(
         rank=rank,
         score=round(item.score, 6),
+        reranked=item.reranked,
         collection=passage.collection,
         document_id=passage.document_id,
         version=passage.version,

@@ -55,11 +55,13 @@ class Models(_Section):
 
 
 class Search(_Section):
-    """How many passages are considered, and which other wordings are looked for."""
+    """How many passages are considered, which other wordings are looked for, and what puts the best ones in order."""
 
     results: int = Field(10, ge=1, le=100)
     candidates: int = Field(100, ge=10, le=1000)
     glossary: str = ""
+    reranker: str = ""
+    rerank: int = Field(50, ge=2, le=200)
 
 
 class Answer(_Section):

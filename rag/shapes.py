@@ -42,11 +42,14 @@ class Place(Shape):
 class Hit(Shape):
     """A passage that was found. `text` is exactly the characters [start, end) of the version's extracted text.
 
-    `also` names further passages that were found on the same page, and places where the same text stands.
+    `score` is of keyword and vector search; `reranked` is the reranker's where it read the passage (on its own scale) and
+    then decides the rank. `also` names further passages that were found on the same page, and places where the same text
+    stands.
     """
 
     rank: int
     score: float
+    reranked: float | None = None
     collection: str
     document_id: str
     version: str
@@ -300,7 +303,11 @@ class JobReport(Shape):
 
 
 class DocumentStatus(Shape):
-    """A document: its state, its live version, and what is wrong with it. `container` is the id of the file it is in."""
+    """A document: its state, its live version, what it is about, and what is wrong with it.
+
+    `container` is the id of the file it is in. `organisation` (whose it is), `period` ("2022", "2022Q3"), `kind` ("10-K",
+    "contract") and `date` (ISO 8601) are found by rule and empty where nothing was found.
+    """
 
     document_id: str
     path: str
@@ -310,6 +317,10 @@ class DocumentStatus(Shape):
     container: str | None
     format: str
     language: str | None
+    organisation: list[str]
+    period: list[str]
+    kind: str | None
+    date: str | None
     pages: int
     ocr_pages: int
     low_confidence_pages: int

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import DocumentStatus, Finding, SearchResult, Status
+from rag.shapes import DocumentStatus, Finding, Hit, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.model_store import ModelStatus
@@ -45,7 +45,21 @@ def search_result(result: SearchResult) -> None:
             Text(f"  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
-    note(f"{result.timings_ms.get('total', 0):.0f} ms")
+        if hit.also:
+            note(f"   also: {also(hit)}")
+    reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
+    note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
+
+
+def also(hit: Hit) -> str:
+    """Return where else the text of a hit stands, or more was found on its page, each place once."""
+    said = [
+        "further on this page"
+        if (at.document_id, at.page) == (hit.document_id, hit.page)
+        else f"{Path(at.path).name}, page {at.page}"
+        for at in hit.also
+    ]
+    return "; ".join(dict.fromkeys(said))
 
 
 @contextmanager
@@ -62,14 +76,21 @@ def drafting() -> Iterator[Callable[[str, Any], None]]:
         yield update
 
 
+def about(item: DocumentStatus) -> str:
+    """Return in a line what a document is about: kind, organisations, periods, date."""
+    return ", ".join(filter(None, [item.kind, *item.organisation, " ".join(item.period), item.date]))
+
+
 def documents(found: Sequence[DocumentStatus]) -> None:
     """Print a table of documents."""
-    table = Table("id", "collection", "document", "state", "pages", "chunks", "problems", box=None)
+    table = Table("id", "collection", "document", "type", "about", "state", "pages", "chunks", "problems", box=None)
     for item in found:
         table.add_row(
             item.document_id,
             item.collection,
             Text(Path(item.path).name),
+            " ".join(filter(None, [item.format, item.language])),
+            Text(about(item)),
             item.state,
             str(item.pages),
             str(item.chunks),

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.shapes import Answer, AnswerLine, Replay, StoredAnswer
-from rag.show import note, out
+from rag.show import also, note, out
 
 
 def answer(answer: Answer) -> None:
@@ -32,6 +32,8 @@ def answer(answer: Answer) -> None:
     if answer.outcome == "not_found":
         for hit in answer.passages[:3]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+            if hit.also:
+                note(f"           also: {also(hit)}")
     who = f"{answer.model.backend} ({answer.model.name})"
     seconds = answer.timings_ms.get("total", 0) / 1000
     said = f"  {answer.outcome}; answered by {who} in {seconds:.1f} s. {answer.note}"

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from ui.client import Api, ApiProblem, FailedFile, Job
+from ui.client import Api
 from ui.inert import show, show_problem, table_html
+from ui.shapes import ApiProblem, FailedFile, Job
 
 DEFAULT = "documents"
 EVERY = 0.7

@@ -8,8 +8,9 @@ import time
 import streamlit as st
 
 from ui import ask, documents
-from ui.client import Api, ApiProblem, Collection, Status
+from ui.client import Api
 from ui.inert import show, show_problem, style
+from ui.shapes import ApiProblem, Collection, Status
 
 STATUS_SECONDS = 15.0  # the server measures its home folder for it (a docstring here would be drawn on the page)
 

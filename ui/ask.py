@@ -9,9 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from ui.client import Answer, Api, ApiProblem, Candidate, Event, Hit, Place
+from ui import filters
+from ui.client import Api
 from ui.inert import answer_html, html, label, show, show_problem
 from ui.place import name, show_place
+from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place
 
 OUTCOMES = {
     "answered": "Answered",
@@ -29,6 +31,11 @@ def page(api: Api, collection: str | None) -> None:
             "Question", placeholder="For example: When does the agreement end?", autocomplete="off", key="asked"
         )
         asked = st.form_submit_button("Ask", type="primary")
+    try:
+        wanted, asked_of = filters.choose(api, collection)
+    except ApiProblem as problem:
+        show_problem(problem)
+        return
     answers: list[Answer] = st.session_state.setdefault("answers", [])
     chosen: Candidate | None = st.session_state.pop("candidate", None)
     if answers and not asked and chosen is None:
@@ -38,11 +45,12 @@ def page(api: Api, collection: str | None) -> None:
     if asked or chosen is not None:
         place = st.empty()
         with place.container():
-            answer = _follow(api, question, [collection] if collection else [], chosen)
+            answer = _follow(api, chosen.label if chosen else question, [collection] if collection else [], wanted)
         if answer is None:
             return
         place.empty()
         answers.insert(0, answer)
+        st.session_state.setdefault("asked-of", {})[answer.id] = asked_of
         st.session_state["earlier"] = 0
     if answers:
         _show(api, answers[_choose(answers)])
@@ -80,18 +88,13 @@ def _choose_candidate(candidate: Candidate) -> None:
     st.session_state["candidate"] = candidate
 
 
-def _follow(api: Api, question: str, collections: list[str], chosen: Candidate | None) -> Answer | None:
-    """Show what is being done and the text as it comes; return the answer, or None when a problem was shown.
-
-    Of a candidate its own question is asked, of its document.
-    """
+def _follow(api: Api, question: str, collections: list[str], wanted: Filter | None) -> Answer | None:
+    """Show what is being done and the text as it comes; return the answer, or None when a problem was shown."""
     try:
         if not st.session_state.get("conversation"):
             st.session_state["conversation"] = api.begin()
-        asked = chosen.label if chosen else question
-        documents = [chosen.document_id] if chosen else []
         conversation = str(st.session_state["conversation"])
-        with closing(api.ask(asked, collections, conversation, documents)) as events:  # type: ignore[type-var]
+        with closing(api.ask(question, collections, wanted, conversation)) as events:  # type: ignore[type-var]
             with st.spinner("Searching the documents…", show_time=True):
                 first = next(events)
             hits = first if isinstance(first, tuple) else ()
@@ -126,6 +129,8 @@ def _show(api: Api, answer: Answer) -> None:
         show(answer.question, "rr-question")
         if answer.standalone not in ("", answer.question):
             show(f"Understood as: {answer.standalone}", "rr-small")
+        if asked_of := st.session_state.get("asked-of", {}).get(answer.id):
+            show(asked_of, "rr-small")
         st.html(answer_html(answer.text))
         for number, candidate in enumerate(answer.candidates):
             said = f"{label(candidate.label)} {label(name(candidate.path))}"
@@ -185,8 +190,23 @@ def _writer(answer: Answer) -> str:
 def _show_passage(hit: Hit) -> None:
     where = f"{hit.rank}. {name(hit.place.path)}, page {hit.place.page}"
     show(where + (f" · {hit.heading}" if hit.heading else ""))
-    show(f"{hit.place.path} · collection {hit.collection} · found by {' and '.join(hit.found_by)}", "rr-small")
+    by = f"found by {' and '.join(hit.found_by)}" + (
+        ", put in order by the reranker" if hit.reranked is not None else ""
+    )
+    show(f"{hit.place.path} · collection {hit.collection} · {by}", "rr-small")
     show(hit.place.quote, "rr-block")
+    if hit.also:
+        show(f"Also: {'; '.join(_also(hit))}", "rr-small")
+
+
+def _also(hit: Hit) -> list[str]:
+    """Return where else the same text stands, or more was found on the page, each place once."""
+    here = (hit.place.document_id, hit.place.page)
+    said = (
+        "further on this page" if (at.document_id, at.page) == here else f"{name(at.path)}, page {at.page}"
+        for at in hit.also
+    )
+    return list(dict.fromkeys(said))
 
 
 def _small_print(answer: Answer) -> str:

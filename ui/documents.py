@@ -7,9 +7,10 @@ from collections import Counter
 import streamlit as st
 
 from ui import adding
-from ui.client import Answer, Api, ApiProblem, Document, Receipt
+from ui.client import Api
 from ui.inert import show, show_problem, table_html
 from ui.place import name
+from ui.shapes import Answer, ApiProblem, Document, Receipt
 
 STATES = {
     "ready": "ready",
@@ -87,6 +88,7 @@ def _rows(documents: list[Document]) -> None:
     rows = [
         (
             (name(document.path), document.path.removesuffix(name(document.path))),
+            (document.about, " ".join(filter(None, [document.format, document.language]))),
             document.collection,
             STATES.get(document.state, document.state),
             document.pages,
@@ -96,7 +98,7 @@ def _rows(documents: list[Document]) -> None:
         for document in documents[first : first + ROWS]
     ]
     if rows:
-        st.html(table_html(("Document", "Collection", "State", "Pages", "Passages", "Problems"), rows))
+        st.html(table_html(("Document", "About", "Collection", "State", "Pages", "Passages", "Problems"), rows))
     else:
         show("No document fits this filter.")
 

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from ui.client import ApiProblem
+from ui.shapes import ApiProblem
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 3.25rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 88rem; }

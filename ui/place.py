@@ -6,8 +6,9 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from ui.client import Api, ApiProblem, Document, Place
+from ui.client import Api
 from ui.inert import marked_html, show, show_problem
+from ui.shapes import ApiProblem, Document, Place
 
 AROUND = 300
 """Characters shown before and after a quote."""

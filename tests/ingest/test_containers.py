@@ -22,8 +22,8 @@ import pytest
 from pypdf import PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
-from ingest.container import MAX_DEPTH, read
-from ingest.elements import Reading
+from ingest.container import read
+from ingest.elements import MAX_DEPTH, Reading
 from ingest.errors import UnreadableFile
 from ingest.read import Limits, Reader
 from ingest.unpack import sweep

@@ -55,6 +55,23 @@ def test_outlook_mail_with_attachments(tmp_path: Path) -> None:
     assert "Is Friday free?" in read(tmp_path / "a.msg", ("Earlier.eml",)).text
 
 
+def test_mails_in_mails_in_mails_are_counted_where_they_end(tmp_path: Path) -> None:
+    """Of eight mails, each attached to the one before, five inner ones are read, and the fifth says that there are more."""
+    mail: Tree = _text(subject="Mail 8", body="The words of mail 8.") | {"__properties_version1.0": _properties(24)}
+    for number in range(7, 0, -1):
+        outer = _text(subject=f"Mail {number}", body=f"The words of mail {number}.")
+        header = _properties(24 if number > 1 else 32)
+        mail = outer | {"__properties_version1.0": header, "__attach_version1.0_#00000000": _attachment("", mail)}
+    (tmp_path / "a.msg").write_bytes(compound(mail))
+    inside: tuple[str, ...] = ()
+    reading = read(tmp_path / "a.msg")
+    while reading.members:
+        inside = (*inside, reading.members[0].name)
+        reading = read(tmp_path / "a.msg", inside)
+    assert len(inside) == 5 and "The words of mail 6." in reading.text
+    assert any("1 files inside were left out" in problem for problem in reading.problems)
+
+
 def test_outlook_mail_in_compressed_rtf(tmp_path: Path) -> None:
     """A mail that has its text only as RTF is read from it."""
     rtf = rb"{\rtf1\ansi The counter is closed on Monday.\par}"
@@ -83,6 +100,23 @@ def test_old_slides(tmp_path: Path) -> None:
         for page in (1, 2)
         for kind, text in (("heading", f"Größe {page}"), ("paragraph", "first point"), ("paragraph", "second point"))
     ]
+
+
+def test_slides_that_are_cut_off_are_told(tmp_path: Path) -> None:
+    """A presentation whose last record goes on after the end of the file is read as far as it goes, and says so."""
+    texts = _record(1011, struct.pack("<IIIII", 11, 0, 0, 256, 0)) + _record(4008, b"first point")
+    document = _record(1000, _record(4080, texts, 0, 15), 0, 15)
+    cut = document + _record(1006, bytes(5000), 0, 15)[:900]
+    (tmp_path / "a.ppt").write_bytes(compound({"PowerPoint Document": cut, "Current User": bytes(24)}))
+    reading = read(tmp_path / "a.ppt")
+    assert reading.text == "first point" and "damaged" in reading.problems[0]
+
+
+def test_an_old_word_file_that_ends_too_early_is_damaged(tmp_path: Path) -> None:
+    """A document without a header is damaged; it is no error of the reader."""
+    (tmp_path / "a.doc").write_bytes(compound({"WordDocument": bytes(8), "0Table": bytes(100)}))
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read(tmp_path / "a.doc")
 
 
 @pytest.mark.parametrize(

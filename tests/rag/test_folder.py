@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 import zipfile
@@ -47,6 +48,35 @@ def room(settings: Settings) -> Iterator[Room]:
 
 def paths(room: Room, folder: Path) -> list[str]:
     return sorted(item.path.removeprefix(f"{folder}/") for item in room.catalog.documents())
+
+
+def _nest(top: Path, names: list[str], file: str) -> None:
+    """Make folders in folders, and a file in the last, without ever naming a whole path: it may be longer than is allowed."""
+    at = os.open(top, os.O_RDONLY)
+    for name in names:
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    written = os.open(file, os.O_CREAT | os.O_WRONLY, dir_fd=at)
+    os.write(written, b"The words at the bottom of the well.\n")
+    os.close(written)
+    os.close(at)
+
+
+def test_folders_nested_without_end(room: Room, folder: Path) -> None:
+    """A file below 1,200 folders is read; one whose path the system can't open is reported; all others are read."""
+    _nest(folder, ["d"] * 1200, "well.txt")
+    _nest(folder, ["n" * 240] * 20, "lost.txt")
+    try:
+        report = room.ingest(folder)
+        (failure,) = report.failed
+        assert report.added == 4
+        assert "longer than the system allows" in failure.reason and "Shorten" in failure.remedy
+        (hit, _), *_ = room.catalog.keyword_search(["well"], ["documents"], 5)
+        assert hit
+    finally:
+        subprocess.run(["rm", "-rf", *folder.glob("[dn]*")], check=True)  # Python's own removal is not up to it
 
 
 def test_a_renamed_file_is_not_read_again(room: Room, folder: Path) -> None:

@@ -8,8 +8,9 @@ import json
 import pytest
 
 from tests.ui.conftest import Server, finish, free_port
-from ui.client import Answer, Api, ApiProblem, server_sent_events
+from ui.client import Api, server_sent_events
 from ui.inert import answer_html, html, label, marked_html, table_html
+from ui.shapes import Answer, ApiProblem
 
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
 
