@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.disagree import ASK, candidates, conflict, disagreement
-from rag.errors import ModelError, PromptTooLong, ReadingRoomError
+from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
 from rag.filters import Filter
 from rag.former import AsOf
@@ -165,6 +165,8 @@ class Answerer:
             if model is None:
                 return self._extract(supports, "No language model is configured; the best sentences are quoted.")
             reply, completion, made = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
+        except ModelBusy:  # to be asked again later, not to be answered by less
+            raise
         except ModelError as error:
             return self._extract(supports, f"The language model could not answer: {error}")
         card = model.card

@@ -16,7 +16,7 @@ from ingest.ports import Vectors
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, conditions, scope_of
 from rag.keywords import BM25_WEIGHTS, MOST
-from rag.passages import Passage, match_expression
+from rag.passages import Passage, cosines, match_expression
 from rag.schema import documents, former_versions, versions
 from rag.store import Store
 
@@ -94,13 +94,13 @@ class Former:
         ids = json.dumps(as_of.former_ids)
         with self.store.read() as connection:
             keyword = _keyword(connection, ids, words, other, limit)
-            cosines = _cosines(connection, ids, vector, embedder)
-            near = sorted(cosines, key=lambda key: (-cosines[key], key))[:limit]
+            likeness = _cosines(connection, ids, vector, embedder)
+            near = sorted(likeness, key=lambda key: (-likeness[key], key))[:limit]
             passages = _passages(connection, sorted({*keyword, *near}))
         return FormerFound(
             {passage.chunk_id: passage for passage in passages.values()},
             {passages[row].chunk_id: score for row, score in keyword.items()},
-            {passages[row].chunk_id: cosines[row] for row in passages if row in cosines},
+            {passages[row].chunk_id: likeness[row] for row in passages if row in likeness},
         )
 
 
@@ -142,8 +142,6 @@ def _keyword(
 
 def _cosines(connection: Connection, ids: str, vector: Vectors, embedder: str) -> dict[int, float]:
     """Compare with the vector of every chunk of some former versions, one by one."""
-    import numpy as np  # with the embedder
-
     rows = connection.execute(
         text(
             "SELECT f.id, e.vector FROM former_chunks f "
@@ -152,10 +150,7 @@ def _cosines(connection: Connection, ids: str, vector: Vectors, embedder: str) -
         ),
         {"embedder": embedder, "ids": ids},
     ).all()
-    if not rows:
-        return {}
-    found = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1) @ vector
-    return dict(zip((int(row[0]) for row in rows), found.tolist(), strict=True))
+    return dict(zip((int(row[0]) for row in rows), cosines([row[1] for row in rows], vector), strict=True))
 
 
 def _passages(connection: Connection, numbers: Sequence[int]) -> dict[int, Passage]:

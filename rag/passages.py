@@ -108,8 +108,6 @@ def vectors_of(connection: Connection, which: Any, embedder: str) -> dict[str, V
 
 def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int, embedder: str) -> dict[str, float]:
     """Return the nearest live chunks of a scope with their cosines, compared one by one; `vector` has length 1."""
-    import numpy as np  # 0.1 s; commands that only list don't need it
-
     rows = connection.execute(
         text(
             "SELECT c.chunk_id, e.vector FROM chunks c "
@@ -118,8 +116,16 @@ def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int
         ),
         {"embedder": embedder, **scope.values},
     ).all()
-    if not rows:
-        return {}
-    cosines = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1) @ vector
-    best = sorted(zip((row[0] for row in rows), cosines.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))
+    found = zip((row[0] for row in rows), cosines([row[1] for row in rows], vector), strict=True)
+    best = sorted(found, key=lambda pair: (-pair[1], pair[0]))
     return dict(best[:limit])
+
+
+def cosines(vectors: Sequence[bytes], vector: Vectors) -> list[float]:
+    """Return the cosine of each stored vector with one of length 1."""
+    import numpy as np  # 0.1 s; commands that only list don't need it
+
+    if not vectors:
+        return []
+    found: list[float] = (np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), -1) @ vector).tolist()
+    return found
