@@ -147,7 +147,7 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
     if not topic or _BEYOND.search(question):
         return None
     pronouns = [] if _SPEAKS.search(question) else list(_PRONOUN.finditer(question))
-    if pronouns:
+    if pronouns and len(own_words(question[: pronouns[0].start()])) < 2:  # else it stands for something before it
         agreeing = [one for one in pronouns if one.group().lower() in (_MANY if topic.endswith("s") else _ONE)]
         return _resolve(question, (agreeing or pronouns)[0], topic)
     own = own_words(question)

@@ -24,8 +24,8 @@ from rag.settings import PROJECT, load_settings
 from tests.benchmarks.keywords import score
 
 DEPTH = 10
-HALVES = {"set by": ("govt", "clapnq"), "checked on": ("ibmcloud", "fiqa")}
-"""The rules were set while looking at the first two collections; the other two check them."""
+HALVES = {"govt and clapnq": ("govt", "clapnq"), "ibmcloud and fiqa": ("ibmcloud", "fiqa")}
+"""The rules were written after reading questions of all four collections: neither half is unseen."""
 
 
 def conversations(file: Path) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def conversations(file: Path) -> list[dict[str, Any]]:
         asked = [turn["text"].strip() for turn in row["input"] if turn["speaker"] == "user"]
         if len(asked) > 1 and row["contexts"] and any(map(str.isalnum, asked[-1])):
             gold = {item["document_id"]: 1 for item in row["contexts"]}
-            found.append({"asked": asked, "gold": gold, "collection": row["Collection"][0]})
+            found.append({"asked": asked, "gold": gold, "collection": row["Collection"]})
     return found
 
 
