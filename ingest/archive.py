@@ -32,6 +32,9 @@ _LOCKED = UnreadableFile(
     "The file in the archive is encrypted and needs a password.", "Unpack it with its password and ingest the file."
 )
 _DAMAGED = UnreadableFile("The file in the archive is damaged.", "Get a good copy of the archive.")
+_OUTSIDE = UnreadableFile(
+    "The file's name leads out of the archive, as in a hostile one.", "Do not unpack it; ask for a good copy."
+)
 _JUNK = {"thumbs.db", "desktop.ini"}
 
 
@@ -192,7 +195,10 @@ def _seven(path: Path) -> Iterator[tuple[str, Content]]:
     from ingest.formats import refuse_bomb
 
     refuse_bomb(len(listed), sum(found.uncompressed for found in listed), path.stat().st_size)
-    yield from _seven_contents(path, {found.filename: found.uncompressed for found in listed})
+    sizes = {found.filename: found.uncompressed for found in listed}
+    outside = [name for name in sizes if name.startswith("/") or ".." in PurePosixPath(name.replace("\\", "/")).parts]
+    yield from ((name, _OUTSIDE) for name in outside)  # py7zr refuses all files of an archive for the sake of these
+    yield from _seven_contents(path, {name: size for name, size in sizes.items() if name not in outside})
 
 
 def _seven_contents(path: Path, sizes: dict[str, int]) -> Iterator[tuple[str, Content]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
 _BROKEN = "Open it in an editor and correct it, or rename it to .txt to read it as text."
+_DEEP = "The JSON is nested very deeply; it was read as plain text."
 _MAX_DEPTH = 60
 _BLOCK = 40
 
@@ -31,10 +32,13 @@ def read_json(path: Path) -> Reading:
         # Configuration files with comments and cut exports are still worth finding.
         return _verbatim(text, [*problems, "The JSON is malformed; it was read as plain text."])
     writer = Writer()
-    if isinstance(value, dict) and isinstance(value.get("cells"), list) and "nbformat" in value:
-        _notebook(writer, value["cells"])
-    else:
-        _value(writer, value, "")
+    try:
+        if isinstance(value, dict) and isinstance(value.get("cells"), list) and "nbformat" in value:
+            _notebook(writer, value["cells"])
+        else:
+            _value(writer, value, "")
+    except RecursionError:
+        return _verbatim(text, [*problems, _DEEP])
     if not writer.elements:
         raise UnreadableFile("The file has no text: its JSON is empty.", "Check where it came from.")
     title = value.get("title") if isinstance(value, dict) else None
@@ -44,14 +48,24 @@ def read_json(path: Path) -> Reading:
 def read_jsonl(path: Path) -> Reading:
     """Read a file with one JSON value a line as a table of records."""
     text, problems = load(path)
-    values = []
-    for line in text.split("\n"):
+    values, wrong = [], dict[int, str]()
+    for number, line in enumerate(text.split("\n"), start=1):
         try:
             values += [json.loads(line)] if line.strip() else []
         except (ValueError, RecursionError):
-            return _verbatim(text, [*problems, "A line is no JSON; the file was read as plain text."])
+            wrong[number] = line
+    if wrong and len(wrong) >= len(values):
+        return _verbatim(text, [*problems, "Most lines are no JSON; the file was read as plain text."])
     writer = Writer()
-    _value(writer, values, "")
+    try:
+        _value(writer, values, "")
+    except RecursionError:
+        return _verbatim(text, [*problems, _DEEP])
+    for line in wrong.values():
+        writer.add("code", line)
+    if wrong:
+        shown = ", ".join(map(str, list(wrong)[:10])) + (", ..." if len(wrong) > 10 else "")
+        problems.append(f"Some lines are no JSON and were read as plain text (line {shown}).")
     return writer.reading(problems=problems)
 
 
@@ -164,23 +178,24 @@ def _root(path: Path) -> Node:
 
     from defusedxml.common import DefusedXmlException
 
-    from ingest.ooxml import parse
+    from ingest.ooxml import ENTITIES, parse
 
     try:
         return parse(path.read_bytes())
     except OSError as error:
         raise unopened(error) from error
     except DefusedXmlException as error:
-        raise UnreadableFile("The XML file declares entities, which may expand without end or fetch files.",
-                             "Save it without its document type.") from error  # fmt: skip
+        raise ENTITIES from error
     except (ParseError, ValueError, LookupError) as error:
         raise UnreadableFile("The XML file is malformed.", _BROKEN) from error
 
 
 def _xml_lines(node: Node, depth: int) -> Iterator[str]:
     """Yield one line for each element with text of its own, an empty line after each group."""
-    if depth > _MAX_DEPTH:
-        raise RecursionError
+    if depth > _MAX_DEPTH:  # what is nested deeper is one text
+        texts = [part for inner in node.iter() for part in (inner.text, inner.tail) if part and part.strip()]
+        yield f"{_local(node.tag)}: {' '.join(' '.join(texts).split())}" if texts else ""
+        return
     name = _local(node.tag)
     given = [
         f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from ingest.archive import BROKEN
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
-from ingest.ooxml import BOMB, parse
+from ingest.ooxml import ENTITIES, parse
 from ingest.web import add_html
 
 _REMEDY = "Get a good copy of the book, without copy protection."
@@ -30,7 +30,7 @@ def read_epub(path: Path) -> Reading:
         with zipfile.ZipFile(path) as book:
             return _read(book)
     except DefusedXmlException as error:
-        raise BOMB from error
+        raise ENTITIES from error
     except (*BROKEN, ParseError) as error:
         if is_ours(error):
             raise
@@ -53,7 +53,10 @@ def _read(book: zipfile.ZipFile) -> Reading:
         except BROKEN:
             missing += 1
             continue
-        add_html(writer, content, page=pages, article=False)
+        if chapter.lower().endswith(".svg"):
+            _add_drawing(writer, content, pages)
+        else:
+            add_html(writer, content, page=pages, article=False)
     if not writer.elements:
         reason = "is copy-protected" if locked else "has no text"
         raise UnreadableFile(f"The EPUB {reason}.", _REMEDY)
@@ -68,6 +71,13 @@ def _read(book: zipfile.ZipFile) -> Reading:
     )
 
 
+def _add_drawing(writer: Writer, content: bytes, page: int) -> None:
+    """Append the texts of a page that is one drawing."""
+    for node in parse(content).iter():
+        if str(node.tag).endswith(("}title", "}desc", "}text")):
+            writer.add("paragraph", " ".join(" ".join(node.itertext()).split()), page=page)
+
+
 def _chapters(root: object, folder: str) -> Iterator[str]:
     """Yield the names of the chapters' files in reading order."""
     from xml.etree.ElementTree import Element
@@ -76,7 +86,9 @@ def _chapters(root: object, folder: str) -> Iterator[str]:
     manifest = {item.get("id"): item for item in root.iter(f"{_OPF}item")}
     for reference in root.iter(f"{_OPF}itemref"):
         item = manifest.get(reference.get("idref"))
-        if item is not None and "html" in item.get("media-type", ""):
+        if item is None:
+            yield f"(nothing is called {reference.get('idref')})"
+        elif "html" in item.get("media-type", "") or "svg" in item.get("media-type", ""):
             yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href", ""))))
 
 

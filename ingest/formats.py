@@ -24,7 +24,7 @@ _NAMES = {
     "rtf": "rtf",
     "odt": "odt ott fodt",
     "ods": "ods ots fods",
-    "odp": "odp otp fodp",
+    "odp": "odp otp fodp odg otg fodg",
     "html": "html htm xhtml",
     "mhtml": "mhtml mht",
     "eml": "eml",
@@ -151,7 +151,7 @@ def _text_kind(text: str, promised: str) -> str:
 
 def _flat_office(text: str) -> str | None:
     """Return the format of an OpenDocument file that is one XML text, None for other XML."""
-    for form, name in (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation")):
+    for form, name in (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation"), ("odp", "graphics")):
         if f"application/vnd.oasis.opendocument.{name}" in text[:4000]:
             return form
     return None
@@ -166,7 +166,7 @@ _REFUSED_PARTS = {
     "FixedDocumentSequence.fdseq": ("an XPS document", "Print it to PDF."),
 }
 _OFFICE = ("word/", "ppt/", "xl/")
-_OPEN = {"text": "odt", "spreadsheet": "ods", "presentation": "odp"}
+_OPEN = {"text": "odt", "spreadsheet": "ods", "presentation": "odp", "graphics": "odp"}
 
 
 def _zipped(path: Path, promised: str) -> str:

@@ -21,9 +21,9 @@ _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _THREAD = {"message_id": "Message-ID", "in_reply_to": "In-Reply-To", "references": "References"}
 _ENCRYPTED = {"multipart/encrypted", "application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"}
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
+_REPORTS = ("message/delivery-status", "message/rfc822-headers", "message/disposition-notification")
 _SMALL_PICTURE = 20_000
 _CUT = UnreadableFile("The attachment is damaged: it can't be decoded.", "Save it from your mail program.")
-_MAX_MAIL = 200_000_000
 _DAMAGED = "Save it again in your mail program."
 _STUB = re.compile(r"\b(?:html|browser|mail (?:client|program|reader)|e-?mail client)\b", re.I)
 
@@ -79,6 +79,11 @@ def read_message(message: EmailMessage) -> Reading:
     headers = {name: header(message, name) for name in _HEADERS}
     writer.add("paragraph", "\n".join(f"{name}: {value}" for name, value in headers.items() if value))
     body = _add_body(writer, message, problems)
+    for part in _leaves(message):
+        if part.get_content_type() in _REPORTS:  # what a mail server says of a mail that it could not deliver
+            held = part.get_payload()
+            texts = held if isinstance(held, list) else [held]
+            writer.add("paragraph", "\n\n".join(filter(None, (str(text).strip() for text in texts))))
     if not writer.elements:
         raise UnreadableFile("The e-mail has no text.", "Check where it came from.")
     if not body:
@@ -92,14 +97,19 @@ def read_message(message: EmailMessage) -> Reading:
 
 def read_mhtml(path: Path) -> Reading:
     """Read a web page saved as one file."""
-    from ingest.web import read_page
+    from ingest.web import add_html
 
     message = load(path)
-    for part in message.walk():
-        if part.get_content_type() in ("text/html", "application/xhtml+xml"):
-            assert isinstance(part, EmailMessage)
-            return read_page(_text(part, "html").encode(), declared="utf-8")
-    return read_message(message)
+    pages = [part for part in message.walk() if part.get_content_type() in ("text/html", "application/xhtml+xml")]
+    if not pages:
+        return read_message(message)
+    writer, titles = Writer(), list[str | None]()
+    for number, part in enumerate(pages):  # the page comes first, then the pages in its frames
+        assert isinstance(part, EmailMessage)
+        titles.append(add_html(writer, _text(part, "html").encode(), declared="utf-8", article=number == 0))
+    if not writer.elements:
+        raise UnreadableFile("The page has no text.", "Print it to PDF in a browser and ingest that.")
+    return writer.reading(title=titles[0])
 
 
 def _iso(date: str) -> str:
@@ -199,51 +209,9 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
         yield _name(part, number), [data]
 
 
-def messages(path: Path, most: int = _MAX_MAIL) -> Iterator[tuple[str, list[bytes]]]:
-    """Yield ("0001 Subject.eml", content) of each message in a mailbox file, no more than `most` bytes of it.
-
-    UnreadableFile at the end names those that are longer.
-    """
-    cut: list[str] = []
-    for number, (data, size) in enumerate(_split(path, most), start=1):
-        if size > len(data):
-            cut.append(f"{number:04d}")
-        subject = re.sub(r'[\\/:*?"<>|]+', " ", header(parse(data[:65536]), "Subject"))
-        yield f"{number:04d} {' '.join(subject.split())[:100] or 'message'}.eml", [data]
-    if cut:
-        which = ", ".join(cut[:10]) + (", ..." if len(cut) > 10 else "")
-        raise UnreadableFile(
-            f"Of mails with more than {most / 1e6:g} MB only the beginning was read (number {which}).",
-            "Save their attachments from your mail program and ingest them.",
-        )
-
-
-def _split(path: Path, most: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the bytes of each message of a mailbox, and how many it has: "From " lines after a blank line divide them."""
-    lines: list[bytes] = []
-    size, blank = 0, True
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if blank and line.startswith(b"From ") and re.search(rb"\d", line):
-                    if size:
-                        yield b"".join(lines), size
-                    lines, size = [], 0
-                    continue
-                blank = not line.strip()
-                meant = line[1:] if re.match(rb">+From ", line) else line
-                size += len(meant)
-                if size <= most:
-                    lines.append(meant)
-    except OSError as error:
-        raise unopened(error) from error
-    if size > most or any(line.strip() for line in lines):
-        yield b"".join(lines), size
-
-
 def _leaves(message: EmailMessage) -> Iterable[EmailMessage]:
     """Yield the parts that hold content; an attached e-mail is one part, not opened here."""
-    if message.get_content_type() == "message/rfc822" or not message.is_multipart():
+    if message.get_content_type() in ("message/rfc822", *_REPORTS) or not message.is_multipart():
         yield message
         return
     for part in message.get_payload():

@@ -164,8 +164,16 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
         for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
             filled = True
             _add(writer, element, page=number, heading=False)
+        for note in sheet.notes:
+            filled = True
+            writer.add("paragraph", note, page=number)
         if sheet.cut:
             problems.append(f'The sheet "{sheet.name}" was read in part: the workbook has too many cells.')
+    if unknown := sum(sheet.unknown for sheet in sheets):
+        problems.append(
+            f"{unknown} formulas have no saved value and were left out. Open the workbook in a spreadsheet program, save it, "
+            "and ingest it again."
+        )
     if not filled:
         problems.append("The workbook has no filled cells.")
     hidden = [sheet.name for sheet in sheets if sheet.hidden]

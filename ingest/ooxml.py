@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _DC = "{http://purl.org/dc/elements/1.1/}"
 BOMB = UnreadableFile("The file expands XML entities without end (an XML bomb).", "Do not open it.")
+ENTITIES = UnreadableFile(
+    "The file declares XML entities, which may expand without end or fetch files.", "Save it without its document type."
+)
 _DAMAGED = UnreadableFile("The file inside the Office file is damaged.", "Get a good copy of the Office file.")
 _TERMS = "{http://purl.org/dc/terms/}"
 
@@ -86,7 +89,7 @@ def embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
     try:
         yield from _embedded(path)
     except DefusedXmlException as error:
-        raise BOMB from error
+        raise ENTITIES from error
     except (*BROKEN, ParseError) as error:
         if is_ours(error):
             raise

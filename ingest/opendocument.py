@@ -13,8 +13,8 @@ from ingest.elements import Kind, Page, Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.merged import Span, filled
-from ingest.ooxml import BOMB, parse
-from ingest.sheets import Sheet
+from ingest.ooxml import ENTITIES, parse
+from ingest.sheets import Sheet, place
 from ingest.tables import add_table
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_odf(path: Path) -> Reading:
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
     except DefusedXmlException as error:
-        raise BOMB from error
+        raise ENTITIES from error
     except (*BROKEN, ParseError) as error:
         if is_ours(error):
             raise
@@ -124,9 +124,22 @@ def _blocks(writer: Writer, node: Node, notes: list[str], page: int, depth: int,
 
 
 def _frames(writer: Writer, node: Node, notes: list[str], page: int, depth: int) -> None:
-    """Append the text boxes that hang on a paragraph."""
-    for box in node.iter(f"{_D}text-box"):
-        _blocks(writer, box, notes, page, depth + 1)
+    """Append the text boxes and the shapes with text that hang on a paragraph."""
+    for child in node:
+        if _holds_text(child):
+            _blocks(writer, child, notes, page, depth + 1)
+        elif child.tag not in (f"{_T}note", f"{_O}annotation"):
+            _frames(writer, child, notes, page, depth)
+
+
+def _holds_text(node: Node) -> bool:
+    """Say whether a node is a text box or a shape with paragraphs."""
+    return str(node.tag).startswith(_D) and any(part.tag in (f"{_T}p", f"{_T}h", f"{_T}list") for part in node)
+
+
+def _paragraphs(node: Node) -> str:
+    """Return the paragraphs in a comment or text box on one line."""
+    return " ".join(filter(None, (_text(p, []) for p in node.iter(f"{_T}p"))))
 
 
 def _text(node: Node, notes: list[str]) -> str:
@@ -152,7 +165,7 @@ def _parts(node: Node, notes: list[str]) -> Iterator[str]:
             text = " ".join(_text(p, inner) for p in body.iter(f"{_T}p")) if body is not None else ""
             number = sum(note.startswith(f"{label} ") for note in notes) + 1
             notes.append(f"{label} {number}: {text}")
-        elif child.tag not in (f"{_D}frame", f"{_D}custom-shape", f"{_D}text-box"):
+        elif child.tag == f"{_D}a" or not str(child.tag).startswith(_D):
             yield from _parts(child, notes)
         yield " ".join(re.split(r"\s+", child.tail or ""))
 
@@ -203,12 +216,15 @@ def _sheets(body: Node, hidden: set[str]) -> Iterator[Sheet]:
     for table in body.iterfind(f"{_TAB}table"):
         rows: list[list[str | None]] = []
         merged: list[tuple[int, int, int, int]] = []
+        notes: list[str] = []
         for row in table.iter(f"{_TAB}table-row"):
             values: list[str | None] = []
             for cell in row:
                 repeat = _number(cell.get(f"{_TAB}number-columns-repeated"), 20_000)
                 text = "\n".join("".join(_parts(p, [])) for p in cell.iterfind(f"{_T}p")).strip() or None
                 wide, high = (_number(cell.get(f"{_TAB}number-{what}-spanned")) for what in ("columns", "rows"))
+                for note in cell.iterfind(f"{_O}annotation"):
+                    notes.append(f"Comment on {place(len(rows), len(values))}: {_paragraphs(note)}")
                 if wide * high > 1:
                     merged.append((len(rows), len(rows) + high - 1, len(values), len(values) + wide - 1))
                 values += [text] * (repeat if text is None or repeat < 200 else 1)
@@ -220,5 +236,7 @@ def _sheets(body: Node, hidden: set[str]) -> Iterator[Sheet]:
             left -= count * len(values)
             if left < 0:
                 break
-        yield Sheet(table.get(f"{_TAB}name", ""), table.get(f"{_TAB}style-name") in hidden, rows, merged, left < 0)
+        notes += filter(None, (_paragraphs(shape) for shape in table.iter() if _holds_text(shape)))
+        is_hidden = table.get(f"{_TAB}style-name") in hidden
+        yield Sheet(table.get(f"{_TAB}name", ""), is_hidden, rows, merged, left < 0, tuple(notes))
         left = max(0, left)

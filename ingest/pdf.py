@@ -31,6 +31,8 @@ _STRUCTURE = {
     "extract_blocks": True,
     "emit_word_boxes": True,
     "extract_links": False,
+    "extract_annotations": True,
+    "extract_form_fields": True,
     "continue_on_page_error": True,
     "include_complexity": True,
 }
@@ -72,6 +74,8 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     if not writer.elements:
         raise _nothing(sources, damaged=bool(damage or lost))
     unread = [number for number in blank if number in sources.empty]
+    if info.drawn_by_program:
+        problems.append(f"The PDF is a form that draws its pages itself (XFA): they were not read. {_DAMAGED}")
     if unread:
         problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
     problems += damage

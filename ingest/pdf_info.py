@@ -42,6 +42,8 @@ class PdfInfo:
     """True when its cross-reference table is not where the file says: readers find the objects by searching."""
     damaged: bool = False
     """True when something in it that is compressed does not unpack, pictures and fonts aside."""
+    drawn_by_program: bool = False
+    """True when its pages are drawn by a program inside it (dynamic XFA), which readers here don't run."""
     outline_ends: bool = True
     """False when its bookmarks lead back to themselves or nest absurdly: liteparse follows them until it crashes."""
 
@@ -60,12 +62,13 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
     from pypdfium2 import PdfDocument, PdfiumError, raw
 
     try:
-        repaired, damaged = _look_at_bytes(path)  # pdfium does not say why it can't open a file; this does
+        repaired, damaged, locked = _look_at_bytes(path)  # pdfium does not say why it can't open a file; this does
         for word in (None, password) if password else (None,):
             try:
                 document = PdfDocument(path, password=word)
             except PdfiumError as error:
-                if error.err_code != raw.FPDF_ERR_PASSWORD:
+                # It keeps the number of an earlier file's error where it gives none for this one.
+                if error.err_code != raw.FPDF_ERR_PASSWORD or not locked:
                     raise PdfInfoMissing(type(error).__name__) from error
                 continue
             try:
@@ -81,14 +84,14 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
     raise UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")
 
 
-def _look_at_bytes(path: Path) -> tuple[bool, bool]:
-    """Say whether a PDF's cross-reference table is elsewhere than it says, and whether something in it does not unpack.
+def _look_at_bytes(path: Path) -> tuple[bool, bool, bool]:
+    """Say whether a PDF's cross-reference table is elsewhere than it says, something does not unpack, it is encrypted.
 
     UnreadableFile for absurd page counts.
     """
     with open(path, "rb") as file:
         if not file.read(1):
-            return False, False
+            return False, False, False
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
             for count in _COUNT.finditer(held):
                 if int(count[1]) > len(held):
@@ -99,7 +102,8 @@ def _look_at_bytes(path: Path) -> tuple[bool, bool]:
             told = _START.findall(held[-2048:])
             at = begun + int(told[-1]) if told else len(held)
             repaired = not _TABLE.match(held[at : at + 64]) if at < len(held) else True
-            return repaired, held.find(b"/Encrypt") < 0 and _is_damaged(held)
+            locked = held.find(b"/Encrypt") >= 0
+            return repaired, not locked and _is_damaged(held), locked
 
 
 def _is_damaged(held: mmap.mmap) -> bool:
@@ -148,6 +152,8 @@ def _to_end(unpacker: Any, data: bytes) -> bool:
 
 def _info(document: Any, encrypted: bool) -> PdfInfo:
     """Return the metadata of an open PDF."""
+    from pypdfium2 import raw
+
     pages = len(document)
     labels = tuple(document.get_page_label(number) for number in range(min(pages, _LABELLED)))
     return PdfInfo(
@@ -157,6 +163,7 @@ def _info(document: Any, encrypted: bool) -> PdfInfo:
         author=_clean(document.get_metadata_value("Author")),
         created=_moment(document.get_metadata_value("CreationDate")),
         labels=labels if any(labels) else (),
+        drawn_by_program=document.get_formtype() == raw.FORMTYPE_XFA_FULL,
         outline_ends=_outline_ends(document),
     )
 

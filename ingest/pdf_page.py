@@ -12,6 +12,7 @@ from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
+from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn, words_of
 from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
@@ -55,14 +56,16 @@ def write_pages(
         for placed in (placed for one in prepared for placed in one.placed if placed.breaks):
             placed.text, placed.spots = hyphenated(placed.text, placed.spots, placed.breaks, known)
     for page in pages:
+        before, written = len(writer.elements), len(writer.parts)
         if page.page_num in instead:
             write_lines(writer, instead[page.page_num], page.page_num)
             carried.table = None
-            continue
-        before = len(writer.elements)
-        writers[page.page_num].write(writer, chrome, carried)
-        if len(writer.elements) == before and not page.text.strip():
-            blank.append(page.page_num)
+        else:
+            writers[page.page_num].write(writer, chrome, carried)
+            if len(writer.elements) == before and not page.text.strip():
+                blank.append(page.page_num)
+        for text in list(notes_of(page, "".join(writer.parts[written:]))):
+            writer.add("paragraph", text, page.page_num)
     return blank
 
 

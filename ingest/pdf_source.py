@@ -39,6 +39,8 @@ class BarePage:
     page_label: str | None = None
     text_items: tuple[Any, ...] = ()
     blocks: tuple[Any, ...] = ()
+    annotations: tuple[Any, ...] = ()
+    form_fields: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)

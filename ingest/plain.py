@@ -190,12 +190,18 @@ def read_csv(path: Path) -> Reading:
     """Read a CSV or TSV file as one table; its first full row is the header row, lone cells above it are captions."""
     text, problems = load(path)
     csv.field_size_limit(10_000_000)
+    told = re.match(r"sep=([,;\t|])\n", text)  # Excel's own first line
+    text = text[told.end() :] if told else text
     try:
-        dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(text[:_SNIFF], delimiters=",;\t|")
+        found = csv.Sniffer().sniff(text[:_SNIFF], delimiters=told[1] if told else ",;\t|")
+        delimiter, quote = found.delimiter, found.quotechar or '"'
     except csv.Error:  # e.g. a single column: the usual form reads it
-        dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
-    try:
-        rows = [[clean(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""), dialect)]
+        delimiter, quote = told[1] if told else "\t" if path.suffix.lower() == ".tsv" else ",", '"'
+    quote = '"' if '"' in text else quote
+    try:  # the Sniffer knows doubled quotes only where they stand beside a separator
+        lines = io.StringIO(text, newline="")
+        read = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
+        rows = [[clean(cell) for cell in row] for row in read]
     except csv.Error as error:
         raise UnreadableFile(f"The CSV file is malformed: {error}.", "Save it again from a spreadsheet.") from error
     rows = [row for row in rows if any(row)]

@@ -34,6 +34,11 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int: ...
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """ISO 639-1 codes of the languages it was trained on: in others its vectors say less; empty where that isn't known."""
+        ...
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted, nothing truncated."""
         ...
@@ -167,6 +172,10 @@ class JobGone(Exception):
     """Raised by the catalog when a job was paused, cancelled or taken over: the worker drops it where it is."""
 
 
+class Superseded(Exception):
+    """Raised by the catalog when another embedder became live: the worker ends, one with that embedder goes on."""
+
+
 class Catalog(Protocol):
     """The part of the catalog that the worker writes to.
 
@@ -174,7 +183,7 @@ class Catalog(Protocol):
     """
 
     def next_job(self) -> Job | None:
-        """Lease and return the oldest unfinished job that nobody works on, interrupted ones included."""
+        """Lease and return the oldest unfinished job that nobody works on, interrupted ones included; raise Superseded."""
         ...
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:

@@ -23,7 +23,7 @@ from ingest.errors import UnreadableFile
 from ingest.formats import check_name
 from ingest.wire import unpack
 
-_READER = 2
+_READER = 3
 """Raise when the same file gives another text, so that documents are read again."""
 
 _VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf xlrd openpyxl python-docx python-pptx"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from ingest.elements import Reading, Writer
@@ -11,6 +12,9 @@ from ingest.formats import unopened
 from ingest.tables import Cell, add_table, clean
 
 _PICTURES = re.compile(rb"[0-9a-fA-F\s]{512,}")
+_ASIDE = re.compile(rb"\{\s*\\(?:\*\\)?(footnote|annotation|header[lrf]?|footer[lrf]?|shptxt)(?![a-z]) ?")
+_LABELS = {b"footnote": b"Footnote", b"annotation": b"Comment"}
+_BRACE = re.compile(rb"\\[\\{}]|[{}]")
 _BIN = re.compile(rb"\\bin(\d+) ?")
 _INFO = {"title": re.compile(r"\{\\title\s+([^{}\\]+)"), "author": re.compile(r"\{\\author\s+([^{}\\]+)")}
 
@@ -45,12 +49,39 @@ def text_of(data: bytes) -> str:
     from striprtf import striprtf
 
     # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
-    plain = _PICTURES.sub(b" ", _without_binaries(data)).decode("latin-1")
+    plain = _with_asides(_PICTURES.sub(b" ", _without_binaries(data))).decode("latin-1")
     try:
         text = striprtf.rtf_to_text(plain, errors="replace")  # raises any of these for damaged files
     except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
     return str(text).replace("\x00", "")
+
+
+def _with_asides(data: bytes) -> bytes:
+    """Return RTF with its notes, comments, headers and text boxes as paragraphs at its end: striprtf leaves them out."""
+    kept, asides, at = list[bytes](), dict[bytes, None](), 0
+    counts = Counter[bytes]()
+    for match in _ASIDE.finditer(data):
+        if match.start() < at:
+            continue  # inside the one before
+        kept.append(data[at : match.start()])
+        at = _group_end(data, match.start())
+        counts[match[1]] += 1
+        label = b"%s %d: " % (_LABELS[match[1]], counts[match[1]]) if match[1] in _LABELS else b""
+        asides[b"\\par " + label + b"{" + data[match.end() : at]] = None  # headers are repeated for each section
+    rest = b"".join([*kept, data[at:]])
+    end = rest.rfind(b"}") if asides else len(rest)
+    return b"".join([rest[:end], *asides, rest[end:]])
+
+
+def _group_end(data: bytes, begin: int) -> int:
+    """Return where the group ends that begins at a brace; the end of the data when it does not."""
+    depth = 0
+    for match in _BRACE.finditer(data, begin):
+        depth += {b"{": 1, b"}": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.end()
+    return len(data)
 
 
 def _without_binaries(data: bytes) -> bytes:

@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.sheet_notes import beside_cells
+
 _MAX_CELLS = 2_000_000
 _MAX_ROWS = 1_100_000
 _MAX_MERGED = 100_000
 _MAX_REGION = 20_000
 _MAX_COVERED = 200_000
 _MERGE = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]+\d+:[A-Z]+\d+)["']""")
+_UNKNOWN = re.compile(
+    rb"""<c\b(?![^<>]*\bt=["']str)[^<>]*>\s*<f\b[^<>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"""
+)
+"""A formula without a value; one that is marked as text has an empty text for its value."""
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DECIMALS = re.compile(r"\.(0+)")
 _CURRENCY = re.compile(r'(?:\[\$([^\]-]*)[^\]]*\]|"([$€£¥])"|\\?([$€£¥]))')
@@ -25,13 +31,28 @@ _EPOCH = dt.time(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet: rows of shown text, and merged regions as (first row, last row, first column, last column) from 0."""
+    """A sheet: rows of shown text, and merged regions as (first row, last row, first column, last column) from 0.
+
+    `notes` are texts that hang on it: comments, text boxes, titles of charts. `cut` says that rows are missing;
+    `unknown` counts formulas without a value.
+    """
 
     name: str
     hidden: bool
     rows: list[list[str | None]]
     merged: list[tuple[int, int, int, int]]
     cut: bool = False
+    notes: tuple[str, ...] = ()
+    unknown: int = 0
+
+
+def place(row: int, column: int) -> str:
+    """Return the name of a cell, as B3; row and column count from 0."""
+    letters, column = "", column + 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row + 1}"
 
 
 def as_shown(path: Path) -> list[Sheet]:
@@ -57,28 +78,31 @@ def as_shown(path: Path) -> list[Sheet]:
                 if cells > left or len(rows) > _MAX_ROWS:
                     break
             left -= cells
-            merged = _merged(path, sheet._worksheet_path)
-            sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0))
+            merged, unknown = _merged(path, sheet._worksheet_path)
+            notes = tuple(beside_cells(path, sheet._worksheet_path))
+            sheets.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged, left < 0, notes, unknown))
             left = max(0, left)
     finally:
         file.close()
     return sheets
 
 
-def _merged(path: Path, part: str) -> list[tuple[int, int, int, int]]:
-    """Return the merged regions of a sheet, read from its part: openpyxl doesn't keep them when it streams."""
+def _merged(path: Path, part: str) -> tuple[list[tuple[int, int, int, int]], int]:
+    """Return the merged regions of a sheet, and how many formulas have no value; openpyxl says neither when it streams."""
     from openpyxl.utils import range_boundaries
 
     found: list[tuple[int, int, int, int]] = []
+    unknown = 0
     with zipfile.ZipFile(path) as archive, archive.open(part.lstrip("/")) as stream:
         rest = b""
         while piece := stream.read(1 << 20):
             text = rest + piece
+            unknown += len(_UNKNOWN.findall(text))
             for match in _MERGE.finditer(text):
                 left, top, right, bottom = range_boundaries(match[1].decode("ascii"))
                 found.append((top - 1, bottom - 1, left - 1, right - 1))
             rest = text[max(text.rfind(b"<"), len(text) - 200) :] if len(found) < _MAX_MERGED else b""
-    return found
+    return found, unknown
 
 
 def filled(sheet: Sheet) -> Iterator[list[str | None]]:

@@ -120,7 +120,8 @@ def _store(spool: IO[bytes], name: str, content: Content, packed: int) -> Entry 
 def _contents(path: Path, form: str, name: str, password: str | None) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the members of any container."""
     if form in ("eml", "msg", "mbox"):
-        from ingest.mail import attachments, messages
+        from ingest.mail import attachments
+        from ingest.mailbox import messages
 
         yield from messages(path) if form == "mbox" else attachments(path, form)
     elif form in ("docx", "pptx", "xlsx"):

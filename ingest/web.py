@@ -27,6 +27,10 @@ _BLOCKS = frozenset(
     "tfoot th thead tr ul".split()
 )
 _HEADING = re.compile(r"h[1-6]")
+_WRAPPERS = re.compile(
+    r"</?(?:a|abbr|article|aside|b|blockquote|center|div|em|figure|font|i|li|main|ol|p|section|small|span|strong|u|ul)\b[^<>]*>",
+    re.I,
+)
 _MAX_DEPTH = 250
 
 
@@ -82,11 +86,21 @@ def _parse(text: str) -> Any:
     """Return the page's tree without scripts, navigation and what is hidden; None when there is none."""
     from lxml import etree, html
 
-    parser = html.HTMLParser(no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+    def parsed(markup: str) -> tuple[Any, bool]:
+        parser = html.HTMLParser(no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+        found = html.document_fromstring(markup, parser=parser)
+        return found, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
+
     try:
-        root = html.document_fromstring(text, parser=parser)
+        root, cut = parsed(text)
+        if cut:  # libxml2 leaves out what is nested more than 2,048 deep and all that follows
+            root, cut = parsed(_WRAPPERS.sub("\n", text))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None
+    if cut:
+        raise UnreadableFile(
+            "The page is nested too deeply to be read.", "Print it to PDF in a browser and ingest that."
+        )
     for node in root.xpath(_FURNITURE):
         if node.getparent() is not None and isinstance(node.tag, str):
             node.drop_tree()
@@ -165,7 +179,7 @@ def _table(node: Any, depth: int) -> Iterator[Block]:
         yield from _walk(caption, "caption", depth)
     table = tuple(
         tuple(
-            Span(" ".join(_texts(cell, " ")), _number(cell.get("colspan")), _number(cell.get("rowspan")))
+            Span(" ".join(_texts(cell)), _number(cell.get("colspan")), _number(cell.get("rowspan")))
             for cell in row.iterchildren("td", "th")
         )
         for row in rows
@@ -199,19 +213,21 @@ def _owner(row: Any) -> Any:
     return node
 
 
-def _texts(node: Any, between: str = "") -> Iterator[str]:
-    """Yield the text in an element; line breaks and the ends of blocks part words."""
-    yield node.text or ""
-    for child in node:
-        tag = _tag(child)
-        if tag == "br":
-            yield "\n"
-        elif tag:
-            edge = "\n" if tag in _BLOCKS else ""
-            yield edge
-            yield from _texts(child)
-            yield edge
-        yield child.tail or ""
+def _texts(node: Any) -> Iterator[str]:
+    """Yield the text in an element, however deep; line breaks and the ends of blocks part words."""
+    waiting = [node]  # elements and texts, the next one last
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, str):
+            yield here
+            continue
+        inside: list[Any] = [here.text or ""]
+        for child in here:
+            tag = _tag(child)
+            edge = "\n" if tag == "br" or tag in _BLOCKS else ""
+            inside += [edge] if tag == "br" else [edge, child, edge] if tag else []
+            inside.append(child.tail or "")
+        waiting += reversed(inside)
 
 
 def _tag(node: Any) -> str:

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
+_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
 _OVERLOOKED = re.compile(
-    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag)[ >/]|AlternateContent"
+    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
+    rb"|AlternateContent|<m:oMath"
 )
+_EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _NAMESPACES = re.compile(rb"""xmlns:(\w+)=["']([^"']+)["']""")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
-_WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag"}
+_WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
+_FORMULAS = {f"{_M}oMath", f"{_M}oMathPara"}
+_SYMBOLS = dict(zip("abgdezhqiklmnxoprstufcywDSW", "αβγδεζηθικλμνξοπρστυφχψωΔΣΩ", strict=True))
+_DINGBATS = {0xFC: "✓", 0xFB: "✗", 0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x6F: "☐"}
+"""Signs of the fonts Symbol and Wingdings, which have codes of their own."""
 
 
 def load_docx(path: Path) -> bytes:
@@ -38,7 +45,8 @@ def load_docx(path: Path) -> bytes:
         main = main_part(archive, "word/document.xml")
         part = archive.read(main)
         strict = bool(_STRICT.search(part[:20_000]))
-        if not strict and not _OVERLOOKED.search(part):
+        edges = [archive.read(name) for name in archive.namelist() if _EDGES.match(name)]
+        if not strict and not any(map(_OVERLOOKED.search, [part, *edges])):
             return data
         written = io.BytesIO()
         with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as copy:
@@ -46,8 +54,8 @@ def load_docx(path: Path) -> bytes:
                 content = archive.read(member)
                 if strict and member.filename.endswith((".xml", ".rels")):
                     content = _STRICT.sub(_transitional, content)
-                if member.filename == main:
-                    content = _plainer(content, archive, main)
+                if member.filename == main or (_EDGES.match(member.filename) and _OVERLOOKED.search(content)):
+                    content = _plainer(content, archive, member.filename)
                 copy.writestr(member.filename, content)
     return written.getvalue()
 
@@ -92,11 +100,37 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
                 chosen = child.find(f"{_MC}Choice")
                 chosen = chosen if chosen is not None else child.find(f"{_MC}Fallback")
                 parent[at : at + 1] = list(chosen) if chosen is not None else []
+            elif child.tag in _FORMULAS:
+                parent[at : at + 1] = [_run("".join(t.text or "" for t in child.iter(f"{_M}t")))]
+            elif child.tag in (f"{_W}sym", f"{_W}ruby"):
+                parent[at : at + 1] = list(_run(_symbol(child) if child.tag == f"{_W}sym" else _ruby(child)))
             elif child.tag == f"{_W}altChunk":
                 parent[at : at + 1] = _imported(archive, imported.get(child.get(f"{_R}id", ""), ""))
             else:
                 waiting.append(child)
                 at += 1
+
+
+def _run(text: str) -> Node:
+    """Return a run of text."""
+    from xml.etree.ElementTree import Element, SubElement
+
+    run = Element(f"{_W}r")
+    SubElement(run, f"{_W}t").text = text
+    return run
+
+
+def _symbol(node: Node) -> str:
+    """Return the sign that a symbol shows, nothing when its font is not known."""
+    code, font = int(node.get(f"{_W}char", "0"), 16) & 0xFFFF, node.get(f"{_W}font", "")
+    if not 0xE000 <= code <= 0xF8FF and code > 0xFF:
+        return chr(code)
+    return _SYMBOLS.get(chr(code & 0xFF), "") if font == "Symbol" else _DINGBATS.get(code & 0xFF, "")
+
+
+def _ruby(node: Node) -> str:
+    """Return the text under a reading aid."""
+    return "".join(t.text or "" for base in node.iter(f"{_W}rubyBase") for t in base.iter(f"{_W}t"))
 
 
 def _hoist(root: Node) -> None:

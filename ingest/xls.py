@@ -10,7 +10,7 @@ from typing import Any
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
 from ingest.ole import opened, properties
-from ingest.sheets import Sheet, shown
+from ingest.sheets import Sheet, place, shown
 
 _REMEDY = "Save it as xlsx and ingest that."
 
@@ -37,7 +37,12 @@ def _sheets(path: Path) -> Iterator[Sheet]:
         ):
             for number in range(book.nsheets):
                 sheet = book.sheet_by_index(number)
-                yield Sheet(sheet.name, sheet.visibility != 0, list(_rows(book, sheet)), _merged(sheet))
+                notes = tuple(
+                    f"Comment on {place(row, column)}: {' '.join(note.text.split())}"
+                    for (row, column), note in sorted(sheet.cell_note_map.items())
+                )
+                rows = list(_rows(book, sheet))
+                yield Sheet(sheet.name, sheet.visibility != 0, rows, _merged(sheet), notes=notes)
                 book.unload_sheet(number)
     except (xlrd.XLRDError, CompDocError) as error:
         if "encrypt" in str(error).lower() or "password" in str(error).lower():

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
+from rag.claim import places, states
 from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance, weigh
+from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
+from rag.gate import DEFAULT, Gate, signs
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
-from rag.passages import Passage
+from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
-from rag.quote import locate
 from rag.replay import SEED, generation
 from rag.retrieve import Clock, Found, Retriever, hit
+from rag.routing import Candidate as Model
+from rag.routing import in_turn
 from rag.rows import caption, header_row
-from rag.shapes import Answer, Candidate, Citation, Disagreement, Generation, Hit, ModelUsed, Tokens
-from rag.words import numbers, sentences, units
+from rag.shapes import Answer, Candidate, Citation, Disagreement, Generation, Hit, ModelUsed, Searched, Tokens
+from rag.words import content_words, sentences, stem, stems
 
 NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+FAILED_SHOWN = 10
+"""Files that could not be read, of those that an answer "not found" names."""
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
@@ -75,13 +83,16 @@ class _Draft:
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers from one catalog. `choose` returns the language model to ask, or None for extractive answers."""
+    """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
+    one after the other until one's answer holds."""
 
     retriever: Retriever
     catalog: Catalog
     embedder: Embedder
     choose: Callable[[], LanguageModel | None]
     limits: Limits
+    route: Callable[[str, Sequence[Support]], Iterator[Model]] | None = None
+    gate: Gate = DEFAULT
 
     def stream(
         self,
@@ -102,21 +113,27 @@ class Answerer:
         sent = self._excerpts(supports)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
-        if not supports or supports[0].score < self.limits.min_evidence:
+        asked = Asked.of(question, self.catalog)
+        evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
+        if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
-        elif may_clarify and (offered := self._open(question, supports)):
+        elif may_clarify and (offered := self._open(question, supports, evidence)):
             draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
-            draft = yield from self._ask(question, supports, sent)
+            alone = evidence >= self.limits.min_evidence_alone
+            in_line = self.route(question, supports) if self.route else iter(())
+            asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
+            draft = yield from in_turn(asking, in_line, self.choose)
             draft.disagreements = self._disagreements(draft, supports)
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
-        yield "answer", self._finish(question, draft, passages, clock)
+        searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
+        yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
 
-    def _open(self, question: str, supports: Sequence[Support]) -> list[Candidate]:
+    def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""
-        if supports[0].score < self.limits.min_evidence_alone:
+        if evidence < self.limits.min_evidence_alone:
             return []
         found = conflict(supports[0], supports, self.catalog)
         return candidates(question, found, self.catalog) if found else []
@@ -157,32 +174,44 @@ class Answerer:
         return spans[low][0], spans[high][1]
 
     def _ask(
-        self, question: str, supports: Sequence[Support], sent: Sequence[tuple[Found, Hit]]
+        self,
+        question: str,
+        asked: Asked,
+        supports: Sequence[Support],
+        sent: Sequence[tuple[Found, Hit]],
+        alone: bool,
     ) -> Generator[Event, None, _Draft]:
-        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
+        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support, if the evidence is
+        good enough to stand `alone`."""
+
+        def quoted(why: str) -> _Draft:
+            if not alone:
+                return _Draft(
+                    note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
+                )
+            text, chosen = extract(question, asked, supports)
+            return _Draft(text, "answered", [(item.found, item.start, item.end) for item in chosen], note=why)
+
         try:
             model = self.choose()
             if model is None:
-                return self._extract(supports, "No language model is configured; the best sentences are quoted.")
+                return quoted("No language model is configured; the documents are quoted.")
             reply, completion, made = yield from self._generate(model, question, [_excerpt(*pair) for pair in sent])
         except ModelBusy:  # to be asked again later, not to be answered by less
             raise
         except ModelError as error:
-            return self._extract(supports, f"The language model could not answer: {error}")
-        card = model.card
-        used = ModelUsed(backend=card.backend, name=card.name, digest=card.digest)
+            return quoted(f"The language model could not answer: {error}")
+        used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
         if reply is None:
-            draft = self._extract(
-                supports, "The model's reply was cut off or malformed; the best sentences are quoted."
-            )
+            draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif claim := self._supported(question, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:
-            draft = self._extract(supports, "The model's draft had no support in the passages.")
+            draft = quoted("The model's draft had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
 
@@ -218,13 +247,13 @@ class Answerer:
         something else.
         """
         order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-        places = [(found, place) for index in order for found, place in _places(reply, *sent[index])]
-        if not places:
+        stands = [(found, place) for index in order for found, place in places(reply, *sent[index])]
+        if not stands:
             return None
         asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
-        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in places]
+        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in stands]
         held = [
-            claim for claim in held if claim[0] >= CLAIM_SHARE * best and _states(reply.answer, question, *claim[1:])
+            claim for claim in held if claim[0] >= CLAIM_SHARE * best and states(reply.answer, question, *claim[1:])
         ]
         if not held:
             return None
@@ -236,17 +265,32 @@ class Answerer:
         quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
         return chance(asked.features(found, start, end, float(self.embedder.embed([quoted])[0] @ vector)))
 
-    def _extract(self, supports: Sequence[Support], why: str) -> _Draft:
-        """Return the best sentences as the answer: the best one, and a second that is nearly as good and says something else;
-        "not found" when the best one is not good enough to stand without a model's word."""
-        best = supports[0]
-        if best.score < self.limits.min_evidence_alone:
-            return _Draft(note=f"{why} No sentence says enough about what is asked to be quoted as the answer.")
-        chosen = [best, *(s for s in supports[1:4] if s.score >= 0.95 * best.score and s.text != best.text)][:2]
-        text = "\n".join(f"“{support.text}” [{number}]" for number, support in enumerate(chosen, start=1))
-        return _Draft(text, "answered", [(support.found, support.start, support.end) for support in chosen], note=why)
+    def _searched(
+        self, collections: Sequence[str], wanted: Filter | None, as_of: AsOf | None, question: str
+    ) -> Searched:
+        """Return what a question was asked of, and the files that could not be read, those with its words in their names
+        first."""
+        names = self.catalog.require_collections(collections)
+        asked = {stem(word) for word in content_words(question)}
+        failed = self.catalog.failed_files(names)
+        failed.sort(key=lambda item: -len(asked & stems(Path(item.path).stem.replace("_", " "))))
+        return Searched(
+            collections=names,
+            documents=self.catalog.searchable(names, wanted) if as_of is None else as_of.documents,
+            filtered=wanted is not None,
+            failures=len(failed),
+            failed=failed[:FAILED_SHOWN],
+        )
 
-    def _finish(self, question: str, draft: _Draft, sent: list[Hit], clock: Clock) -> Answer:
+    def _finish(
+        self,
+        question: str,
+        draft: _Draft,
+        sent: list[Hit],
+        clock: Clock,
+        evidence: float,
+        searched: Searched | None,
+    ) -> Answer:
         citations = []
         for number, (found, start, end) in enumerate(draft.supports, start=1):
             passage = found.passage
@@ -274,6 +318,8 @@ class Answerer:
             model=draft.model,
             tokens=draft.tokens,
             timings_ms=clock.laps,
+            evidence=round(evidence, 4),
+            searched=searched,
             note=draft.note,
             standalone_question=question,
             generation=draft.generation,
@@ -282,43 +328,10 @@ class Answerer:
         )
 
 
-def _places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple[int, int]]]:
-    """Yield the sentences or rows of a sent passage that a reply may rest on: where its quote stands, and the table rows that
-    have all of the answer's numbers."""
-    passage = found.passage
-    if place := locate(reply.quote, item.text):
-        yield found, _sentences_of(passage, item.start + place[0], item.start + place[1])
-    wanted = numbers(reply.answer)
-    for start, end in sentences(item.text):
-        row = item.text[start:end]
-        if wanted and row.startswith("|") and wanted <= numbers(row):
-            yield found, (item.start + start, item.start + end)
-
-
-def _states(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
-    """Return whether the numbers of an answer stand at a place, or above it or in the question, and its units around it."""
-    passage = found.passage
-    quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
-    above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
-    # a unit may stand in another row: accounts write the currency in the first row only
-    around = f"{above} {passage.context} {passage.text}"
-    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
-
-
 def _excerpt(found: Found, item: Hit) -> Excerpt:
     """Return a passage for the prompt; one that begins inside a table gets the table's caption and header row in front."""
     above = (caption(found.passage, item.start), header_row(found.passage, item.start))
     return Excerpt(item.path, item.page, item.heading, "\n".join([*filter(None, above), item.text]))
-
-
-def _sentences_of(passage: Passage, start: int, end: int) -> tuple[int, int]:
-    """Widen a span to whole sentences or table rows, so that a quote can't leave out what follows in its sentence."""
-    touched = [
-        (passage.start + a, passage.start + b)
-        for a, b in sentences(passage.text)
-        if passage.start + a < end and passage.start + b > start
-    ]
-    return (min(start, touched[0][0]), max(end, touched[-1][1])) if touched else (start, end)
 
 
 def _compare(card: ModelCard, completion: Completion) -> None:

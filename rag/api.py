@@ -16,6 +16,7 @@ from pydantic import Field
 
 from rag import log, problems
 from rag.api_answers import add_answers
+from rag.api_generations import add_generations
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.filters import Filter
@@ -95,6 +96,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     add_answers(app)
     _add_documents(app)
     add_jobs(app)
+    add_generations(app)
     _add_health(app)
     return app
 

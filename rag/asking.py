@@ -13,9 +13,10 @@ from rag.catalog import Catalog
 from rag.disagree import chosen
 from rag.filters import Filter
 from rag.followup import FollowUps
+from rag.gate import DEFAULT
 from rag.replay import compare, record_of
 from rag.settings import Settings
-from rag.shapes import Answer, Hit, Replay
+from rag.shapes import Answer, Hit, Record, Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Asking:
     def stream(self, asked: Asked) -> Iterator[Event]:
         """Yield the events of an answer; it is kept before it is yielded."""
         alone, wanted, may_clarify = self._alone(asked)
-        record = record_of(self.settings, self.answerer.embedder, list(asked.collections), wanted, may_clarify)
+        record = self._record(list(asked.collections), wanted, may_clarify)
         for name, value in self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify):
             if not isinstance(value, Answer):
                 yield name, value
@@ -49,6 +50,17 @@ class Asking:
             kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
             self.answers.keep(kept, record)
             yield name, kept
+
+    def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool) -> Record:
+        """Return with what an answer is made now; a calibrated gate counts in place of the settings' thresholds."""
+        limits, gate = self.answerer.limits, self.answerer.gate
+        fitted: dict[str, object] = {
+            "answer.min_evidence": limits.min_evidence,
+            "answer.min_evidence_alone": limits.min_evidence_alone,
+        }
+        if gate != DEFAULT:
+            fitted["calibration"] = [*gate.weights, gate.bias]
+        return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify)
 
     def _alone(self, asked: Asked) -> tuple[str, Filter | None, bool]:
         """Return a question as it stands alone, its filter, and whether it may be asked back: once, and not after that."""
@@ -87,7 +99,7 @@ class Asking:
         collections = stored.record.collections if stored.record else []
         wanted = Filter.model_validate(stored.record.filter) if stored.record and stored.record.filter else None
         may_clarify = stored.record.may_clarify if stored.record else True
-        record = record_of(self.settings, self.answerer.embedder, collections, wanted, may_clarify)
+        record = self._record(collections, wanted, may_clarify)
         question = was.standalone_question or was.question
         now = last_answer(self._answer(question, collections, wanted, was.as_of, may_clarify))
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})

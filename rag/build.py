@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ingest.ports import Embedder
 from rag.errors import ModelError, SettingsError
+from rag.generations import Generations, named_in
 from rag.home import Home
 from rag.llm import LanguageModel
+from rag.model_host import read_key
+from rag.model_record import Pins
 from rag.model_store import ModelStore
 from rag.rerank import NoReranker, Reranker
 from rag.settings import Settings
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
     from ingest.pipeline import Recipe
     from ingest.read import Reader
     from ingest.worker import Worker
+    from rag.model_choice import ModelChoice
 
-EMBEDDER_FACT = "embedder"
 READERS = 2
-OLLAMA_SECONDS = 30.0
-"""How long the answer to "is there an Ollama server with the model" is believed."""
 
 
 def command(role: str) -> list[str]:
@@ -39,18 +39,47 @@ def child_command(role: str, *arguments: str) -> list[str]:
     return [*command(role), str(os.getpid()), *arguments]
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the home folder's catalog, made where it is missing, or raise HomeMismatch for another embedder's."""
+def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
+    """Open the home folder's catalog, made where it is missing, or raise HomeMismatch when another embedder is live than
+    the settings'."""
+    store = open_any_store(settings)
+    Generations(store).agree((embedder or build_embedder(settings)).fingerprint, settings.embedding)
+    return store
+
+
+def open_any_store(settings: Settings) -> Store:
+    """Open the home folder's catalog, made where it is missing, whichever embedder is live."""
     home = Home(settings.home)
     home.create()
     store = Store(home)
     store.create()
-    store.require(
-        EMBEDDER_FACT,
-        build_embedder(settings).fingerprint,
-        "Set `embedding` in config.yaml back, or ingest into a new home folder (READINGROOM_HOME).",
-    )
     return store
+
+
+def live_settings(settings: Settings) -> Settings:
+    """Return the settings with the embedder that is live in the home folder, as it is there."""
+    home = Home(settings.home)
+    if not home.catalog.exists():
+        return settings
+    store = Store(home)  # only read, so that it works on a full disk
+    try:
+        live = Generations(store).live()
+    finally:
+        store.close()
+    return settings if live is None else with_embedder(settings, *named_in(live))
+
+
+def with_embedder(settings: Settings, model: str, backend: str) -> Settings:
+    """Return the settings with another embedder."""
+    return settings.model_copy(
+        update={"embedding": settings.embedding.model_copy(update={"model": model, "backend": backend})}
+    )
+
+
+def embedder_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment variables by which a process that we start gets the embedder of these settings."""
+    embedding = settings.embedding
+    return {"READINGROOM_EMBEDDING__BACKEND": embedding.backend, "READINGROOM_EMBEDDING__MODEL": embedding.model}
 
 
 def model_store(settings: Settings) -> ModelStore:
@@ -66,6 +95,8 @@ def build_embedder(settings: Settings) -> Embedder:
         from rag.embed_st import SentenceTransformersEmbedder  # extra `models`: imports torch
 
         return SentenceTransformersEmbedder(name, models.path(name), models.digest(name))
+    if settings.embedding.backend in ("ollama", "openai"):
+        return _server_embedder(settings)
     from rag.embed import OnnxEmbedder  # not needed beside another backend
 
     return OnnxEmbedder(
@@ -75,6 +106,21 @@ def build_embedder(settings: Settings) -> Embedder:
         models.digest(name),
         settings.embedding.threads,
     )
+
+
+def _server_embedder(settings: Settings) -> Embedder:
+    from rag.embed_server import ollama_embedder, openai_embedder  # their clients, only where they are used
+
+    answer, hosts = settings.answer, settings.network.allowed_hosts
+    if settings.embedding.backend == "ollama":
+        from rag.ollama_server import OllamaServer
+
+        key = read_key(answer.ollama_key, "answer.ollama_key")
+        return ollama_embedder(OllamaServer(answer.ollama_host, allowed_hosts=hosts, key=key), settings.embedding.model)
+    from rag.openai_connection import OpenAIConnection
+
+    key = read_key(answer.openai_key, "answer.openai_key")
+    return openai_embedder(OpenAIConnection(answer.openai_host, allowed_hosts=hosts, key=key), settings.embedding.model)
 
 
 def build_reranker(settings: Settings) -> Reranker:
@@ -118,7 +164,9 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
 
     recipe = build_recipe(settings)
     return Worker(
-        catalog=Intake(open_store(settings), recipe.embedder.fingerprint, settings.ingest.keep_versions),
+        catalog=Intake(
+            open_store(settings, recipe.embedder), recipe.embedder.fingerprint, settings.ingest.keep_versions
+        ),
         readers=[build_reader(settings) for _ in range(READERS)],
         recipe=recipe,
         identify=document_id,
@@ -127,62 +175,59 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
     )
 
 
-class ModelChoice:
-    """Chooses who answers: Ollama when it is there with the configured model, else the embedded model, else nobody."""
+def build_choice(settings: Settings) -> ModelChoice:
+    """Return who chooses the model to ask."""
+    from rag.model_choice import ModelChoice  # with what weighs questions; commands that only list don't need it
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._embedded: LanguageModel | None = None
-        self._ollama: LanguageModel | None = None
-        self._asked_ollama = -OLLAMA_SECONDS
-        self._turn = threading.Lock()
+    return ModelChoice(
+        settings, lambda backend, name: open_model(settings, backend, name), Pins(Home(settings.home).pins)
+    )
 
-    def __call__(self) -> LanguageModel | None:
-        """Return the model to ask now, or None when `answer.model` is `none`; raise ModelError when it is missing."""
-        name = self._settings.answer.model
-        if name == "none":
-            return None
-        with self._turn:
-            return self._find_ollama() or self._find_embedded(name)
 
-    def _find_ollama(self) -> LanguageModel | None:
-        answer = self._settings.answer
-        if not answer.ollama_model:
-            return None
-        if time.monotonic() - self._asked_ollama > OLLAMA_SECONDS:
-            from rag import llm_ollama  # imports the ollama client only when it may be used
+def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | None:
+    """Return a model by backend and name; None when no Ollama server is there, or without it.
 
-            self._asked_ollama = time.monotonic()
-            self._ollama = llm_ollama.find(
-                answer.ollama_model,
-                answer.ollama_host,
-                answer.window,
-                timeout=1.0,
-                allowed_hosts=self._settings.network.allowed_hosts,
-            )
-        return self._ollama
+    Raises ModelError when it is missing elsewhere, or its server is not one that may be asked.
+    """
+    answer = settings.answer
+    if backend == "openai":
+        from rag.llm_openai import OpenAIModel  # imports the openai client only when it may be used
 
-    def _find_embedded(self, name: str) -> LanguageModel:
-        if self._embedded is None:
-            from rag.llm_embedded import EmbeddedModel
+        return OpenAIModel(
+            name,
+            answer.openai_host,
+            answer.window,
+            key=read_key(answer.openai_key, "answer.openai_key"),
+            allowed_hosts=settings.network.allowed_hosts,
+        )
+    if backend == "ollama":
+        from rag import llm_ollama  # the same for ollama's
 
-            models = model_store(self._settings)
-            self._embedded = EmbeddedModel(
-                models.path(name),
-                models.path(name).stem,
-                models.digest(name),
-                command("model"),
-                window=self._settings.answer.window,
-                threads=self._settings.answer.threads or None,
-                idle_seconds=self._settings.answer.idle_minutes * 60,
-            )
-        return self._embedded
+        return llm_ollama.find(
+            name,
+            answer.ollama_host,
+            answer.window,
+            key=read_key(answer.ollama_key, "answer.ollama_key"),
+            allowed_hosts=settings.network.allowed_hosts,
+            thinking=answer.thinking,
+            keep_seconds=answer.idle_minutes * 60,
+        )
+    if backend == "transformers":
+        from rag.llm_transformers import TransformersModel  # extra `models`: torch comes with its first question
 
-    def close(self) -> None:
-        """End the embedded model's process."""
-        for model in (self._embedded, self._ollama):
-            if model is not None:
-                model.close()
+        return TransformersModel(settings.path(name), answer.window, threads=answer.threads)
+    from rag.llm_embedded import EmbeddedModel
+
+    models = model_store(settings)
+    return EmbeddedModel(
+        models.path(name),
+        models.path(name).stem,
+        models.digest(name),
+        command("model"),
+        window=answer.window,
+        threads=answer.threads or None,
+        idle_seconds=answer.idle_minutes * 60,
+    )
 
 
 def check_models(settings: Settings) -> Sequence[str]:
@@ -191,7 +236,9 @@ def check_models(settings: Settings) -> Sequence[str]:
     try:
         build_embedder(settings)
         build_reranker(settings)
-        if settings.answer.model != "none":
+        if settings.answer.model.startswith("transformers:"):
+            open_model(settings, *settings.answer.model.split(":", 1))
+        elif settings.answer.model != "none":
             model_store(settings).path(settings.answer.model)
     except (ModelError, SettingsError) as error:
         missing.append(str(error))

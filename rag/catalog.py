@@ -34,6 +34,7 @@ from rag.shapes import (
     CollectionStatus,
     DocumentStatus,
     DocumentText,
+    FailedFile,
 )
 from rag.store import Store
 from rag.version_rows import below
@@ -86,6 +87,11 @@ class Catalog:
         self.naming = Naming(store)
         self.former = Former(store)
 
+    @property
+    def store(self) -> Store:
+        """The database that it reads."""
+        return self._store
+
     # documents
 
     def documents(self, collection: str | None = None, document_id: str | None = None) -> list[DocumentStatus]:
@@ -113,6 +119,23 @@ class Catalog:
                 select(documents.c.document_id).where(or_(documents.c.document_id == name, inside))
             ).all()
             return list(found or connection.scalars(select(documents.c.document_id).where(below(path))))
+
+    def failed_files(self, collections: Sequence[str]) -> list[FailedFile]:
+        """Return the files of some collections that could not be read when last looked at, in order of their paths."""
+        query = select(documents.c.path, documents.c.reason, documents.c.remedy).order_by(documents.c.path)
+        with self._store.read() as connection:
+            rows = connection.execute(
+                query.where(documents.c.collection.in_(list(collections)), documents.c.reason != "")
+            ).all()
+        return [FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in rows]
+
+    def searchable(self, collections: Sequence[str], wanted: Filter | None) -> int:
+        """Return how many documents of some collections have a live version and pass a filter."""
+        if wanted is not None:
+            return len(self.scope(wanted, collections).document_ids)
+        live = and_(documents.c.collection.in_(list(collections)), documents.c.version.is_not(None))
+        with self._store.read() as connection:
+            return connection.scalar(select(func.count()).select_from(documents).where(live)) or 0
 
     def text(self, document_id: str, version: str | None = None) -> DocumentText:
         """Return the extracted text of the live version, or of another one that is kept."""
@@ -268,6 +291,15 @@ class Catalog:
         """Return the vectors of live chunks, each of shape (dimension,), those that have one."""
         with self._store.read() as connection:
             return vectors_of(connection, chunks.c.chunk_id.in_(list(chunk_ids)), embedder)
+
+    def languages(self, document_ids: Sequence[str]) -> dict[str, str | None]:
+        """Return the language of the live version of each of the documents, None where it is not known."""
+        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+        said = func.json_extract(versions.c.details, "$.language")
+        query = select(documents.c.document_id, said).join(versions, live)
+        with self._store.read() as connection:
+            rows = connection.execute(query.where(documents.c.document_id.in_(sorted(set(document_ids))))).all()
+        return {row[0]: row[1] for row in rows}
 
     def paged(self, document_ids: Sequence[str]) -> set[str]:
         """Return those of the documents that have more than one page."""

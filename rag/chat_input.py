@@ -14,6 +14,15 @@ _MARKER = re.compile(
 )
 
 
-def as_chat(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Return messages as the objects of chat APIs (role, content), template markers inside the content made inert."""
-    return [{"role": message.role, "content": _MARKER.sub(" ", message.content)} for message in messages]
+def as_chat(messages: Sequence[Message], system: bool = True) -> list[dict[str, str]]:
+    """Return messages as the objects of chat APIs (role, content), template markers inside the content made inert.
+
+    Without `system` (a model whose template has no such role) the instructions are put in front of the first question.
+    """
+    chat = [{"role": message.role, "content": _MARKER.sub(" ", message.content)} for message in messages]
+    if system or not chat or chat[0]["role"] != "system":
+        return chat
+    instructions, rest = chat[0]["content"], chat[1:]
+    if not rest or rest[0]["role"] != "user":
+        return [{"role": "user", "content": instructions}, *rest]
+    return [{"role": "user", "content": f"{instructions}\n\n{rest[0]['content']}"}, *rest[1:]]

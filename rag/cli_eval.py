@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag import cli_answers
 from rag.errors import UsageError
 from rag.settings import load_settings
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 GATE_CLOSED = 1
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Measure retrieval: on public sets, and on questions about your own documents."
+    no_args_is_help=True, help="Measure search and answers: on public sets, and on questions about your own documents."
 )
+commands.command()(cli_answers.answers)
 
 Collection = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
 Questions = Annotated[Path, typer.Option("--questions", help="The file of questions; see `eval init`.")]

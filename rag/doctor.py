@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -13,6 +14,8 @@ from rag import privacy
 from rag.build import build_reranker, model_store
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
+from rag.model_record import Pins
+from rag.ollama_server import full_name
 from rag.settings import Settings
 from rag.shapes import Finding
 
@@ -23,6 +26,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Return all findings, good ones included."""
     found = [*_privacy(settings), *_models(settings), *_ocr(), *_ports(settings), *_disk(settings)]
     found.extend(_catalog(settings))
+    found.extend(_generations(settings))
     return found
 
 
@@ -53,7 +57,9 @@ def _privacy(settings: Settings) -> Iterator[Finding]:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     store = model_store(settings)
-    wanted = {settings.embedding.model} | ({settings.answer.model} - {"none"})
+    wanted = {settings.embedding.model} if settings.embedding.backend not in ("ollama", "openai") else set()
+    wanted |= {settings.answer.model} - {"none"}
+    wanted = {name for name in wanted if not name.startswith("transformers:")}  # a folder: looked at when it is opened
     for name in sorted(wanted):
         try:
             store.path(name)
@@ -61,7 +67,9 @@ def _models(settings: Settings) -> Iterator[Finding]:
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
     yield from _reranker(settings)
-    yield from _ollama(settings)
+    if settings.answer.model != "none":
+        yield from _ollama(settings)
+        yield from _servers(settings)
 
 
 def _reranker(settings: Settings) -> Iterator[Finding]:
@@ -83,26 +91,58 @@ def _reranker(settings: Settings) -> Iterator[Finding]:
 
 def _ollama(settings: Settings) -> Iterator[Finding]:
     answer = settings.answer
-    if answer.model == "none" or not answer.ollama_model:
+    routed = [name.partition(":")[2] for name in (settings.routing.small, settings.routing.large) if "ollama:" in name]
+    names = [name for name in dict.fromkeys([answer.ollama_model, *routed]) if name]
+    if not names:
         return
-    from rag import llm_ollama
+    from rag.model_survey import ollama
 
     subject = f"model: Ollama at {answer.ollama_host}"
     try:
-        found = llm_ollama.find(
-            answer.ollama_model, answer.ollama_host, answer.window, allowed_hosts=settings.network.allowed_hosts
+        with ollama(settings, answer_seconds=2.0) as server:
+            there = {str(model["name"]) for model in server.models()}
+            cloud_off = server.cloud_disabled()
+            for name in names:
+                if full_name(name) in there:
+                    server.model(name)  # raises for a model that would send everything away
+                    yield Finding(severity="ok", subject=subject, message=f"answers with {name}")
+                else:
+                    said = f"without {name}; the embedded model answers"
+                    yield Finding(severity="ok", subject=subject, message=said)
+    except ReadingRoomError as error:
+        absent = error.message.startswith("No Ollama server")
+        said = "not there; the embedded model answers" if absent else error.message
+        remedy = "" if absent else error.remedy
+        yield Finding(severity="ok" if absent else "error", subject=subject, message=said, remedy=remedy)
+        return
+    if not cloud_off:
+        yield Finding(
+            severity="warning",
+            subject=subject,
+            message="its cloud models are not switched off: it forwards their prompts to its vendor",
+            remedy="Start it with OLLAMA_NO_CLOUD=1. Reading Room refuses such models, other programs may not.",
         )
+
+
+def _servers(settings: Settings) -> Iterator[Finding]:
+    """Look at the OpenAI-compatible server, and whether its model is the pinned one."""
+    if not settings.answer.openai_host:
+        return
+    from rag.model_survey import opened
+
+    subject = f"model: server at {settings.answer.openai_host}"
+    try:
+        with opened(settings, f"openai:{settings.answer.openai_model}") as model:
+            changed = Pins(Home(settings.home).pins).changed(model.card)
+            said = (
+                f"answers with {model.card.name}, window {model.card.window}, {model.card.runtime or 'unknown server'}"
+            )
     except ReadingRoomError as error:
         yield Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
         return
-    if found is None:
-        yield Finding(
-            severity="ok",
-            subject=subject,
-            message=f"not there or without {answer.ollama_model}; the embedded model answers",
-        )
-    else:
-        yield Finding(severity="ok", subject=subject, message=f"answers with {answer.ollama_model}")
+    yield Finding(severity="ok", subject=subject, message=said)
+    if changed:
+        yield Finding(severity="warning", subject=subject, message=changed, remedy="Run `readingroom models pin`.")
 
 
 def _ocr() -> Iterator[Finding]:
@@ -174,3 +214,35 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         remedy="See `readingroom documents` for the reason and the remedy of each." if failed else "",
     )
     store.close()
+
+
+def _generations(settings: Settings) -> Iterator[Finding]:
+    if not Home(settings.home).catalog.exists():
+        return
+    from rag.build import open_any_store  # as above
+    from rag.generations import Generations
+
+    try:
+        store = open_any_store(settings)
+    except ReadingRoomError:  # said under "catalog"
+        return
+    with closing(store):
+        for item in Generations(store).all():
+            half = item.state == "building"
+            again = f"readingroom reindex --embedder {item.model} --backend {item.backend}"
+            message = {
+                "live": f"answers, with {item.vectors} vectors",
+                "before": f"answered before and is kept, with {item.vectors} vectors",
+                "built": f"is built beside the live one, with {item.vectors} vectors, and does not answer yet",
+                "building": f"is half built: {item.missing} of {item.missing + item.vectors} texts have no vector yet",
+            }[item.state]
+            if item.beyond:
+                message += f"; {item.beyond} texts are longer than it reads"
+            yield Finding(
+                severity="warning" if half or item.beyond else "ok",
+                subject=f"embedder: {item.embedder}",
+                message=message,
+                remedy=f"Go on with `{again}`, or remove it with `readingroom reindex --drop-old --embedder {item.model}`."
+                if half
+                else "",
+            )

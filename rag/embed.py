@@ -38,6 +38,7 @@ class OnnxEmbedder:
         self._turn = threading.Lock()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/mean/unit/{WINDOW}"
         self.dimension = 384
+        self.languages = frozenset({"en"})
         self.max_tokens = WINDOW - 2
 
     def count(self, texts: Sequence[str]) -> list[int]:

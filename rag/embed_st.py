@@ -22,16 +22,19 @@ class SentenceTransformersEmbedder:
         try:
             # torch takes seconds to import and is only there with the extra `models`
             from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise ModelError(
                 "The embedding backend sentence-transformers is not installed.", "Run `make models`."
             ) from error
+        disable_progress_bar()  # else it draws one on stderr for each model that it opens
         self._model: Any = SentenceTransformer(str(folder), local_files_only=True)
         self._turn = threading.Lock()
         self._tokenizer = self._model.tokenizer
         window = int(self._model.max_seq_length)
         self.max_tokens = window - SPECIAL_TOKENS
         self.dimension = int(self._model.get_embedding_dimension())
+        self.languages: frozenset[str] = frozenset()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
 
     def count(self, texts: Sequence[str]) -> list[int]:

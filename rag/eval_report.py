@@ -13,6 +13,7 @@ from typing import Any
 
 from rag.errors import UsageError
 from rag.library import Library
+from rag.live import Live
 from rag.questions_file import Wanted
 
 CUTS = (1, 3, 5, 10)
@@ -28,10 +29,13 @@ CAUSES = {
 }
 
 
-def run_questions(library: Library, questions: Sequence[Wanted], collections: Sequence[str]) -> dict[str, Any]:
-    """Ask each question; return the run: settings, a row a question, means, latency."""
+def run_questions(library: Library | Live, questions: Sequence[Wanted], collections: Sequence[str]) -> dict[str, Any]:
+    """Ask each question whose place is known; return the run: settings, a row a question, means, latency."""
     rows = []
-    for item in questions:
+    placed = [item for item in questions if item.document]
+    if not placed:
+        raise UsageError("No question names the document and page that answer it.", "See `readingroom eval init`.")
+    for item in placed:
         began = time.perf_counter()
         hits = library.search(item.question, collections, 10).hits
         took = time.perf_counter() - began
@@ -122,7 +126,9 @@ def report_html(
             f"{rows}</table>"
         )
     name, last = runs[-1]
-    parts.append(f"<h2>Latency</h2>{_latency(last)}<h2>Questions that fail in {html.escape(name)}</h2>{_failing(last)}")
+    parts.append(
+        f"<h2>Latency</h2>{latency_plot(last)}<h2>Questions that fail in {html.escape(name)}</h2>{_failing(last)}"
+    )
     return "\n".join([*parts, "</body></html>"])
 
 
@@ -159,7 +165,8 @@ def _bars(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return f'<h2>Measures</h2><svg width="680" height="{len(MEASURES) * step}" role="img">{"".join(marks)}</svg>'
 
 
-def _latency(run: Mapping[str, Any]) -> str:
+def latency_plot(run: Mapping[str, Any]) -> str:
+    """Return the share of questions that were answered within a time, as a picture."""
     times = sorted(float(row["seconds"]) * 1000 for row in run["questions"])
     most = times[-1] or 1.0
     points = " ".join(

@@ -7,12 +7,14 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ingest.elements import Page, Reading, Writer
+from ingest.language import language
 from ingest.pipeline import version_of
 from ingest.ports import Embedder, Seen, Task, Vectors, Version
 from ingest.split import SPLITTER, split
@@ -91,23 +93,35 @@ def ask_set(
     folder in which its vectors are kept for the next time; `prepared` may change how the library searches.
     """
     judged = read_qrels(folder / "qrels" / f"{split_name}.tsv")
-    texts = read_lines(folder / "corpus.jsonl", ("_id", "text"))
     questions = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl", ("_id", "text"))}
     if missing := sorted(set(judged) - set(questions)):
         raise UsageError(f"queries.jsonl has no question `{missing[0]}`, which is judged.", "Complete the set.")
-    with (
-        tempfile.TemporaryDirectory(prefix="readingroom-eval-") as home,
-        Library(settings.model_copy(update={"home": Path(home)}), "eval") as library,
-    ):
-        progress(f"{len(texts)} texts: splitting and embedding")
-        prepared(library)
-        names = fill(library, texts, cache, progress)
+    with open_set(settings, folder, cache, progress, prepared) as (library, names):
         answers = []
         for number, key in enumerate(sorted(judged), start=1):
             answers.append(_ask(library, key, questions[key], [SET], names))
             if number % 250 == 0:
                 progress(f"{number} of {len(judged)} questions asked")
     return answers, judged
+
+
+@contextmanager
+def open_set(
+    settings: Settings,
+    folder: Path,
+    cache: Path | None,
+    progress: Callable[[str], None],
+    prepared: Callable[[Library], None] = lambda library: None,
+) -> Iterator[tuple[Library, dict[str, str]]]:
+    """Give a throw-away home that holds a set's texts, and the catalog's ids of its documents → the set's."""
+    texts = read_lines(folder / "corpus.jsonl", ("_id", "text"))
+    with (
+        tempfile.TemporaryDirectory(prefix="readingroom-eval-") as home,
+        Library(settings.model_copy(update={"home": Path(home)}), "eval") as library,
+    ):
+        progress(f"{len(texts)} texts: splitting and embedding")
+        prepared(library)
+        yield library, fill(library, texts, cache, progress)
 
 
 def ask_pages(
@@ -182,7 +196,10 @@ def _reading(title: str, text: str) -> Reading:
     writer.add("title", " ".join(title.split()), 1, 1)
     for paragraph in text.split("\n"):
         writer.add("paragraph", paragraph)
-    return writer.reading([Page(1)], title or None)
+    reading = writer.reading([Page(1)], title or None)
+    if code := language(reading.text):
+        reading.metadata["language"] = code  # as ingestion does; facets are left out: the texts are no documents
+    return reading
 
 
 class _Kept:

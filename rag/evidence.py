@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ingest.ports import Embedder
+from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
@@ -28,13 +29,6 @@ _QUANTITIES = stems(
     "fees charge rent salary wage budget amount total sum number share percentage percent rate ratio margin tax debt assets "
     "liabilities equity cash dividend dividends earnings value balance size"
 )
-_MONTH = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-_NOT_QUANTITY = re.compile(
-    rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
-    r"\b(?:note|item|section|page|part|annex|table|article|form)\s+\d+\w*|^\d+(?:\.\d+)*\s",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""Dates, years, section numbers and references: numbers, but not how much of something."""
 _NUMBER_WORDS = stems(
     "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty hundred thousand million "
     "billion half once twice daily weekly monthly yearly annually first second third january february march april may june "
@@ -149,7 +143,7 @@ class Asked:
 
     def _adds_number(self, sentence: str) -> bool:
         words = stems(sentence) & _NUMBER_WORDS - set(self.weights)
-        plain = _NOT_QUANTITY.sub(" ", sentence) if self.wants_quantity else sentence
+        plain = NOT_QUANTITY.sub(" ", sentence) if self.wants_quantity else sentence
         return bool(numbers(plain) - self.numbers or words)
 
 

@@ -159,8 +159,8 @@ def parse_filter(conditions: Sequence[str]) -> Filter:
         else:
             known = [*_LISTS, *_RANGES]
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"Did you mean `{near[0]}`?" if near else f"The keys are {', '.join(known)}."
-            raise UsageError(f"There is no filter `{key}`.", hint)
+            hint = f"Did you mean `{near[0]}`? " if near else ""
+            raise UsageError(f"There is no filter `{key}`.", f"{hint}The keys are {', '.join(known)}.")
     try:
         found = Filter(**values)
     except ValidationError as error:

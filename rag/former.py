@@ -32,6 +32,11 @@ class AsOf:
     former_ids: tuple[int, ...]
     missing: int
 
+    @property
+    def documents(self) -> int:
+        """How many documents have a version of then that can be searched."""
+        return len(self.live.document_ids) + len(self.former_ids)
+
 
 @dataclass(frozen=True, slots=True)
 class FormerFound:

@@ -48,6 +48,11 @@ class Home:
     def address(self) -> Path:
         return self.folder / "api.json"
 
+    @property
+    def pins(self) -> Path:
+        """Which models a person has approved."""
+        return self.folder / "pins.json"
+
     def create(self) -> None:
         """Make the folder, readable by its owner only; raise HomeUnusable when it can't be written."""
         try:

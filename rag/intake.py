@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, i
 from ingest.elements import INSIDE
 from ingest.errors import UnreadableFile
 from ingest.pipeline import UNLISTED, embedded_text
-from ingest.ports import Copied, Job, JobGone, Known, Seen, Task, Vectors, Version
+from ingest.ports import Copied, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
 from rag.erase import drop_versions, erase_documents, repoint_answers, tidy
 from rag.former_rows import keep_former, repoint_former
+from rag.generations import live_embedder
 from rag.lease import LEASE_SECONDS, is_running, this_process
 from rag.schema import chunks, documents, embeddings, job_files, jobs, versions
 from rag.store import Store
@@ -47,8 +48,10 @@ class Intake:
 
     @contextmanager
     def _working(self, job: Job) -> Iterator[Connection]:
-        """Begin a transaction that renews the lease on a job; JobGone when it is no longer this worker's."""
+        """Begin a transaction that renews the lease on a job; JobGone when it is no longer this worker's, or its embedder's."""
         with self._store.write() as connection:
+            if live_embedder(connection) != self._embedder:
+                raise JobGone(job.job_id)
             renewed = connection.execute(
                 update(jobs)
                 .where(
@@ -72,6 +75,8 @@ class Intake:
             .order_by(jobs.c.created, jobs.c.job_id)
         )
         with self._store.read() as connection:  # asked twice a second: no write lock while there is nothing to do
+            if live_embedder(connection) != self._embedder:
+                raise Superseded(self._embedder)
             if connection.execute(open_jobs.limit(1)).first() is None:
                 return None
         with self._store.write() as connection:

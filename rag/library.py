@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -11,14 +12,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ingest.ports import Embedder
 from ingest.walk import walk
 from rag.answers import Answers
-from rag.build import ModelChoice, build_embedder, build_reader, build_reranker, check_models, open_store
+from rag.build import (
+    build_choice,
+    build_embedder,
+    build_reader,
+    build_reranker,
+    check_models,
+    open_any_store,
+    open_store,
+    with_embedder,
+)
 from rag.catalog import Catalog
 from rag.errors import Forbidden, NotFound, UsageError
 from rag.forget import Forgetter
+from rag.generation_shapes import Dropped, GenerationStatus, Switched
+from rag.generations import Generations, named_in
 from rag.home import Home, HomeLock, lock_holder, unusable
 from rag.jobs import Jobs, check_collection
+from rag.live import Live
 from rag.publish import Publisher
 from rag.settings import Settings
 from rag.shapes import (
@@ -40,13 +54,14 @@ from rag.version_rows import document_id
 if TYPE_CHECKING:
     from rag.answer import Event
     from rag.asking import Asking
+    from rag.evidence import Support
     from rag.filters import Filter
     from rag.page_image import PageImages
+    from rag.rerank import Reranker
     from rag.retrieve import Found, Retriever
+    from rag.routing import Candidate
 
 DEFAULT_COLLECTION = "documents"
-MOST_FOUND = 200
-"""Passages that hits are made of."""
 MAX_QUESTION = 4000
 """Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
 
@@ -54,25 +69,29 @@ MAX_QUESTION = 4000
 class Library:
     """One home folder, opened and locked. Close it, or use it in a `with` statement."""
 
-    def __init__(self, settings: Settings, role: str) -> None:
+    def __init__(self, settings: Settings, role: str, *, switching: bool = False) -> None:
+        """Open it. `switching` opens a home whatever embedder is live in it, only to change that."""
         self.settings = settings
         self.home = Home(settings.home)
         self._lock = HomeLock(self.home, role)
+        self._changing = threading.Lock()  # one change of generations at a time
         try:
-            self.store = open_store(settings)
+            embedder = build_embedder(settings)
+            self.store = open_any_store(settings) if switching else open_store(settings, embedder)
         except BaseException:
             self._lock.release()
             raise
-        embedder = build_embedder(settings)
         self.catalog = Catalog(self.store)
         self.jobs = Jobs(self.store)
         self.answers = Answers(self.store)
+        self.generations = Generations(self.store)
         self._forgetter = Forgetter(self.store, self.catalog, self.home)
-        self.embedder = embedder
-        self._index = VectorIndex(self.home.chroma, embedder.fingerprint)
-        self.publisher = Publisher(self.store, self._index, embedder.fingerprint)
+        live = self.generations.live() or embedder.fingerprint
+        self._index = VectorIndex(self.home.chroma, live)
+        self.publisher = Publisher(self.store, self._index, live)
         self.publisher.run()  # what a killed process left unpublished
-        self.models = ModelChoice(settings)
+        self.models = build_choice(settings)
+        self.live = self._answering(embedder)
 
     def __enter__(self) -> Library:
         return self
@@ -91,35 +110,36 @@ class Library:
 
     # made when first needed: a command imports only what it uses
 
-    @cached_property
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder whose vectors answer."""
+        return self.live.embedder
+
+    @property
     def retriever(self) -> Retriever:
         """What finds passages."""
-        from rag.question import GLOSSARY, load_glossary
-        from rag.retrieve import Retriever
-
-        search = self.settings.search
-        files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
-        return Retriever(
-            self.catalog,
-            self._index,
-            self.embedder,
-            load_glossary(*files),
-            build_reranker(self.settings),
-            search.candidates,
-            search.rerank,
-        )
+        return self.live.retriever
 
     @cached_property
+    def _reranker(self) -> Reranker:
+        return build_reranker(self.settings)
+
+    def _answering(self, embedder: Embedder) -> Live:
+        return Live(
+            self.settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models, self._route
+        )
+
+    @property
     def _asking(self) -> Asking:
-        from rag.answer import Answerer, Limits
         from rag.asking import Asking
 
-        answer = self.settings.answer
-        limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, answer.min_evidence, answer.min_evidence_alone
-        )
-        answerer = Answerer(self.retriever, self.catalog, self.embedder, self.models, limits)
-        return Asking(self.settings, self.catalog, self.answers, answerer)
+        live = self.live  # another one may take its place meanwhile
+        return Asking(live.settings, self.catalog, self.answers, live.answerer)
+
+    def _route(self, question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
+        from rag.routing import difficulty  # with retrieval
+
+        return self.models.candidates(difficulty(question, supports, self.settings.routing))
 
     @cached_property
     def _images(self) -> PageImages:
@@ -138,14 +158,7 @@ class Library:
         per_document: int | None = None,
     ) -> SearchResult:
         """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
-        from rag.join import join  # with retrieval, which commands that only list don't need
-
-        question = check_question(question)
-        limit = limit or self.settings.search.results
-        found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
-        paged = self.catalog.paged([item.passage.document_id for item in found])
-        hits = self.retriever.joined_hits(join(found, limit, paged, per_document))
-        return SearchResult(question=question, hits=hits, timings_ms=laps)
+        return self.live.search(check_question(question), collections, limit, wanted, per_document)
 
     def found(self, question: str, collections: Sequence[str], limit: int) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits."""
@@ -185,6 +198,13 @@ class Library:
         """Ask the question of a kept answer again; return what differs, and why."""
         return self._asking.replay(answer_id)
 
+    def draft(self, question: str, collections: Sequence[str] = ()) -> Answer:
+        """Return the answer to a question without storing it: for measuring."""
+        from rag.answer import last_answer
+
+        self.catalog.require_collections(collections)
+        return last_answer(self.live.answerer.stream(check_question(question), collections, None))
+
     # documents
 
     def documents(self, collection: str | None = None) -> list[DocumentStatus]:
@@ -217,9 +237,39 @@ class Library:
         """Build the vector index anew from the catalog; nothing is embedded again."""
         return Rebuilt(vectors=self.publisher.rebuild())
 
+    # generations
+
+    def switch(self, name: str | None = None, *, back: bool = False) -> Switched:
+        """Let another generation answer: the one that was built, the one of that name, or the one before. Questions are
+        answered all the while."""
+        from rag.switch import switch  # rarely
+
+        with self._changing:
+            embedder, switched = switch(self.settings, self.generations, self.publisher, self._index, name, back=back)
+            self._index = self._index.beside(embedder.fingerprint)
+            self.settings = with_embedder(self.settings, *named_in(embedder.fingerprint))
+            self.live = self._answering(embedder)
+            return switched
+
+    def generations_status(self) -> list[GenerationStatus]:
+        """Return the index generations, the live one first."""
+        from rag.parity import status  # with all that evaluates
+
+        return [status(item) for item in self.generations.all()]
+
+    def drop(self, name: str | None = None) -> Dropped:
+        """Remove the generations that answered before, or the one of that name, from catalog and index."""
+        with self._changing:
+            found = self.generations.to_drop(name)
+            removed = 0
+            for item in found:
+                self.publisher.drop(self._index.beside(item.embedder))  # first: killed after it, the next try ends it
+                removed += self.generations.drop(item.embedder)
+            return Dropped(embedders=[item.embedder for item in found], vectors=removed)
+
     def status(self) -> Status:
         """Return the state of the home folder in numbers."""
-        return home_status(self.settings, self.catalog)
+        return home_status(self.settings, self.catalog, self.embedder.fingerprint)
 
     # ingest
 
@@ -317,7 +367,7 @@ def check_question(question: str) -> str:
     return stripped
 
 
-def home_status(settings: Settings, catalog: Catalog) -> Status:
+def home_status(settings: Settings, catalog: Catalog, embedder: str) -> Status:
     """Return the state of a home folder; needs no lock."""
     home = Home(settings.home)
     size = sum(file.stat().st_size for file in home.folder.rglob("*") if file.is_file())
@@ -326,7 +376,7 @@ def home_status(settings: Settings, catalog: Catalog) -> Status:
     return Status(
         home=str(home.folder),
         served_by=served_by,
-        embedder=build_embedder(settings).fingerprint,
+        embedder=embedder,
         bytes_on_disk=size,
         **catalog.numbers(),
     )

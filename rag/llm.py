@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+Backend = Literal["ollama", "openai", "embedded", "transformers"]
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -17,26 +19,34 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """Which model answers: `digest` is sha256:… of its weights or empty;
-    `window` is the number of tokens that prompt and answer share; `runtime` the program that runs it, with its version."""
+    """Which model answers, as far as its server says it: "" is unknown.
 
-    backend: Literal["ollama", "embedded"]
+    `digest` is sha256:… of its weights, `window` the number of tokens that prompt and answer share, `runtime` the program
+    that runs it with its version, `template` the SHA-256 of its chat template, `quantisation` like Q4_K_M.
+    """
+
+    backend: Backend
     name: str
     digest: str
     window: int
+    quantisation: str = ""
     runtime: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """How a generation ended: the whole text, and token counts (`sent` as counted by us before sending, `evaluated` as the
-    server reported it, prompt cache included)."""
+    server reported it, prompt cache included). `thinking` is what the model wrote for itself; it is no part of the text.
+    `note` says what was done otherwise than asked."""
 
     text: str
     sent: int
     evaluated: int
     generated: int
     finish: str
+    thinking: str = ""
+    note: str = ""
 
 
 class LanguageModel(Protocol):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import secrets
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.chat_input import as_chat
 from rag.errors import ModelError, PromptTooLong
+from rag.hardware import physical_cores
 from rag.llm import Completion, Message, ModelCard
-from rag.model_process import ModelProcess
+from rag.llm_reply import ReplyCollector
+from rag.model_process import ModelProcess, die_with_thread
+from rag.model_profiles import profile_of
+from rag.openai_server import hash_of
 from rag.turns import Turns
 
 if TYPE_CHECKING:
@@ -53,7 +56,8 @@ class EmbeddedModel:
         cache_mib: int = 256,
     ) -> None:
         self._path, self._command = path, command
-        self._card = ModelCard("embedded", name, digest, window, f"xllamacpp {version('xllamacpp')}")
+        self._card = ModelCard("embedded", name, digest, window, runtime=f"xllamacpp {version('xllamacpp')}")
+        self._profile = profile_of(name)
         self._order = {
             "path": str(path),
             "window": window,
@@ -78,10 +82,15 @@ class EmbeddedModel:
         process = self._process
         return process.pid if process is not None else None
 
+    def load(self) -> None:
+        """Start the process, and put on the card what only the loaded model says."""
+        with self._running() as client:
+            self._describe(client)
+
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
         with self._running() as client:
-            return self._count(client, as_chat(messages))
+            return self._count(client, as_chat(messages, self._profile.system))
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
@@ -90,7 +99,7 @@ class EmbeddedModel:
 
         Raises PromptTooLong when prompt and `max_tokens` together exceed the window, else ModelError.
         """
-        chat = as_chat(messages)
+        chat = as_chat(messages, self._profile.system)
         request: dict[str, Any] = {
             "messages": chat,
             "max_tokens": max_tokens,
@@ -113,6 +122,7 @@ class EmbeddedModel:
                     f"the window of {self._card.name} has {self._card.window}.",
                     "Send fewer or shorter passages.",
                 )
+            self._describe(client)
             yield from self._generate(client, request, sent)
 
     def close(self) -> None:
@@ -193,8 +203,16 @@ class EmbeddedModel:
         answer: dict[str, Any] = response.json()
         return answer
 
+    def _describe(self, client: httpx.Client) -> None:
+        """Put on the card what only the loaded model says."""
+        if not self._card.template:
+            said = client.get("/props").json()
+            template, quantisation = hash_of(str(said.get("chat_template") or "")), str(said.get("model_ftype") or "")
+            self._card = replace(self._card, template=template, quantisation=quantisation)
+
     def _generate(self, client: httpx.Client, request: Mapping[str, Any], sent: int) -> Iterator[str | Completion]:
-        pieces: list[str] = []
+        limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
+        reply = ReplyCollector(self._card.name, self._profile, request["max_tokens"], **limits)
         finish = ""
         last: dict[str, Any] = {}
         with client.stream("POST", "/v1/chat/completions", json=request) as response:
@@ -211,11 +229,14 @@ class EmbeddedModel:
                 last = event if "usage" in event else last
                 for choice in event["choices"]:
                     finish = choice["finish_reason"] or finish
-                    if piece := choice["delta"].get("content"):
-                        pieces.append(piece)
-                        yield piece
+                    if thought := choice["delta"].get("reasoning_content"):
+                        reply.think(thought)
+                    if (piece := choice["delta"].get("content")) and (shown := reply.take(piece)):
+                        yield shown
         evaluated = last["timings"]["cache_n"] + last["timings"]["prompt_n"]  # found in the prompt cache, and read now
-        yield Completion("".join(pieces), sent, evaluated, last["usage"]["completion_tokens"], finish)
+        if shown := reply.rest():
+            yield shown
+        yield reply.complete(sent, evaluated, last["usage"]["completion_tokens"], finish)
 
     def _refusal(self, response: httpx.Response) -> ModelError:
         error = response.json().get("error", {})
@@ -235,18 +256,9 @@ def _reason(error: Any) -> str:
     return str(inner.get("message", inner) if isinstance(inner, dict) else inner).rstrip(".")
 
 
-def physical_cores() -> int:
-    """Return the number of physical cores this process may use; more threads than that slow llama.cpp down."""
-    siblings = set()
-    for cpu in os.sched_getaffinity(0):
-        listed = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        siblings.add(listed.read_text() if listed.is_file() else str(cpu))
-    return len(siblings)
-
-
 def main() -> int:
     """Be the model's process: read the order from standard input, serve until it closes; return the exit code."""
-    _die_with_parent()
+    die_with_thread()
     order = json.loads(sys.stdin.readline())
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs
@@ -282,13 +294,6 @@ def _load(order: Mapping[str, Any]) -> Any:
     parameters.cors_origins = "http://127.0.0.1"
     parameters.verbosity = 0
     return xllamacpp.Server(parameters)
-
-
-def _die_with_parent() -> None:
-    set_parent_death_signal, parent = 1, os.getppid()
-    ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)  # it died before the signal was asked for
 
 
 if __name__ == "__main__":

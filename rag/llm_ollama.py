@@ -2,59 +2,89 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from dataclasses import replace
+from typing import Any, Literal
 
 from rag.chat_input import as_chat
-from rag.errors import ModelError, PromptTooLong
+from rag.errors import ModelError
 from rag.llm import Completion, Message, ModelCard
-from rag.privacy import is_local
+from rag.llm_reply import ReplyCollector
+from rag.model_host import checked_host, refuse_cloud_name
+from rag.model_profiles import profile_of
+from rag.ollama_server import PORT, OllamaServer
+from rag.openai_server import hash_of
+from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
-if TYPE_CHECKING:
-    import httpx
-    import ollama
+Thinking = Literal["off", "on", "low", "medium", "high"]
 
 
 class OllamaModel:
     """A model of an Ollama server behind the port `rag.llm.LanguageModel`.
 
-    `host` is an address like http://127.0.0.1:11434; anything but loopback and `allowed_hosts` raises ModelError before
-    a connection is made, and so do models that the server would forward to its vendor. `window` caps the model's own
-    window and is what the server is told to use. Opening asks the server which model it has, so it raises ModelError
-    when nothing answers or the model is not there.
+    `host` is an address like http://127.0.0.1:11434; `rag.model_host.checked_host` says which are allowed, and models that
+    the server would forward to its vendor raise ModelError before they are asked. `window` caps the model's own window and
+    is what the server is told to use. Opening asks the server which model it has, so it raises ModelError when nothing
+    answers, the model is not there, or it can only embed. The first question loads it.
     """
 
     def __init__(
         self,
         name: str,
-        host: str = "http://127.0.0.1:11434",
+        host: str = f"http://127.0.0.1:{PORT}",
         window: int = 8192,
         *,
         allowed_hosts: Iterable[str] = (),
+        key: str = "",
+        thinking: Thinking = "off",
+        keep_seconds: float = 300.0,
         connect_seconds: float = 2.0,
         answer_seconds: float = 300.0,
+        busy_seconds: float = 30.0,
         waiting: int = 8,
     ) -> None:
-        self._name, self._host = name, _checked_host(host, allowed_hosts)
-        _refuse_cloud_name(name)
-        self._client, self._http = _clients(self._host, connect_seconds, answer_seconds)
+        refuse_cloud_name(name)
+        self._name, self._thinking, self._keep_seconds = name, thinking, keep_seconds
+        self._answer_seconds = answer_seconds
+        self._server = OllamaServer(
+            host,
+            allowed_hosts=allowed_hosts,
+            key=key,
+            connect_seconds=connect_seconds,
+            answer_seconds=answer_seconds,
+            busy_seconds=busy_seconds,
+        )
         self._turns = Turns(name, waiting, answer_seconds)
+        self._profile = profile_of(name)
+        self._loaded = False
         try:
-            listed = self._listed()
-            with self._translated():
-                shown = self._client.show(name)
+            self._card, self.capabilities = self._look(window)
         except ModelError:
             self.close()
             raise
+
+    def _look(self, window: int) -> tuple[ModelCard, frozenset[str]]:
+        listed = self._server.model(self._name)
+        shown = self._server.show(self._name)
+        can = frozenset(shown.capabilities or listed.get("capabilities") or ())
+        if can and "completion" not in can:
+            raise ModelError(
+                f"The model {self._name} can't answer, only {' and '.join(sorted(can))}.", "Choose a chat model."
+            )
         info = shown.modelinfo or {}
         own = int(info.get(f"{info.get('general.architecture')}.context_length", window))
-        self._thinks = "thinking" in (shown.capabilities or ())
-        self._card = ModelCard("ollama", name, f"sha256:{listed['digest'].removeprefix('sha256:')}", min(window, own))
+        details = listed.get("details") or {}
+        card = ModelCard(
+            "ollama",
+            self._name,
+            f"sha256:{str(listed.get('digest', '')).removeprefix('sha256:')}",
+            min(window, own),
+            str(details.get("quantization_level") or ""),
+            f"ollama {self._server.version()}",
+            hash_of(shown.template or ""),
+        )
+        return card, can
 
     @property
     def card(self) -> ModelCard:
@@ -65,213 +95,119 @@ class OllamaModel:
         """Estimate the number of prompt tokens, rather too high than too low: Ollama has no way to ask.
 
         What guarantees that nothing is dropped is the request itself, which forbids the server to shorten the prompt.
-        Measured against the tokenizers of Qwen2.5 and SmolLM2; see `estimate_tokens`.
+        Measured against the tokenizers of Qwen2.5 and SmolLM2; see `rag.token_estimate`.
         """
-        return _TEMPLATE_TOKENS + sum(_MESSAGE_TOKENS + estimate_tokens(m["content"]) for m in as_chat(messages))
+        return estimate_chat(as_chat(messages, self._profile.system))
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
     ) -> Iterator[str | Completion]:
         """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`."""
-        chat = as_chat(messages)
-        request: dict[str, Any] = {
-            "model": self._name,
-            "messages": chat,
-            "stream": True,
-            # without these two the server may drop most of the prompt and answer as if nothing were missing
-            "truncate": False,
-            "shift": False,
-            "options": {"temperature": 0, "seed": seed, "num_ctx": self._card.window, "num_predict": max_tokens},
-        }
-        if schema is not None:
-            request["format"] = dict(schema)
-        if self._thinks:
-            request["think"] = False  # unset means on for these models; for others the field is an error
-        with self._turns.take(), self._translated():
-            yield from self._generate(request, self.count(messages))
+        chat = as_chat(messages, self._profile.system)
+        with self._turns.take():
+            if not self._loaded:
+                self.load()
+            # after loading, which may have found a smaller window
+            options: dict[str, Any] = {
+                "temperature": 0,
+                "seed": seed,
+                "num_ctx": self._card.window,
+                "num_predict": max_tokens,
+            }
+            request: dict[str, Any] = {
+                "model": self._name,
+                "messages": chat,
+                "stream": True,
+                # without these two the server may drop most of the prompt and answer as if nothing were missing
+                "truncate": False,
+                "shift": False,
+                "keep_alive": f"{self._keep_seconds:.0f}s",
+                "options": options,
+            }
+            if self._profile.stop:
+                options["stop"] = list(self._profile.stop)
+            if schema is not None:
+                request["format"] = dict(schema)
+            if "thinking" in self.capabilities:
+                # unset means on for these models; for others the field is an error
+                request["think"] = {"off": False, "on": True}.get(self._thinking, self._thinking)
+            yield from self._generate(request, estimate_chat(chat))
+
+    def load(self) -> None:
+        """Have the server load the model with our window, and believe the window that it then says."""
+        self._server.load(self._name, self._card.window, self._keep_seconds)
+        real = self._server.loaded(self._name)
+        if real:  # 0: an old server doesn't say
+            self._card = replace(self._card, window=min(self._card.window, real))
+        self._loaded = True
+
+    def memory(self) -> int:
+        """Return the bytes that the loaded model takes; 0 where the server doesn't say."""
+        return self._server.memory(self._name)
+
+    def unload(self) -> None:
+        """Have the server free the model's memory."""
+        self._server.load(self._name, self._card.window, 0)
+        self._loaded = False
 
     def close(self) -> None:
         """Release the connections."""
-        self._http.close()
-        self._client.close()  # type: ignore[no-untyped-call]
+        self._server.close()
 
     def _generate(self, request: Mapping[str, Any], sent: int) -> Iterator[str | Completion]:
-        pieces: list[str] = []
-        # not through the official client: it can't send `truncate` and `shift` (0.6.3)
-        with self._http.stream("POST", "/api/chat", json=request) as response:
-            if response.status_code != 200:
-                response.read()
-                raise self._refusal(response.status_code, response.text)
-            for line in response.iter_lines():
-                event = json.loads(line)
-                if "error" in event:  # after the first token an error is a line, under status 200
-                    raise self._refusal(200, line)
-                if piece := event["message"].get("content"):
-                    pieces.append(piece)
-                    yield piece
-                if event.get("done"):
-                    evaluated = event.get("prompt_eval_count", 0)
-                    self._check_nothing_dropped(request["messages"], evaluated)
-                    finish = event.get("done_reason", "stop")
-                    yield Completion("".join(pieces), sent, evaluated, event.get("eval_count", 0), finish)
-                    return
-        raise ModelError(f"The Ollama server at {self._host} stopped in the middle of an answer.", "Ask again.")
-
-    def _check_nothing_dropped(self, chat: Sequence[Mapping[str, str]], evaluated: int) -> None:
-        """Raise ModelError when the server read fewer tokens than there are words: an old one ignores `truncate`."""
-        words = sum(len(message["content"].split()) for message in chat)
-        if evaluated < words:
-            raise ModelError(
-                f"The Ollama server read {evaluated} tokens of a prompt of {words} words: it dropped the rest.",
-                "Update Ollama, or set a smaller window.",
-            )
-
-    def _listed(self) -> Mapping[str, Any]:
-        # not through the official client: its type drops `remote_host`
-        with self._translated():
-            response = self._http.get("/api/tags")
-            if response.status_code != 200:
-                raise self._refusal(response.status_code, response.text)
-            models = response.json()["models"]
-        wanted = self._name if ":" in self._name else f"{self._name}:latest"
-        for model in models:
-            if wanted in (model["name"], model.get("model")):
-                if model.get("remote_host") or model.get("remote_model"):
-                    raise _sends_away(self._name)
-                found: Mapping[str, Any] = model
-                return found
-        raise self._refusal(404, "")
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        import httpx  # as in _clients
-        import ollama
-
-        try:
-            yield
-        except ollama.ResponseError as error:
-            raise self._refusal(error.status_code, error.error) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
-            raise ModelError(f"No Ollama server answers at {self._host}.", "Start it with `ollama serve`.") from error
-        except httpx.TimeoutException as error:
-            raise ModelError(
-                f"The Ollama server at {self._host} gave no answer in time.", "Ask again, or choose a smaller model."
-            ) from error
-        except httpx.TransportError as error:
-            raise ModelError(f"The connection to the Ollama server at {self._host} broke.", "Ask again.") from error
-        except (ValueError, KeyError, TypeError) as error:  # json.JSONDecodeError is a ValueError
-            raise ModelError(
-                f"What answers at {self._host} does not speak like Ollama.", "Check the address."
-            ) from error
-
-    def _refusal(self, status: int, body: str) -> ModelError:
-        reason = _reason(body)
-        if "exceeds the available context size" in reason or "longer than the context length" in reason:
-            return PromptTooLong(
-                f"The prompt does not fit into the {self._card.window} tokens of {self._name}.",
-                "Send fewer or shorter passages.",
-            )
-        if status == 404:
-            return ModelError(
-                f"The Ollama server at {self._host} has no model {self._name}.", f"Run `ollama pull {self._name}`."
-            )
-        if status == 503:
-            return ModelError(f"The Ollama server at {self._host} is busy.", "Ask again later.")
-        return ModelError(
-            f"The Ollama server at {self._host} failed with status {status}: {reason}.",
-            "Look at its log, then ask again.",
+        most = int(request["options"]["num_predict"])
+        reply = ReplyCollector(
+            self._name, self._profile, most, seconds=self._answer_seconds, constrained="format" in request
         )
+        for event in self._server.chat(request):
+            try:
+                message, done = event["message"], bool(event.get("done"))
+                thought, piece = str(message.get("thinking") or ""), str(message.get("content") or "")
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ModelError(
+                    f"What answers at {self._server.host} does not speak like Ollama.", "Check the address."
+                ) from error
+            if thought:
+                reply.think(thought)
+            if piece and (shown := reply.take(piece)):
+                yield shown
+            if done:
+                if shown := reply.rest():
+                    yield shown
+                evaluated = int(event.get("prompt_eval_count", 0))
+                check_nothing_dropped(request["messages"], evaluated, "Ollama server")
+                finish = str(event.get("done_reason", "stop"))
+                yield reply.complete(sent, evaluated, int(event.get("eval_count", 0)), finish)
+                return
+        raise ModelError(f"The Ollama server at {self._server.host} stopped in the middle of an answer.", "Ask again.")
 
 
 def find(
-    name: str, host: str, window: int = 8192, *, allowed_hosts: Iterable[str] = (), timeout: float = 1.0
+    name: str,
+    host: str,
+    window: int = 8192,
+    *,
+    allowed_hosts: Iterable[str] = (),
+    key: str = "",
+    timeout: float = 1.0,
+    thinking: Thinking = "off",
+    keep_seconds: float = 300.0,
 ) -> OllamaModel | None:
     """Return the model `name` when a server answers at `host` within `timeout` seconds and has it, else None.
 
     A host that is not allowed and a model that would send data away still raise ModelError: those are settings to mend.
     """
-    _refuse_cloud_name(name)
-    checked = _checked_host(host, allowed_hosts)
-    import httpx  # after the checks: nothing is loaded to say no
-
+    refuse_cloud_name(name)
+    checked_host(host, allowed_hosts, "Ollama", PORT, key)
+    server = OllamaServer(host, allowed_hosts=allowed_hosts, key=key, connect_seconds=timeout, answer_seconds=timeout)
     try:
-        with httpx.Client(base_url=checked, trust_env=False, follow_redirects=False, timeout=timeout) as client:
-            names = {model["name"] for model in client.get("/api/tags").json()["models"]}
-    except (httpx.TransportError, ValueError, KeyError, TypeError):
+        names = {model["name"] for model in server.models()}
+    except (ModelError, KeyError, TypeError):
         return None  # nothing there that speaks like Ollama
+    finally:
+        server.close()
     if (name if ":" in name else f"{name}:latest") not in names:
         return None
-    return OllamaModel(name, host, window, allowed_hosts=allowed_hosts)
-
-
-# A chat template adds a few tokens a message; Qwen's adds a system message of 20 tokens where there is none.
-_TEMPLATE_TOKENS = 32
-_MESSAGE_TOKENS = 8
-_PIECE = re.compile(r"[A-Za-z]+|\s*[0-9]|\s*\n\s*|[^\sA-Za-z0-9]|[ \t]{2,}")
-
-
-def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text from above.
-
-    A word counts one and one more for every three letters past four (every two in words longer than twelve), a digit
-    and a punctuation mark one each, a space before a digit one, a character outside ASCII two. Measured on prose,
-    Markdown, code, tables, identifiers, German, Greek, Chinese: 0.94 to 3.6 times what Qwen2.5 and SmolLM2 count.
-    """
-    total = 0
-    for piece in _PIECE.findall(text):
-        if piece[0].isalpha() and piece.isascii():
-            total += 1 + max(0, len(piece) - 2) // 3 if len(piece) <= 12 else len(piece) // 2
-        else:
-            total += 1 if piece.isascii() and len(piece) == 1 else 2
-    return total
-
-
-def _clients(host: str, connect_seconds: float, answer_seconds: float) -> tuple[ollama.Client, httpx.Client]:
-    import httpx  # 0.1 s, and only where Ollama is asked
-    import ollama
-
-    options: dict[str, Any] = {
-        "trust_env": False,  # no proxy
-        "follow_redirects": False,
-        "timeout": httpx.Timeout(answer_seconds, connect=connect_seconds),
-    }
-    client = ollama.Client(host, **options)
-    client._client.headers.pop("authorization", None)  # the client adds OLLAMA_API_KEY: it is for its vendor's servers
-    return client, httpx.Client(base_url=host, **options)
-
-
-def _checked_host(host: str, allowed_hosts: Iterable[str]) -> str:
-    url = urlsplit(host if "//" in host else f"http://{host}")
-    if not url.hostname or url.scheme not in ("http", "https"):
-        raise ModelError(f"{host!r} is not the address of an Ollama server.", "Write it like http://127.0.0.1:11434.")
-    if not (is_local(url.hostname) or url.hostname in allowed_hosts):
-        raise ModelError(
-            f"The Ollama server {url.hostname} is not on this machine.",
-            "If you trust it with your documents, add it to `network.allowed_hosts`.",
-        )
-    name = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{name}:{url.port or 11434}"
-
-
-def _refuse_cloud_name(name: str) -> None:
-    tag = name.lower().partition(":")[2]
-    if tag == "cloud" or tag.endswith("-cloud"):
-        raise _sends_away(name)
-
-
-def _sends_away(name: str) -> ModelError:
-    return ModelError(
-        f"The model {name} does not run on this machine: Ollama would send everything to its vendor.",
-        "Choose a local model, and start Ollama with OLLAMA_NO_CLOUD=1.",
+    return OllamaModel(
+        name, host, window, allowed_hosts=allowed_hosts, key=key, thinking=thinking, keep_seconds=keep_seconds
     )
-
-
-def _reason(body: str) -> str:
-    """Return the innermost message of an error body: Ollama wraps its runner's JSON in a string."""
-    try:
-        parsed: Any = json.loads(body)
-    except ValueError:
-        return body.strip().rstrip(".") or "no reason given"
-    while isinstance(parsed, dict) and ("error" in parsed or "message" in parsed):
-        parsed = parsed.get("error", parsed.get("message"))
-    return _reason(parsed) if isinstance(parsed, str) and parsed.startswith("{") else str(parsed).rstrip(".")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -156,3 +158,11 @@ class ModelProcess:
             }
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def die_with_thread() -> None:
+    """Have the kernel end this process when the thread that started it ends."""
+    set_parent_death_signal, parent = 1, os.getppid()
+    ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before the signal was asked for

@@ -21,6 +21,8 @@ from rag.model_manifest import MANIFEST, Manifest, ModelEntry
 
 RECORD = ".record.json"
 INCOMING = ".incoming-"
+MODULES = "modules.json"
+"""The file that makes a folder a model of sentence-transformers."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -62,8 +64,8 @@ class ModelStore:
             for m in self.manifest.models
         )
         by_hand = (
-            ModelStatus(name, "", "language", "unknown", "added by hand", size, size > 0)
-            for name, size in ((name, self._size_by_hand(name)) for name in self._by_hand())
+            ModelStatus(name, "", kind, "unknown", "added by hand", size, size > 0)
+            for name, kind, size in ((name, *self._kind_by_hand(name)) for name in self._by_hand())
         )
         return (*known, *by_hand)
 
@@ -91,8 +93,11 @@ class ModelStore:
         """Copy a file in by hand; return where it lies.
 
         A file whose SHA-256 is in the manifest becomes that model's file. Any other GGUF is taken as a language model
-        called `name` or the file's stem. Everything else is refused with UsageError.
+        called `name` or the file's stem, a folder of sentence-transformers as an embedder. Everything else is refused with
+        UsageError.
         """
+        if file.is_dir():
+            return self._add_folder(file, name or file.resolve().name)
         if not file.is_file():
             raise UsageError(f"There is no file {file}.", "Give the path of a model file.")
         digest = sha256_of(file)
@@ -139,10 +144,12 @@ class ModelStore:
         self.path(resolved)
         model = self.manifest.get(resolved)
         if model is None:
-            return f"sha256:{self._record(resolved)[self._file_by_hand(resolved).name]['sha256']}"
-        if len(model.files) == 1:
-            return f"sha256:{model.files[0].sha256}"
-        lines = "".join(f"{file.file} {file.sha256}\n" for file in sorted(model.files, key=lambda f: f.file))
+            digests = {file: str(entry["sha256"]) for file, entry in self._record(resolved).items()}
+        else:
+            digests = {file.file: file.sha256 for file in model.files}
+        if len(digests) == 1:
+            return f"sha256:{next(iter(digests.values()))}"
+        lines = "".join(f"{file} {digest}\n" for file, digest in sorted(digests.items()))
         return f"sha256:{sha256(lines.encode()).hexdigest()}"
 
     def _resolve(self, name: str) -> str:
@@ -173,15 +180,32 @@ class ModelStore:
         known = {model.name for model in self.manifest.models}
         return tuple(sorted(p.parent.name for p in self.folder.glob(f"*/{RECORD}") if p.parent.name not in known))
 
-    def _size_by_hand(self, name: str) -> int:
-        return sum(path.stat().st_size for path in (self.folder / name).glob("*.gguf"))
+    def _kind_by_hand(self, name: str) -> tuple[str, int]:
+        """Return the kind and the bytes of a model added by hand, 0 when a file of it is gone."""
+        paths = [self.folder / name / file for file in self._record(name)]
+        size = sum(path.stat().st_size for path in paths) if all(path.is_file() for path in paths) else 0
+        return "embedder" if self.folder / name / MODULES in paths else "language", size
 
     def _file_by_hand(self, name: str) -> Path:
-        (file,) = self._record(name)
-        path = self.folder / name / file
-        if not path.is_file():
-            raise ModelError(f"The file of the model {name} is gone from {self.folder}.", "Add it again.")
-        return path
+        paths = [self.folder / name / file for file in self._record(name)]
+        if not all(path.is_file() for path in paths):
+            raise ModelError(f"A file of the model {name} is gone from {self.folder}.", "Add it again.")
+        return paths[0] if len(paths) == 1 else self.folder / name
+
+    def _add_folder(self, folder: Path, name: str) -> Path:
+        if not (folder / MODULES).is_file():
+            raise UsageError(f"{folder} is no model of sentence-transformers.", f"Add a folder that holds {MODULES}.")
+        if not _NAME.fullmatch(name) or self.manifest.get(name) is not None or (self.folder / name).exists():
+            raise UsageError(f"{name!r} is no free name for a model.", "Give this one another name with --name.")
+        with self._locked(), tempfile.TemporaryDirectory(prefix=INCOMING, dir=self.folder) as scratch:
+            copied = Path(scratch) / name
+            shutil.copytree(folder, copied, ignore=shutil.ignore_patterns(".*"))
+            files = sorted(path.relative_to(copied).as_posix() for path in copied.rglob("*") if path.is_file())
+            digests = {file: sha256_of(copied / file) for file in files}
+            os.replace(copied, self.folder / name)
+            for file, digest in digests.items():
+                self._write_record(name, file, digest)
+        return self.folder / name
 
     def _place_for_unknown(self, file: Path, name: str | None, digest: str) -> tuple[str, str]:
         with file.open("rb") as stream:

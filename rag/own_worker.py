@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.walk import walk
 from ingest.worker import skip_unchanged
-from rag.build import build_recipe, child_command
+from rag.build import build_recipe, child_command, embedder_environment
 from rag.errors import HomeUnusable, ReadingRoomError
 from rag.intake import Intake
 from rag.jobs import Jobs
@@ -85,6 +85,7 @@ class OwnWorker:
             **os.environ,
             "READINGROOM_HOME": str(self._settings.home),
             "READINGROOM_CONFIG": str(self._settings.config),
+            **embedder_environment(self._settings),
         }
         if not self._settings.config.exists():
             del environment["READINGROOM_CONFIG"]

@@ -106,6 +106,18 @@ def vectors_of(connection: Connection, which: Any, embedder: str) -> dict[str, V
     return {row.chunk_id: np.frombuffer(row.vector, dtype="<f4") for row in connection.execute(query)}
 
 
+def all_vectors(connection: Connection, collection: str, embedder: str) -> tuple[list[str], Vectors]:
+    """Return the ids of a collection's live chunks and their vectors of an embedder, of shape (ids, dimension)."""
+    import numpy as np  # as above
+
+    live = and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version)
+    kept = and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == embedder)
+    query = select(chunks.c.chunk_id, embeddings.c.vector).join(documents, live).join(embeddings, kept)
+    rows = connection.execute(query.where(chunks.c.collection == collection)).all()
+    found = np.frombuffer(b"".join(row.vector for row in rows), dtype="<f4")
+    return [row.chunk_id for row in rows], found.reshape(len(rows), -1) if rows else found.reshape(0, 0)
+
+
 def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int, embedder: str) -> dict[str, float]:
     """Return the nearest live chunks of a scope with their cosines, compared one by one; `vector` has length 1."""
     rows = connection.execute(

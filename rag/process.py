@@ -56,8 +56,9 @@ def main(role: str, arguments: list[str]) -> int:
 
 
 def _worker(settings: Settings, until_idle: bool) -> int:
+    from ingest.ports import Superseded
     from rag import log
-    from rag.build import build_worker
+    from rag.build import build_worker, live_settings
     from rag.errors import HomeUnusable
 
     log.configure("worker", verbose=not until_idle)
@@ -65,12 +66,15 @@ def _worker(settings: Settings, until_idle: bool) -> int:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    try:
-        build_worker(settings, stop).run(until_idle)
-    except HomeUnusable as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return os.EX_IOERR
-    return 0
+    while True:
+        try:
+            build_worker(settings, stop).run(until_idle)
+            return 0
+        except Superseded:  # `reindex --switch` beside us: go on with the embedder that is live now
+            settings = live_settings(settings)
+        except HomeUnusable as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return os.EX_IOERR
 
 
 def _ui(settings: Settings) -> int:

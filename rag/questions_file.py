@@ -12,6 +12,7 @@ import yaml
 
 from rag.errors import UsageError
 from rag.library import Library
+from rag.live import Live
 from rag.words import STOP_WORDS, content_words, sentences
 
 HEADER = """# Questions for `readingroom eval run`. Made by rule from sentences of the documents: each asks for what its
@@ -22,6 +23,9 @@ HEADER = """# Questions for `readingroom eval run`. Made by rule from sentences 
 # document   the path of the document that answers it
 # page       the page that answers it
 # quote      the words there that answer it; they find the place again when the document was read anew
+# answer     the right answer, or a list of ways to say it; `readingroom eval answers` and `calibrate` need it
+#
+# Add questions that your documents do not answer too: only `question`, and `unanswerable: true`. The best are near misses.
 """
 _DEFINES = re.compile(r"^(?:The |An? )?([A-Z][\w&’'/-]*(?: [\w&’'/-]+){0,6}?) (is|was|are|were|means) (.{12,})$", re.S)
 _HAS_NUMBER = re.compile(r"\d")
@@ -30,15 +34,17 @@ _LONGEST, _SHORTEST = 240, 40
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A question with the place that answers it."""
+    """A question with the place that answers it, its right answers, or the mark that nothing answers it (page 0)."""
 
     question: str
     document: str
     page: int
     quote: str
+    answers: tuple[str, ...] = ()
+    unanswerable: bool = False
 
 
-def make_questions(library: Library, collections: Sequence[str], number: int) -> list[Wanted]:
+def make_questions(library: Library | Live, collections: Sequence[str], number: int) -> list[Wanted]:
     """Return questions about sentences spread over all documents; the same for the same corpus."""
     made: list[list[Wanted]] = []
     for document in library.documents():
@@ -54,7 +60,7 @@ def make_questions(library: Library, collections: Sequence[str], number: int) ->
     return chosen
 
 
-def _of_document(library: Library, document_id: str, path: str) -> list[Wanted]:
+def _of_document(library: Library | Live, document_id: str, path: str) -> list[Wanted]:
     text = library.text(document_id).text
     found = []
     for passage in library.catalog.passages_of(document_id):
@@ -102,12 +108,29 @@ def read_questions(file: Path) -> list[Wanted]:
         raise UsageError(f"{file} can't be read: {error}", "Make one with `readingroom eval init`.") from error
     if not isinstance(rows, list) or not rows:
         raise UsageError(f"{file} holds no list of questions.", "Make one with `readingroom eval init`.")
-    found = []
-    for number, row in enumerate(rows, start=1):
-        keys = {"question", "document", "page", "quote"}
-        if not isinstance(row, dict) or not keys <= set(row) or not str(row["question"]).strip():
-            raise UsageError(f"Question {number} of {file} is not complete.", f"It has {', '.join(sorted(keys))}.")
-        if not isinstance(row["page"], int) or row["page"] < 1:
-            raise UsageError(f"The page of question {number} of {file} is {row['page']!r}.", "Pages count from 1.")
-        found.append(Wanted(str(row["question"]), str(row["document"]), row["page"], str(row["quote"])))
-    return found
+    return [_wanted(file, number, row) for number, row in enumerate(rows, start=1)]
+
+
+def _wanted(file: Path, number: int, row: Any) -> Wanted:
+    place = ("document", "page", "quote")
+    if not isinstance(row, dict) or not str(row.get("question") or "").strip():
+        raise UsageError(f"Question {number} of {file} is not complete.", "It has no `question`.")
+    given = row.get("answer")
+    answers = tuple(str(item) for item in (given if isinstance(given, list) else [given]) if str(item or "").strip())
+    unanswerable = row.get("unanswerable", False)
+    if not isinstance(unanswerable, bool) or (unanswerable and answers):
+        raise UsageError(
+            f"Question {number} of {file} can't be both: `unanswerable` is {unanswerable!r}, `answer` is {given!r}.",
+            "Give an answer, or `unanswerable: true`.",
+        )
+    missing = [key for key in place if key not in row]
+    if unanswerable or (answers and len(missing) == len(place)):
+        return Wanted(str(row["question"]), "", 0, "", answers, unanswerable)
+    if missing:
+        raise UsageError(
+            f"Question {number} of {file} is not complete: it has no `{missing[0]}`.",
+            "It has question, document, page and quote; or question and answer; or question and `unanswerable: true`.",
+        )
+    if not isinstance(row["page"], int) or row["page"] < 1:
+        raise UsageError(f"The page of question {number} of {file} is {row['page']!r}.", "Pages count from 1.")
+    return Wanted(str(row["question"]), str(row["document"]), row["page"], str(row["quote"]), answers)

@@ -15,6 +15,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from rag import errors
+from rag.generation_shapes import Dropped, Switched
 from rag.home import OWNER
 from rag.shapes import (
     ID,
@@ -164,6 +165,14 @@ class Remote:
 
     def rebuild(self) -> Rebuilt:
         return Rebuilt.model_validate(self._call("POST", "/v1/rebuild"))
+
+    def switch(self, name: str | None = None, *, back: bool = False) -> Switched:
+        return Switched.model_validate(
+            self._call("POST", "/v1/generations/switch", json={"embedder": name, "back": back})
+        )
+
+    def drop(self, name: str | None = None) -> Dropped:
+        return Dropped.model_validate(self._call("POST", "/v1/generations/drop", json={"embedder": name}))
 
     def status(self) -> Status:
         return Status.model_validate(self._call("GET", "/v1/status"))

@@ -15,9 +15,9 @@ from rag.llm import Message, ModelCard
 from rag.settings import Settings
 from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, StoredAnswer
 
-_SECTIONS = {"answer", "embedding", "search"}
+_SECTIONS = {"answer", "embedding", "routing", "search"}
 """Of the settings, those that an answer depends on."""
-_NOT_INPUT = {"ollama_host", "idle_minutes"}
+_NOT_INPUT = {"ollama_host", "ollama_key", "openai_host", "openai_key", "idle_minutes", "threads"}
 SEED = 0
 """The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 PROGRAM = f"readingroom {version('readingroom')}"
@@ -43,9 +43,14 @@ def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens
 
 
 def record_of(
-    settings: Settings, embedder: Embedder, collections: list[str], wanted: Filter | None, may_clarify: bool
+    settings: Settings,
+    embedder: Embedder,
+    fitted: Mapping[str, Any],
+    collections: list[str],
+    wanted: Filter | None,
+    may_clarify: bool,
 ) -> Record:
-    """Return with what an answer is made now."""
+    """Return with what an answer is made now; `fitted` is what a calibration of the home has put in place of settings."""
     chosen = settings.model_dump(mode="json", include=_SECTIONS)
     return Record(
         collections=collections,
@@ -55,7 +60,8 @@ def record_of(
             for section, values in chosen.items()
             for key, value in values.items()
             if key not in _NOT_INPUT
-        },
+        }
+        | dict(fitted),
         embedder=embedder.fingerprint,
         program=PROGRAM,
         may_clarify=may_clarify,

@@ -19,7 +19,7 @@ from rag.places import boxes
 from rag.question import Glossary, Question, understand
 from rag.rerank import Reranker
 from rag.shapes import Hit, Place
-from rag.vectors import VectorIndex
+from rag.vectors import Neighbours
 from rag.words import sentences, stem, stems
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ COMPARED = 10_000
 """Chunks of a filter's scope that are compared one by one; in larger scopes the index is asked for more (0013)."""
 MOST_ASKED = 10_000
 """Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
+LANGUAGES_OF = 20
+"""Passages found by keyword whose languages are looked at."""
 LOOKED_INTO = 40
 """Passages whose sentences are looked at."""
 
@@ -41,11 +43,13 @@ LOOKED_INTO = 40
 class Weights:
     """What counts how much in a passage's score (docs/decisions/0003-fusion.md, 0013-named-documents.md).
 
-    `keyword`: the keyword score's share in the sum with the cosine; `sentence`: added for the share of the question's words
+    `keyword`: the keyword score's share in the sum with the cosine; `foreign`: the same where keywords find documents in
+    languages that the embedder was not trained on; `sentence`: added for the share of the question's words
     that stand together in one sentence; `named`: added for a document that the question names, at most.
     """
 
     keyword: float = 0.5
+    foreign: float = 0.7
     sentence: float = 0.1
     named: float = 0.3
 
@@ -66,7 +70,7 @@ class Retriever:
     (`rerank`) are put in order by the reranker."""
 
     catalog: Catalog
-    index: VectorIndex
+    index: Neighbours
     embedder: Embedder
     glossary: Glossary
     reranker: Reranker
@@ -117,7 +121,7 @@ class Retriever:
             named |= {item.document_id: item.share for item in by_name if item.document_id in theirs}
             keyword |= {key: (former.passages[key], score) for key, score in former.keyword.items()}
             cosines, likeness = cosines | former.cosines, likeness | former.cosines
-        share = self.weights.keyword if self.embedder.reads(question) else 1.0
+        share = self._keyword_share(question, list(keyword.values()))
         found = []
         for key, passage in live.items():
             score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
@@ -150,6 +154,21 @@ class Retriever:
             within = _within(name, scope)
             found += self.catalog.keyword_search(asked.words, names, self.candidates // 2, asked.other, within)
         return documents, {passage.chunk_id: (passage, score) for passage, score in found}
+
+    def _keyword_share(self, question: str, keyword: Sequence[tuple[Passage, float]]) -> float:
+        """Return the keyword score's share: the less the embedder was trained on what is asked and found, the more.
+
+        In which language a question is asked, the documents tell that its words stand in.
+        """
+        if not self.embedder.reads(question):
+            return 1.0
+        if not self.embedder.languages:
+            return self.weights.keyword
+        best = [passage for passage, _ in sorted(keyword, key=lambda pair: (-pair[1], pair[0].chunk_id))[:LANGUAGES_OF]]
+        spoken = self.catalog.languages([passage.document_id for passage in best])
+        known = self.embedder.languages | {None}
+        foreign = sum(spoken.get(passage.document_id) not in known for passage in best)
+        return self.weights.foreign if 2 * foreign > len(best) else self.weights.keyword
 
     def _clearly(self, named: Mapping[str, float]) -> list[str]:
         """Return the documents that are named nearly as clearly as the one named best."""

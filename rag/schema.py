@@ -180,6 +180,22 @@ embeddings = Table(
     Column("vector", LargeBinary, nullable=False, comment="float32, little endian"),
 )
 
+generations = Table(
+    "generations",
+    metadata,
+    Column("embedder", String, primary_key=True, comment="the embedder's fingerprint; the live one is a fact"),
+    Column("backend", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("started", Float, nullable=False, comment="seconds since 1970, as all times"),
+    Column("built", Float, comment="when every text had a vector; NULL while it is half built"),
+    Column("live_since", Float, comment="NULL when it never answered"),
+    Column("live_until", Float, comment="when another one took over"),
+    Column("texts", Integer, nullable=False, default=0, comment="embedded by `reindex`"),
+    Column("seconds", Float, nullable=False, default=0.0, comment="spent on them"),
+    Column("beyond", Integer, nullable=False, default=0, comment="texts that are longer than the embedder reads"),
+    Column("report", Text, nullable=False, default="", comment="JSON: how it compares with the live one"),
+)
+
 retired = Table(
     "retired",
     metadata,

@@ -16,7 +16,7 @@ import httpx
 import structlog
 
 from rag import log
-from rag.build import check_models, child_command
+from rag.build import check_models, child_command, embedder_environment, live_settings
 from rag.errors import HomeLocked, ModelError, ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.settings import Settings
@@ -33,9 +33,11 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     ends: list[float] = field(default_factory=list)
 
-    def start(self) -> None:
+    def start(self, settings: Settings) -> None:
+        """Start the process with these settings' embedder."""
+        environment = {**self.environment, **embedder_environment(settings)}
         self.process = subprocess.Popen(
-            child_command(self.role), env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+            child_command(self.role), env=environment, stdin=subprocess.DEVNULL, start_new_session=True
         )
 
     def ended(self) -> int | None:
@@ -58,13 +60,13 @@ def supervise(settings: Settings, as_json: bool = False) -> int:
     }
     children = [_Child(role, environment) for role in ("api", "worker", "ui")]
     try:
-        children[0].start()
+        children[0].start(settings)  # refuses to start when another embedder is live than the settings'
         if not _wait_until_ready(children[0], settings, stop):
             return 0 if stop.is_set() else 1
-        children[1].start()
-        children[2].start()
+        children[1].start(live_settings(settings))
+        children[2].start(settings)
         _announce(settings, as_json)
-        return _watch(children, stop)
+        return _watch(children, settings, stop)
     finally:
         _stop(children)
 
@@ -112,7 +114,7 @@ def _announce(settings: Settings, as_json: bool) -> None:
         print(f"Page: {urls['ui']}\nAPI:  {urls['api']}\nStop with Ctrl-C.", flush=True)  # noqa: T201
 
 
-def _watch(children: list[_Child], stop: threading.Event) -> int:
+def _watch(children: list[_Child], settings: Settings, stop: threading.Event) -> int:
     while not stop.wait(0.5):
         for child in children:
             code = child.ended()
@@ -125,7 +127,7 @@ def _watch(children: list[_Child], stop: threading.Event) -> int:
                 print(f"The process `{child.role}` ended {RESTARTS} times within a minute; giving up.", file=sys.stderr)  # noqa: T201
                 return 1
             stop.wait(0.5 * len(child.ends))
-            child.start()
+            child.start(live_settings(settings))  # it may have changed meanwhile: `reindex --switch`
     return 0
 
 

@@ -18,6 +18,9 @@ ENVIRONMENT = "READINGROOM_"
 _NOT_SETTINGS = {"READINGROOM_HOME", "READINGROOM_CONFIG"}
 
 
+EmbeddingBackend = Literal["onnx", "sentence-transformers", "ollama", "openai"]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,15 +46,16 @@ class Ingest(_Section):
 class Embedding(_Section):
     """Which model turns text into vectors."""
 
-    backend: Literal["onnx", "sentence-transformers"] = "onnx"
+    backend: EmbeddingBackend = "onnx"
     model: str = "all-minilm-l6-v2-int8"
     threads: int = Field(0, ge=0)
 
 
 class Models(_Section):
-    """Where model files are kept."""
+    """Where model files are kept, and what happens when a pinned one is another than it was."""
 
     folder: str = ".models"
+    changed: Literal["refuse", "warn"] = "refuse"
 
 
 class Search(_Section):
@@ -70,14 +74,47 @@ class Answer(_Section):
     model: str = "default"
     ollama_host: str = "http://127.0.0.1:11434"
     ollama_model: str = "qwen2.5:1.5b-instruct"
+    ollama_key: str = ""
+    openai_host: str = ""
+    openai_model: str = ""
+    openai_key: str = ""
+    thinking: Literal["off", "on", "low", "medium", "high"] = "off"
     window: int = Field(4096, ge=512)
     passages: int = Field(3, ge=1, le=20)
     passage_tokens: int = Field(120, ge=40, le=2000)
     max_tokens: int = Field(200, ge=16, le=4000)
     idle_minutes: float = Field(10, gt=0)
     threads: int = Field(0, ge=0)
-    min_evidence: float = Field(0.35, ge=0, le=1)
-    min_evidence_alone: float = Field(0.6, ge=0, le=1)
+    min_evidence: float = Field(0.23, ge=0, le=1)
+    min_evidence_alone: float = Field(0.45, ge=0, le=1)
+
+    @field_validator("thinking", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value  # YAML's on and off
+
+
+class Routing(_Section):
+    """Which questions go to a small and which to a large model: points for what is true of them."""
+
+    small: str = ""
+    large: str = ""
+    hard_from: int = Field(2, ge=1)
+    comparison: int = Field(2, ge=0)
+    arithmetic: int = Field(2, ge=0)
+    several_documents: int = Field(1, ge=0)
+    table: int = Field(1, ge=0)
+    long_question: int = Field(1, ge=0)
+    other_language: int = Field(2, ge=0)
+    seconds: float = Field(0, ge=0)
+    ask_again: bool = True
+
+    @field_validator("small", "large")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if value and value.partition(":")[0] not in ("embedded", "ollama", "openai", "transformers"):
+            raise ValueError("must begin with embedded:, ollama:, openai: or transformers:")
+        return value
 
 
 class Network(_Section):
@@ -97,6 +134,7 @@ class Settings(_Section):
     models: Models = Models()
     search: Search = Search()
     answer: Answer = Answer()
+    routing: Routing = Routing()
     network: Network = Network()
 
     @field_validator("home", mode="before")

@@ -88,11 +88,23 @@ class Citation(Shape):
 
 
 class ModelUsed(Shape):
-    """Which model wrote the answer. `extractive` means: no model, the answer is quoted sentences."""
+    """Which model wrote the answer, and how it was asked. `extractive` means: no model, the answer is quoted sentences.
 
-    backend: Literal["ollama", "embedded", "extractive"]
+    "" is what the model's server doesn't say. `template` is the SHA-256 of the chat template, `runtime` the program that ran
+    the model with its version, `window` the tokens that prompt and answer shared, `note` what was done otherwise than asked.
+    """
+
+    backend: Literal["ollama", "openai", "embedded", "transformers", "extractive"]
     name: str
     digest: str
+    quantisation: str = ""
+    runtime: str = ""
+    template: str = ""
+    window: int = 0
+    temperature: float = 0.0
+    seed: int = 0
+    max_tokens: int = 0
+    note: str = ""
 
 
 class Tokens(Shape):
@@ -145,6 +157,25 @@ class Disagreement(Shape):
     sides: list[Side]
 
 
+class FailedFile(Shape):
+    """A file that could not be read, why, and what to do."""
+
+    path: str
+    reason: str
+    remedy: str
+
+
+class Searched(Shape):
+    """What a question was asked of: collections, how many of their documents (a filter leaves some out), and files of
+    them that could not be read and might hold the answer: `failed` names the first ones, `failures` counts all."""
+
+    collections: list[str]
+    documents: int
+    filtered: bool
+    failures: int
+    failed: list[FailedFile]
+
+
 class Answer(Shape):
     """An answer with its citations; `passages` are the passages as they were sent to the model."""
 
@@ -157,6 +188,8 @@ class Answer(Shape):
     model: ModelUsed
     tokens: Tokens
     timings_ms: dict[str, float]
+    evidence: float = Field(0.0, description="The estimated chance that the documents answer the question, 0 to 1.")
+    searched: Searched | None = Field(None, description="With `not_found`: what was searched.")
     note: str = Field("", description="Why this model answered, or what the answer leaves open.")
     standalone_question: str = Field(
         "", description="What was searched and asked: the question, or a follow-up rewritten."
@@ -224,14 +257,6 @@ class Replay(Shape):
     same: bool
     differences: list[Difference]
     answer: Answer
-
-
-class FailedFile(Shape):
-    """A file that could not be read, why, and what to do."""
-
-    path: str
-    reason: str
-    remedy: str
 
 
 class IngestReport(Shape):

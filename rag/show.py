@@ -17,7 +17,13 @@ from rag.errors import ReadingRoomError
 from rag.shapes import DocumentStatus, Finding, Hit, SearchResult, Status
 
 if TYPE_CHECKING:
+    from rag.hardware import Machine
+    from rag.model_bench import Measured
+    from rag.model_recommend import Recommendation
     from rag.model_store import ModelStatus
+
+QUICK_SECONDS = 60
+"""An answer that takes longer is no conversation."""
 
 out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -78,7 +84,9 @@ def drafting() -> Iterator[Callable[[str, Any], None]]:
 
 def about(item: DocumentStatus) -> str:
     """Return in a line what a document is about: kind, organisations, periods, date."""
-    return ", ".join(filter(None, [item.kind, *item.organisation, " ".join(item.period), item.date]))
+    said = [item.kind, *item.organisation]
+    said += [f"for {' '.join(item.period)}" if item.period else "", f"dated {item.date}" if item.date else ""]
+    return ", ".join(filter(None, said))
 
 
 def documents(found: Sequence[DocumentStatus]) -> None:
@@ -130,6 +138,50 @@ def models(found: Sequence[ModelStatus]) -> None:
             item.purpose,
         )
     out.print(table)
+
+
+def progress(line: str) -> None:
+    """Say on stderr what is being done."""
+    err.print(line, style="dim")
+
+
+def measured(found: Sequence[Measured]) -> None:
+    """Print a table of what was measured of models."""
+    table = Table("model", "load s", "first token s", "prompt tokens/s", "tokens/s", "MB", "", box=None)
+    for item in found:
+        numbers = (item.load_seconds, item.first_token_seconds, item.prompt_tokens_per_second, item.tokens_per_second)
+        shown = ["" if item.error else f"{number:g}" for number in numbers]
+        table.add_row(f"{item.backend}:{item.model}", *shown, str(item.memory_mb or ""), Text(item.error))
+    out.print(table)
+
+
+def recommended(machine: Machine, found: Sequence[Recommendation]) -> None:
+    """Print this machine and the models that fit it."""
+    graphics = (
+        f"{machine.graphics} with {machine.graphics_memory / 1e9:.0f} GB" if machine.graphics else "no graphics card"
+    )
+    note(
+        f"{machine.cores} cores, {machine.memory / 1e9:.0f} GB of memory ({machine.memory_free / 1e9:.0f} free), {graphics}, "
+        f"{machine.disk_free / 1e9:.0f} GB of disk free"
+    )
+    table = Table("model", "fits as", "GB", "tokens/s", "answer s", "licence", box=None)
+    for item in found:
+        speed = (f"{item.tokens_per_second:g}", f"{item.seconds:.0f}") if item.tokens_per_second else ("?", "?")
+        table.add_row(item.model, f"{item.quantisations} ({item.where})", f"{item.memory_gb:g}", *speed, item.licence)
+    out.print(table)
+    for item in found:
+        note(f"{item.model}: {item.command}")
+        if item.note:
+            note(f"    {item.note}")
+    quick = next((item for item in found if 0 < item.seconds <= QUICK_SECONDS), None)
+    if quick is not None:
+        note(f"The largest that would answer within {QUICK_SECONDS} s here: {quick.model}.")
+    if machine.busy > 1 and any(item.tokens_per_second for item in found):
+        note(
+            f"Other programs keep these cores busy ({machine.busy:g} for each): the speeds are lower than on an idle machine."
+        )
+    if not found:
+        note("No model of the profiles fits; `readingroom models pull small` needs 0.3 GB of memory.")
 
 
 @contextmanager

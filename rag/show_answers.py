@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from rag.shapes import Answer, AnswerLine, Replay, StoredAnswer
+from rag.shapes import Answer, AnswerLine, Replay, Searched, StoredAnswer
 from rag.show import also, note, out
 
 
@@ -34,10 +34,23 @@ def answer(answer: Answer) -> None:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
             if hit.also:
                 note(f"           also: {also(hit)}")
+        if answer.searched is not None:
+            for line in searched(answer.searched):
+                note(f"  {line}")
     who = f"{answer.model.backend} ({answer.model.name})"
     seconds = answer.timings_ms.get("total", 0) / 1000
     said = f"  {answer.outcome}; answered by {who} in {seconds:.1f} s. {answer.note}"
     out.print(Text(f"{said.rstrip()} Answer {answer.id}.", style="dim"), soft_wrap=True)
+
+
+def searched(what: Searched) -> list[str]:
+    """Return what was searched for an answer that was not found, as lines."""
+    passing = " that pass the filter" if what.filtered else ""
+    said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
+    if what.failures:
+        said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
+        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
+    return said
 
 
 def lines(found: Sequence[AnswerLine]) -> None:

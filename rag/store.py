@@ -52,6 +52,18 @@ class Store:
                     remedy,
                 )
 
+    def fact(self, name: str) -> str | None:
+        """Return a fact of this home, or None."""
+        with self.read() as connection:
+            return connection.scalar(select(facts.c.value).where(facts.c.name == name))
+
+    def set_fact(self, name: str, value: str | None) -> None:
+        """Record a fact of this home in place of what was known, or with None forget it."""
+        with self.write() as connection:
+            connection.execute(facts.delete().where(facts.c.name == name))
+            if value is not None:
+                connection.execute(facts.insert().values(name=name, value=value))
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one consistent state."""

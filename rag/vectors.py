@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ingest.ports import Vectors
 from rag.errors import ReadingRoomError
 
 BATCH = 5000
 """chromadb 1.5.9 takes at most 5,461 rows at once."""
+_SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Neighbours(Protocol):
+    """What a search needs of an index."""
+
+    def nearest(self, collection: str, vector: Vectors, limit: int) -> list[tuple[str, float]]:
+        """Return (id, cosine similarity) of the nearest vectors, best first."""
+        ...
+
+    def count(self, collection: str) -> int: ...
+
+
+class _Opened:
+    """Chroma as one process has it open, with the collections that were used, for all embedders."""
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.collections: dict[str, Any] = {}
 
 
 class VectorIndex:
@@ -25,8 +47,13 @@ class VectorIndex:
     def __init__(self, folder: Path, embedder: str) -> None:
         self._folder = folder
         self._embedder = embedder
-        self._client: Any = None
-        self._collections: dict[str, Any] = {}
+        self._opened = _Opened()
+
+    def beside(self, embedder: str) -> VectorIndex:
+        """Return the index of another embedder's vectors in the same folder, which is opened once for both."""
+        other = VectorIndex(self._folder, embedder)
+        other._opened = self._opened
+        return other
 
     def add(self, collection: str, ids: Sequence[str], vectors: Vectors) -> None:
         """Add or replace vectors; `vectors` has shape (ids, dimension)."""
@@ -39,6 +66,31 @@ class VectorIndex:
         target = self._collection(collection)
         for at in range(0, len(ids), BATCH):
             target.delete(ids=list(ids[at : at + BATCH]))
+
+    def discard(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove vectors where there are any of this embedder at all."""
+        if self._key(collection) in self._keys():
+            self.remove(collection, ids)
+
+    def drop(self, collection: str) -> None:
+        """Remove the vectors of a collection; one that isn't there is fine."""
+        key = self._key(collection)
+        if key in self._keys():
+            self._opened.collections.pop(key, None)
+            self._open().delete_collection(key)
+            self._remove_orphans()
+
+    def _remove_orphans(self) -> None:
+        """Remove the folders of vectors that Chroma 1.5.9 leaves behind when it drops a collection."""
+        with closing(sqlite3.connect(f"file:{self._folder / 'chroma.sqlite3'}?mode=ro", uri=True)) as connection:
+            used = {str(row[0]) for row in connection.execute("SELECT id FROM segments")}
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and _SEGMENT.fullmatch(folder.name) and folder.name not in used:
+                shutil.rmtree(folder)
+
+    def ids(self, collection: str) -> set[str]:
+        """Return the ids of a collection's vectors."""
+        return set(self._collection(collection).get(include=[])["ids"])
 
     def nearest(self, collection: str, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """Return (id, cosine similarity) of the nearest vectors, best first; `vector` has shape (dimension,)."""
@@ -69,31 +121,37 @@ class VectorIndex:
 
     def close(self) -> None:
         """Let go of Chroma's files."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        self._collections = {}
+        if self._opened.client is not None:
+            self._opened.client.close()
+            self._opened.client = None
+        self._opened.collections = {}
+
+    def _key(self, name: str) -> str:
+        """Return what a collection is called in Chroma, which allows few characters; the embedder is part of it."""
+        return "c" + hashlib.sha256(f"{name}\0{self._embedder}".encode()).hexdigest()[:40]
+
+    def _keys(self) -> set[str]:
+        return {found.name for found in self._open().list_collections()}
 
     def _collection(self, name: str) -> Any:
-        if name not in self._collections:
-            # Chroma allows few characters in a name, and the embedder is part of ours
-            key = "c" + hashlib.sha256(f"{name}\0{self._embedder}".encode()).hexdigest()[:40]
-            self._collections[name] = self._open().get_or_create_collection(
+        key = self._key(name)
+        if key not in self._opened.collections:
+            self._opened.collections[key] = self._open().get_or_create_collection(
                 key, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}, embedding_function=None
             )
-        return self._collections[name]
+        return self._opened.collections[key]
 
     def _open(self) -> Any:
-        if self._client is None:
+        if self._opened.client is None:
             import chromadb  # takes a second; the command line only needs it where no server runs
             from chromadb.config import Settings
 
             try:
-                self._client = chromadb.PersistentClient(
+                self._opened.client = chromadb.PersistentClient(
                     str(self._folder), Settings(anonymized_telemetry=False, allow_reset=False)
                 )
             except Exception as error:
                 raise ReadingRoomError(
                     f"The vector index {self._folder} can't be opened: {error}", "Run `readingroom rebuild`."
                 ) from error
-        return self._client
+        return self._opened.client

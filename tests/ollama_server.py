@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,11 @@ DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
 class OllamaServer:
     """What the server answers with and what it was asked.
 
-    `failing` is "", "busy" (503), "mid-stream" (an error line under status 200), "drops" (an old server that shortens
-    the prompt and ignores `truncate`), "cut" (the connection ends in the middle) or "html" (not Ollama at all).
+    `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "mid-stream" (an
+    error line under status 200), "drops" (an old server that shortens the prompt and ignores `truncate`), "cut" (the
+    connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-json" (a line that is
+    none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the answer, `says` is a
+    text to give instead of the model's. `most` caps the window that it really loads, whatever `num_ctx` asks.
     """
 
     model: LanguageModel
@@ -29,6 +33,13 @@ class OllamaServer:
     window: int = 8192
     capabilities: list[str] = field(default_factory=lambda: ["completion"])
     failing: str = ""
+    thinks: list[str] = field(default_factory=list)
+    says: list[str] = field(default_factory=list)
+    most: int = 1 << 20
+    digest: str = DIGEST
+    cloud_disabled: bool | None = True
+    loaded: int = 0
+    keep: Any = None
     requests: list[tuple[str, Any]] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     host: str = ""
@@ -36,13 +47,24 @@ class OllamaServer:
     def tags(self) -> dict[str, Any]:
         details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"]}
         details |= {"parameter_size": "134.52M", "quantization_level": "Q4_1"}
-        local = {"size": 98362432, "digest": DIGEST, "details": details, "capabilities": self.capabilities}
+        local = {"size": 98362432, "digest": self.digest, "details": details, "capabilities": self.capabilities}
         models: list[dict[str, Any]] = [{"name": self.name, "model": self.name, "modified_at": _NOW, **local}]
         remote = {"remote_model": "gpt-oss:120b", "remote_host": "https://ollama.com:443"}
         models.append(
             {"name": "plain-name:latest", "model": "plain-name:latest", "modified_at": _NOW, **local, **remote}
         )
         return {"models": models}
+
+    def ps(self) -> dict[str, Any]:
+        running = {"name": self.name, "model": self.name, "size": 579663297, "digest": self.digest, "details": {}}
+        entry = {**running, "expires_at": _NOW, "size_vram": 0, "context_length": self.loaded}
+        return {"models": [entry] if self.loaded else []}
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer an empty chat: load with the window asked for, or unload."""
+        self.keep = request.get("keep_alive")
+        self.loaded = 0 if self.keep == 0 else min(self.most, request.get("options", {}).get("num_ctx", 4096))
+        return self._line("", done=True, done_reason="load" if self.loaded else "unload")
 
     def show(self) -> dict[str, Any]:
         info = {"general.architecture": "llama", "llama.context_length": self.window}
@@ -63,6 +85,11 @@ class OllamaServer:
             raise PromptTooLong(
                 f"request ({tokens} tokens) exceeds the available context size ({options['num_ctx']} tokens)"
             )
+        for thought in self.thinks if request.get("think", True) else []:
+            yield {**self._line("", done=False), "message": {"role": "assistant", "content": "", "thinking": thought}}
+        if self.says or self.failing in ("endless", "empty", "not-json"):
+            yield from self._scripted()
+            return
         answer = self.model.stream(
             prompt, max_tokens=options["num_predict"], schema=request.get("format"), seed=options["seed"]
         )
@@ -80,6 +107,21 @@ class OllamaServer:
         finally:
             answer.close()  # type: ignore[attr-defined]
             self.stopped.set()
+
+    def _scripted(self) -> Iterator[dict[str, Any]]:
+        for piece in self.says or (["a", "b"] if self.failing == "not-json" else []):
+            yield self._line(piece, done=False)
+        while self.failing == "endless":
+            yield self._line(" and", done=False)
+        yield self._line("", done=True, done_reason="stop", prompt_eval_count=999, eval_count=len(self.says))
+
+    def pull(self, name: str) -> list[dict[str, Any]]:
+        """Return the lines of a pull: recorded ones for a name that the registry has not, else progress to success."""
+        if name == "llama3.2":
+            why = 'pull model manifest: Get "https://registry.ollama.ai/…": dial tcp: no such host'
+            return [{"status": "pulling manifest"}, {"error": why}]
+        layer = {"status": "pulling fd5f44c0b5af", "digest": f"sha256:{DIGEST}", "total": 98362432}
+        return [{"status": "pulling manifest"}, layer, {**layer, "completed": 98362432}, {"status": "success"}]
 
     def _line(self, content: str, **rest: Any) -> dict[str, Any]:
         return {"model": self.name, "created_at": _NOW, "message": {"role": "assistant", "content": content}, **rest}
@@ -116,22 +158,48 @@ class _Handler(BaseHTTPRequestHandler):
         if self.ollama.failing == "html":
             self._send(200, b"<html>another program</html>", "text/html")
         else:
-            answers = {"/api/tags": self.ollama.tags(), "/api/ps": {"models": []}, "/api/version": {"version": "0.0.0"}}
+            answers = {
+                "/api/tags": self.ollama.tags(),
+                "/api/ps": self.ollama.ps(),
+                "/api/version": {"version": "0.0.0"},
+            }
+            if self.ollama.cloud_disabled is not None:
+                answers["/api/status"] = {"cloud": {"disabled": self.ollama.cloud_disabled, "source": "env"}}
             self._json(200 if self.path in answers else 404, answers.get(self.path, {"error": "not found"}))
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.ollama.requests.append((self.path, request))
-        if request["model"] != self.ollama.name:
+        chats = sum(path == "/api/chat" for path, _ in self.ollama.requests)
+        if self.path == "/api/pull":
+            self._lines(self.ollama.pull(request["model"]))
+        elif request["model"] != self.ollama.name:
             self._json(404, {"error": f"model '{request['model']}' not found"})
         elif self.path == "/api/show":
             self._json(200, self.ollama.show())
-        elif self.ollama.failing == "busy":
+        elif self.path == "/api/embed":
+            self._embed(request)
+        elif self.ollama.failing == "busy" or (self.ollama.failing == "loading" and chats <= 2):
             self._json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
         elif "think" in request and "thinking" not in self.ollama.capabilities:
             self._json(400, {"error": f'"{request["model"]}" does not support thinking'})
+        elif not request["messages"]:
+            self._json(200, self.ollama.load(request))
         else:
+            if self.ollama.failing == "slow":
+                time.sleep(1.0)
             self._chat(request)
+
+    def _embed(self, request: dict[str, Any]) -> None:
+        if "embedding" not in self.ollama.capabilities:
+            self._json(501, {"error": "This server does not support embeddings. Start it with `--embeddings`"})
+            return
+        # the shape of a real answer; the numbers are the lengths of words: equal texts are equal, others hardly ever
+        vectors = [[float(len(word)) for word in [*text.split()[:8], *[""] * 8][:8]] for text in request["input"]]
+        self._json(200, {"model": self.ollama.name, "embeddings": vectors, "prompt_eval_count": 9})
+
+    def _lines(self, lines: list[dict[str, Any]]) -> None:
+        self._send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines), "application/x-ndjson")
 
     def _chat(self, request: dict[str, Any]) -> None:
         lines = self.ollama.chat(request)
@@ -148,6 +216,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._chunk(first)
             for line in lines:
+                if self.ollama.failing == "not-json":
+                    self.wfile.write(b"5\r\nnope\n\r\n")
+                    continue
                 if self.ollama.failing == "cut":
                     self.close_connection = True
                     return

@@ -13,7 +13,7 @@ from ui import filters
 from ui.client import Api
 from ui.inert import answer_html, html, label, show, show_problem
 from ui.place import name, show_place
-from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place
+from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place, Searched
 
 OUTCOMES = {
     "answered": "Answered",
@@ -142,6 +142,8 @@ def _show(api: Api, answer: Answer) -> None:
             )
         _show_disagreements(answer)
         show(f"{OUTCOMES.get(answer.outcome, answer.outcome)}. {_writer(answer)} {answer.note}", "rr-small")
+        if answer.searched is not None:
+            _show_searched(answer.searched)
         place = _pick(answer)
         if answer.passages:
             title = "Text of the nearest passages" if answer.outcome == "not_found" else "Passages that were read"
@@ -160,6 +162,15 @@ def _show_disagreements(answer: Answer) -> None:
         for side in sides:
             show(f"{side.date or 'no date'}, {name(side.place.path)}, page {side.place.page}", "rr-small")
             show(side.place.quote, "rr-block")
+
+
+def _show_searched(searched: Searched) -> None:
+    """Say what was searched, and which files could not be."""
+    passing = " that pass the filter" if searched.filtered else ""
+    show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
+    if searched.failures:
+        with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
+            show("\n".join(f"{path}: {reason}" for path, reason in searched.failed), "rr-small")
 
 
 def _pick(answer: Answer) -> Place | None:

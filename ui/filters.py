@@ -26,12 +26,16 @@ def choose(api: Api, collection: str | None) -> tuple[Filter | None, str]:
         first, second, third = st.columns(3)
         with first:
             types = _several("Type", (document.format for document in documents), collection)
-            begin = st.date_input("Dated from", None, FIRST, LAST, key="dated-from", format="YYYY-MM-DD")
         with second:
             kinds = _several("Kind", (document.kind for document in documents), collection)
-            end = st.date_input("Dated until", None, FIRST, LAST, key="dated-until", format="YYYY-MM-DD")
         with third:
             languages = _several("Language", (document.language for document in documents), collection)
+        first, second, third = st.columns(3)  # a second row: on a narrow screen the dates stand together
+        with first:
+            begin = st.date_input("Dated from", None, FIRST, LAST, key="dated-from", format="YYYY-MM-DD")
+        with second:
+            end = st.date_input("Dated until", None, FIRST, LAST, key="dated-until", format="YYYY-MM-DD")
+        with third:
             path = st.text_input("Path pattern", placeholder="*/contracts/*", key="path-pattern", autocomplete="off")
         chosen = _these(documents, collection)
     found = Filter(

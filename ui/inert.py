@@ -34,6 +34,7 @@ STYLE = """<style>
 .rr-table td:first-child, .rr-table td:last-child { overflow-wrap: anywhere; }
 .rr-table td:first-child { min-width: 16rem; }
 .rr-table td:last-child { min-width: 11rem; }
+.rr-table .rr-two { min-width: 14rem; }
 .rr-table .rr-number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 </style>"""
 """The only style sheet of ours; it holds nothing that was read from a document."""
@@ -75,7 +76,7 @@ def _cell_html(cell: Cell) -> str:
     if isinstance(cell, int):
         return f'<td class="rr-number">{cell:,}</td>'
     if isinstance(cell, tuple):
-        return f'<td>{escape(cell[0])}<div class="rr-small">{escape(cell[1])}</div></td>'
+        return f'<td class="rr-two">{escape(cell[0])}<div class="rr-small">{escape(cell[1])}</div></td>'
     return f"<td>{escape(cell)}</td>"
 
 

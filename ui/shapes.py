@@ -79,6 +79,17 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """What was searched for an answer that was not found; `failed` are files that could not be read: path and reason."""
+
+    collections: tuple[str, ...]
+    documents: int
+    filtered: bool
+    failures: int
+    failed: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, who wrote it, and what it rests on."""
 
@@ -97,6 +108,7 @@ class Answer:
     tokens_sent: int
     tokens_generated: int
     timings_ms: dict[str, float]
+    searched: Searched | None = None
 
     @property
     def places(self) -> list[Place]:
@@ -130,7 +142,8 @@ class Document:
     @property
     def about(self) -> str:
         """What it is about, in a line: kind, organisations, periods, date."""
-        said = [self.kind, *self.organisation, " ".join(self.period), self.date]
+        said = [self.kind, *self.organisation]
+        said += [f"for {' '.join(self.period)}" if self.period else "", f"dated {self.date}" if self.date else ""]
         return ", ".join(part for part in said if part)
 
 
@@ -279,4 +292,11 @@ def answer_of(found: dict[str, Any]) -> Answer:
         tokens_sent=found["tokens"]["sent"],
         tokens_generated=found["tokens"]["generated"],
         timings_ms=found["timings_ms"],
+        searched=_searched(found["searched"]) if found["searched"] else None,
     )
+
+
+def _searched(found: dict[str, Any]) -> Searched:
+    failed = tuple((item["path"], f"{item['reason']} {item['remedy']}".strip()) for item in found["failed"])
+    names = tuple(found["collections"])
+    return Searched(names, found["documents"], found["filtered"], found["failures"], failed)

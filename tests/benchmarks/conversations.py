@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rag.build import ModelChoice
+from rag.build import build_choice
 from rag.evaluate import SET, fill
 from rag.followup import FollowUps
 from rag.library import Library
@@ -48,7 +48,7 @@ def measure(file: Path, with_model: bool) -> dict[str, Any]:
     base = load_settings()
     with tempfile.TemporaryDirectory() as place, Library(base.model_copy(update={"home": Path(place)}), "eval") as room:
         names = fill(room, [{"_id": key, "text": text} for key, text in texts.items()], None, lambda line: None)
-        model = ModelChoice(base) if with_model else None
+        model = build_choice(base) if with_model else None
         follow = FollowUps(lambda words: bool(room.catalog.naming.documents(words, [SET])), model or (lambda: None))
         rewrites = [_rewritten(follow, item["asked"]) for item in asked]
         ways: dict[str, Callable[[int], str]] = {

@@ -45,8 +45,8 @@ TARGETS = {
 }  # fmt: skip
 WITHOUT: dict[str, Weights] = {
     "": Weights(),
-    "keywords alone": Weights(keyword=1.0),
-    "vectors alone": Weights(keyword=0.0),
+    "keywords alone": Weights(keyword=1.0, foreign=1.0),
+    "vectors alone": Weights(keyword=0.0, foreign=0.0),
     "no sentence": Weights(sentence=0.0),
     "no names": Weights(named=0.0),
     "no glossary": Weights(),
@@ -90,7 +90,7 @@ def main() -> int:
 def _measure(name: str, variant: str, weights: Weights, options: argparse.Namespace) -> dict[str, Any]:
     def prepared(library: Library) -> None:
         glossary = load_glossary() if variant == "no glossary" else library.retriever.glossary
-        library.__dict__["retriever"] = replace(library.retriever, weights=weights, glossary=glossary)
+        library.live.__dict__["retriever"] = replace(library.retriever, weights=weights, glossary=glossary)
 
     if name in BEIR:
         return _beir(options.data / "beir" / name, prepared, options.scorer)

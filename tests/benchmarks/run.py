@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from rag.build import ModelChoice, build_embedder
+from rag.build import build_choice, build_embedder
 from rag.library import Library
 from rag.prompt import Excerpt, messages
 from rag.settings import PROJECT, load_settings
@@ -152,7 +152,7 @@ def answer(library: Library) -> list[dict[str, Any]]:
 
 
 def model(library: Library) -> dict[str, Any]:
-    choice = ModelChoice(library.settings)
+    choice = build_choice(library.settings)
     try:
         chosen = choice()
         if chosen is None:

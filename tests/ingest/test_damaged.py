@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ingest.container import read
 from ingest.elements import table_markdown
 from ingest.errors import UnreadableFile, is_ours
-from ingest.mail import messages
+from ingest.mailbox import messages
 from ingest.ole import opened
 from ingest.pdf import read_pdf
 from ingest.pdf_objects import broken_pages

@@ -14,7 +14,7 @@ from tests.processes import PROJECT, run_command
 
 HIT = {
     "rank", "score", "collection", "document_id", "version", "path", "page", "heading", "text", "start", "end", "boxes",
-    "found_by", "also",
+    "found_by", "also", "reranked",
 }  # fmt: skip
 ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
@@ -24,6 +24,7 @@ INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed
 DOCUMENT = {
     "document_id", "path", "collection", "state", "version", "container", "format", "language", "pages", "ocr_pages",
     "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed", "tokens_beyond_embedder", "problems",
+    "organisation", "period", "kind", "date",
 }  # fmt: skip
 BOX = {"page", "x0", "y0", "x1", "y1"}
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"

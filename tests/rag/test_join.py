@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import UsageError
 from rag.filters import Filter, parse_filter
-from rag.join import join
+from rag.join import also_found, join
 from rag.library import Library
 from rag.naming import words_of_name, words_of_question
 from rag.passages import Passage
 from rag.question import GLOSSARY, load_glossary, understand
-from rag.retrieve import Found
+from rag.retrieve import Found, place_of
 from rag.settings import Settings
+from rag.shapes import Hit
 from tests.in_process import Room
 
 
@@ -93,21 +93,31 @@ def test_a_question_names_a_document(path: str, facets: dict[str, str], question
     assert any(names & words for words in words_of_question(question))
 
 
-@pytest.mark.parametrize(
-    ("condition", "says"),
-    [
-        ("typ=pdf", "type"),
-        ("type", "no value"),
-        ("date=2022-13-01..", "date_from"),
-        ("pages=20..10", "end before they begin"),
-        ("pages=x..", "page_from"),
-    ],
-)
-def test_wrong_filters_are_named(condition: str, says: str) -> None:
-    """A filter that can't be read says what is wrong with what."""
-    with pytest.raises(UsageError) as error:
-        parse_filter([condition])
-    assert says in f"{error.value} {error.value.remedy}"
+def test_a_passage_that_is_sent_names_its_other_places() -> None:
+    """The same text in another document, and more of its page, are named once; what is sent itself, or is elsewhere, is not."""
+    text = "The yearly fee for maintenance is EUR 4,000."
+    lead, more = found("a", 2, 0, text, 0.9), found("a", 2, 90, "It is due on the first of March.", 0.8)
+    copy, elsewhere = found("b", 1, 0, text, 0.7), found("a", 3, 200, "Spare parts are listed.", 0.6)
+    sent = [(item, hit_of(item, rank)) for rank, item in enumerate((lead, elsewhere), start=1)]
+    hits = also_found(sent, [lead, more, copy, elsewhere], {"a"})
+    assert [(place.document_id, place.page, place.start) for place in hits[0].also] == [("a", 2, 90), ("b", 1, 0)]
+    assert hits[1].also == []
+    assert [place.document_id for place in also_found(sent, [lead, more, copy, elsewhere], set())[0].also] == ["b"]
+
+
+def hit_of(item: Found, rank: int) -> Hit:
+    """A passage in the shape of the API."""
+    place = place_of(item.passage).model_dump()
+    return Hit(
+        **place,
+        rank=rank,
+        score=0.5,
+        collection="c",
+        heading="",
+        text=item.passage.text,
+        boxes=[],
+        found_by=["keyword"],
+    )
 
 
 @pytest.fixture

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rag.library import Library
+from rag.retrieve import Weights
 from rag.settings import load_settings
 from rag.shapes import Hit
 from rag.words import content_words, numbers, search_words, segments, sentences, stems
@@ -119,3 +121,27 @@ def test_sentences_of_other_scripts() -> None:
     """Full stops of Chinese, Arabic and Cyrillic text end sentences."""
     for text in ("灯灭了。船走了！真的？是。", "ذهب الرجل. ثم عاد؟ نعم. لا.", "Он ушёл. Она пришла. Да! Нет."):
         assert len(list(sentences(text))) == 4
+
+
+def test_vectors_count_less_where_the_embedder_knows_no_language(tmp_path: Path) -> None:
+    """Where words stand in German documents the weight for other languages holds, in English ones or in none the usual one."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, text in {
+        "deich": "Der Deich an der Elbe wurde nach der großen Flut um zwei Meter erhöht.",
+        "leuchtturm": "Der Leuchtturm auf der Insel wird seit dem Jahr 1980 ohne Wärter betrieben.",
+        "harbour": "The harbour master counts the ships that arrive before noon every day.",
+    }.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    with Library(load_settings(environment(tmp_path / "home")), "tests") as library:
+        library.ingest([folder], "documents")
+        keywords_alone = replace(library.retriever, weights=Weights(foreign=1.0, sentence=0.0, named=0.0))
+
+        def by_vector_alone(question: str) -> set[bool]:
+            """Whether passages that only the vectors found have a score."""
+            found, _ = keywords_alone.find(question, (), 10)
+            return {item.score > 0 for item in found if item.found_by == ("vector",)}
+
+        assert by_vector_alone("Wie hoch ist der erhöhte Deich?") == {False}
+        assert True in by_vector_alone("Who counts ships at the harbour?")
+        assert True in by_vector_alone("Lighthouse?")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date
 
 import pytest
 
 from tests.ui.conftest import Server, finish, free_port
 from ui.client import Api, server_sent_events
 from ui.inert import answer_html, html, label, marked_html, table_html
-from ui.shapes import Answer, ApiProblem
+from ui.place import name
+from ui.shapes import Answer, ApiProblem, Filter
 
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
 
@@ -35,6 +37,26 @@ def test_a_question_without_an_answer_keeps_its_nearest_passages(api: Api) -> No
     assert isinstance(answer, Answer)
     assert (answer.outcome, answer.citations) == ("not_found", ())
     assert answer.passages
+
+
+def test_a_question_can_be_asked_of_some_documents(api: Api) -> None:
+    """A filter leaves only what passes it; one that names what is not there, or ends before it begins, is a problem."""
+    *_, answer = api.ask(FEE, ["ferry"], Filter(types=("markdown",), kinds=("minutes",)))
+    assert isinstance(answer, Answer)
+    assert {hit.place.path.endswith("board-minutes-2025-09.md") for hit in answer.passages} == {True}
+    for wanted in (Filter(types=("pfd",)), Filter(date_from=date(2022, 1, 2), date_to=date(2022, 1, 1))):
+        with pytest.raises(ApiProblem) as caught:
+            next(api.ask(FEE, ["ferry"], wanted))
+        assert caught.value.status == 422 and caught.value.remedy
+
+
+def test_a_document_says_what_it_is_about(api: Api) -> None:
+    """Kind, organisations and date come with it; what could not be told is left out."""
+    documents = {name(document.path): document for document in api.documents("ferry")}
+    agreement, broken = documents["ferry-supply-agreement.pdf"], documents["pressure-chamber-offer-corrupt.pdf"]
+    assert (agreement.kind, agreement.language, agreement.format) == ("contract", "en", "pdf")
+    assert agreement.about.startswith("contract, Skarnes Coastal Lines") and "dated" in agreement.about
+    assert (broken.about, broken.language) == ("", None)
 
 
 def test_the_page_of_a_quote_is_a_png(api: Api) -> None:

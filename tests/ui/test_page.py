@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -128,6 +129,8 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     close.click()
     expect(close).to_have_count(0)  # the page is drawn anew without the report; a click before that would be lost
     state = page.get_by_role("radiogroup", name="State")
+    # while the page is drawn anew, what was there before stays beside it
+    expect(state).to_have_count(1, timeout=60_000)
     for _ in range(10):  # a click while the page is drawn is lost; a person would click again
         state.get_by_text("failed", exact=True).click()
         page.wait_for_timeout(1000)
@@ -178,6 +181,54 @@ def test_markup_in_a_document_stays_text(page: Page) -> None:
     page.get_by_role("link", name="Documents").click()
     expect(page.locator(".rr-table")).to_contain_text(HOSTILE_NAME)
     assert_inert(page)
+
+
+def test_a_question_is_asked_of_some_documents(page: Page, tmp_path: Path) -> None:
+    """Filters are folded away; what is chosen holds for the answer and is said beside it; names in the lists stay text."""
+    expect(page.get_by_role("combobox", name="Type")).to_have_count(0)
+    page.get_by_text("Ask only some of the documents").click()
+    chooser = page.get_by_role("combobox", name="Documents")
+    chooser.click()
+    expect(page.get_by_role("option").filter(has_text=HOSTILE_NAME).first).to_be_visible()
+    assert_inert(page)
+    chooser.press("Escape")
+    kind = page.get_by_role("combobox", name="Kind")
+    kind.click()
+    page.get_by_role("option", name="minutes", exact=True).click()
+    kind.press("Escape")
+    ask(page, FEE)
+    expect(page.get_by_text("Asked only of documents with kind minutes")).to_be_visible()
+    page.get_by_text(re.compile("Passages that were read|Text of the nearest passages")).click()
+    expect(page.get_by_text("board-minutes-2025-09.md · collection").first).to_be_visible()
+    expect(page.get_by_text("ferry-supply-agreement.pdf")).to_have_count(0)
+    page.screenshot(path=tmp_path / "filtered.png")
+    pattern = page.get_by_label("Path pattern")
+    pattern.fill("*/nowhere/*")
+    pattern.press("Enter")
+    page.wait_for_timeout(1000)  # the page is drawn anew with the pattern
+    ask(page, "What did the board decide about nothing?")
+    expect(page.get_by_text("Asked only of documents with kind minutes; path */nowhere/*")).to_be_visible()
+    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+
+
+def test_documents_say_what_they_are_about(page: Page) -> None:
+    """The table names kind, organisations, date, format and language."""
+    page.get_by_role("link", name="Documents").click()
+    row = page.get_by_role("row").filter(has_text="ferry-supply-agreement.pdf").first
+    expect(row).to_contain_text(re.compile("contract, Skarnes Coastal Lines.*dated"))
+    expect(row).to_contain_text("pdf en")
+
+
+def test_a_text_that_stands_twice_names_its_other_place(page: Page, api: Api) -> None:
+    """A passage that stands in two files is listed once, with the other file below it."""
+    text = b"The breakwater of Vardal was built in 1931 from granite of the quarry at Myra."
+    for file in ("breakwater-one.txt", "breakwater-two.txt"):
+        finish(api, api.upload(file, io.BytesIO(text), "twins"))
+    ask(page, "When was the breakwater of Vardal built?")
+    page.get_by_text(re.compile("Passages that were read")).click()
+    expect(page.get_by_text(re.compile(r"^Also: .*breakwater-(one|two)\.txt, page 1"))).to_be_visible()
+    for document in api.documents("twins"):
+        api.forget(document.document_id)
 
 
 def assert_inert(page: Page) -> None:

@@ -1,0 +1,132 @@
+"""The extractive reader: the best sentences or table rows, and the words or the cell in them that answer, without a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.answer_type import Candidate, Kind, candidates, is_date, kind_asked
+from rag.evidence import Asked, Support
+from rag.rows import caption, header_row
+from rag.words import numbers, stem, stems, tokens, units
+
+ALSO = 0.95
+"""A second sentence is quoted too when it reaches this share of the best one's chance."""
+
+CLAUSE = 3
+"""Words that a comma counts for, when the distance of two words is told."""
+
+LONGEST = 60
+"""Characters of a column's header; a longer one is not a header but text in a badly read table."""
+
+_WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
+_SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
+_CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
+
+
+def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[str, list[Support]]:
+    """Return an answer with marks of its citations, and the sentences or rows that it cites, in the order of the marks.
+
+    Where the kind of the answer can be told, it is the words of the best sentence that have this kind, or the cell of the
+    best row; else it is the best sentence, and a second one that is nearly as good and says something else.
+    """
+    best = supports[0]
+    short = cell(question, asked, best) if best.text.startswith("|") else span(question, asked, best.text)
+    if short:
+        return f"{short} [1]", [best]
+    others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
+    chosen = [best, *others][:2]
+    return "\n".join(f"“{item.text}” [{number}]" for number, item in enumerate(chosen, start=1)), chosen
+
+
+def span(question: str, asked: Asked, sentence: str) -> str | None:
+    """Return the words of a sentence that have the kind which a question asks for, nearest to the question's own words."""
+    kind = kind_asked(question)
+    found = list(candidates(kind, sentence, question))
+    if not found:
+        return None
+    best = max(found, key=lambda item: (_nearness(asked, sentence, item) * _likely(kind, sentence, item), -item.start))
+    return sentence[best.start : best.end].strip()
+
+
+def _likely(kind: Kind, sentence: str, item: Candidate) -> float:
+    """Return more for a place after "in" and its like, and for a person elsewhere."""
+    if kind not in ("person", "place"):
+        return 1.0
+    located = bool(_WHERE.search(sentence[: item.start]))
+    return 2.0 if located == (kind == "place") else 1.0
+
+
+def _nearness(asked: Asked, sentence: str, item: Candidate) -> float:
+    """Return how near the words of the question stand to a candidate, rare words above all."""
+    before, after = _steps(sentence[: item.start])[::-1], _steps(sentence[item.end :])
+    total = 0.0
+    for word, weight in asked.weights.items():
+        steps = [words.index(word) for words in (before, after) if word in words]
+        if steps:
+            total += weight / (2 + min(steps))
+    if asked.focus is not None and asked.focus in after[:3]:
+        total += max(asked.weights.values(), default=1.0)
+    return total
+
+
+def _steps(text: str) -> list[str]:
+    """Return the stems of a text; a clause's end counts as some words more."""
+    found: list[str] = []
+    for number, clause in enumerate(re.split(r"[,;:()]", text)):
+        found += [""] * (CLAUSE if number else 0)
+        found += [stem(word) for word in tokens(clause)]
+    return found
+
+
+def cells(row: str) -> list[str]:
+    """Return the cells of a row of a Markdown table."""
+    return [cell.strip() for cell in row.strip().strip("|").replace("\\|", "\0").split("|")]
+
+
+def cell(question: str, asked: Asked, support: Support) -> str | None:
+    """Return the cell of a table row that a question asks for, "row header, column header: cell unit (scale)", or None
+    where several columns could be meant."""
+    passage, row, kind = support.found.passage, cells(support.text), kind_asked(question)
+    header = cells(header_row(passage, support.start))
+    if len(row) < 2 or len(row) != len(header):
+        return None
+    filled = [at for at in range(1, len(row)) if row[at] and _fits(kind, asked, row[at]) and len(header[at]) <= LONGEST]
+    column = _column(asked, header, filled)
+    if column is None:
+        return None
+    above = caption(passage, support.start)
+    named = units(f"{above} {header[column]} {header[0]}")
+    value = row[column].replace("\0", "|")
+    unit = next((one for one in _CURRENCIES if one in named and not units(value) & {one}), "")
+    share = "%" in value + header[column]
+    scale = _SCALE.search(f"{above} {header[0]} {header[column]}") if numbers(value) and not share else None
+    said = f"{row[0]}, {header[column]}: {value}" if header[column] else f"{row[0]}: {value}"
+    said += f" {unit}" if unit and numbers(value) and not share else ""
+    return said + (f" ({scale.group().lower()})" if scale else "")
+
+
+def _fits(kind: Kind, asked: Asked, value: str) -> bool:
+    """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
+    if kind == "date":
+        return is_date(value)
+    if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
+        return bool(numbers(value)) and not is_date(value)
+    return not asked.wants_number or bool(numbers(value))
+
+
+def _column(asked: Asked, header: Sequence[str], filled: Sequence[int]) -> int | None:
+    """Return the column that the question names best, the only one that is filled, or None."""
+    told = {number for name in header for number in numbers(name)}
+    if told and asked.numbers and not told & asked.numbers:
+        return None  # a year that the table doesn't have
+    if len(filled) == 1:
+        return filled[0]
+    shares = {
+        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]))
+        + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
+        for at in filled
+    }
+    best = max(shares.values(), default=0.0)
+    named = [at for at, share in shares.items() if share == best]
+    return named[0] if best > 0 and len(named) == 1 else None

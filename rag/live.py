@@ -1,0 +1,97 @@
+"""What answers with one embedder: its searches and answers over a catalog, made when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ingest.ports import Embedder
+from rag.catalog import Catalog
+from rag.llm import LanguageModel
+from rag.rerank import Reranker
+from rag.settings import Settings
+from rag.shapes import DocumentStatus, DocumentText, SearchResult
+from rag.vectors import Neighbours
+
+if TYPE_CHECKING:
+    from rag.answer import Answerer
+    from rag.evidence import Support
+    from rag.filters import Filter
+    from rag.retrieve import Retriever
+    from rag.routing import Candidate
+
+MOST_FOUND = 200
+"""Passages that hits are made of."""
+
+
+class Live:
+    """Searches and answers with one embedder and its index. Another one takes its place whole, so that what began with
+    this one ends with it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        embedder: Embedder,
+        index: Neighbours,
+        reranker: Callable[[], Reranker],
+        models: Callable[[], LanguageModel | None] = lambda: None,
+        route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None,
+    ) -> None:
+        self.settings, self.catalog, self.embedder, self.index = settings, catalog, embedder, index
+        self._reranker, self._models, self._route = reranker, models, route
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """What finds passages."""
+        from rag.question import GLOSSARY, load_glossary
+        from rag.retrieve import Retriever
+
+        search = self.settings.search
+        files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
+        return Retriever(
+            self.catalog,
+            self.index,
+            self.embedder,
+            load_glossary(*files),
+            self._reranker(),
+            search.candidates,
+            search.rerank,
+        )
+
+    @cached_property
+    def answerer(self) -> Answerer:
+        from rag.answer import Answerer, Limits
+        from rag.calibrate import gate_of
+
+        answer = self.settings.answer
+        gate, own = gate_of(self.catalog.store)
+        before_model, alone = own or (answer.min_evidence, answer.min_evidence_alone)
+        limits = Limits(answer.passages, answer.passage_tokens, answer.max_tokens, before_model, alone)
+        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate)
+
+    def search(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        limit: int | None = None,
+        wanted: Filter | None = None,
+        per_document: int | None = None,
+    ) -> SearchResult:
+        """Return the best passages for a question, as hits: see `Library.search`."""
+        from rag.join import join  # with retrieval, which commands that only list don't need
+
+        limit = limit or self.settings.search.results
+        found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
+        paged = self.catalog.paged([item.passage.document_id for item in found])
+        hits = self.retriever.joined_hits(join(found, limit, paged, per_document))
+        return SearchResult(question=question, hits=hits, timings_ms=laps)
+
+    def documents(self) -> list[DocumentStatus]:
+        """Return all documents."""
+        return self.catalog.documents()
+
+    def text(self, document_id: str) -> DocumentText:
+        """Return the extracted text of a document's live version."""
+        return self.catalog.text(document_id)

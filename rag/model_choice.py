@@ -1,0 +1,144 @@
+"""Chooses who answers: by difficulty where questions are routed, else the first of those that the settings name."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from rag.errors import ModelError
+from rag.llm import LanguageModel
+from rag.model_record import Pins
+from rag.routing import Candidate, Difficulty
+from rag.settings import Settings
+
+ASK_AGAIN_SECONDS = 30.0
+"""How long it is believed that a server has a model, or that it is not there."""
+
+Open = Callable[[str, str], LanguageModel | None]
+"""Opens a model by backend and name; None where nothing is there and nobody promised it."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A model as it was when it was looked at last: there, not there, or an error."""
+
+    model: LanguageModel | None
+    error: ModelError | None
+    looked: float
+    seconds: float = 0.0
+
+
+class ModelChoice:
+    """Gives the models to ask, one after the other, each opened when its turn comes.
+
+    Without routing: the OpenAI-compatible server of the settings, Ollama when it is there with the model, the embedded model.
+    With routing: the small or the large model first, the other one next, then those.
+    """
+
+    def __init__(self, settings: Settings, open_model: Open, pins: Pins) -> None:
+        self._settings, self._open, self._pins = settings, open_model, pins
+        self._opened: dict[str, _Opened] = {}
+        self._turn = threading.Lock()
+
+    def __call__(self) -> LanguageModel | None:
+        """Return the model to ask first, or None when `answer.model` is `none`; raise ModelError when there is none."""
+        return next((candidate.model for candidate in self.candidates()), None)
+
+    def candidates(self, asked: Difficulty | None = None) -> Iterator[Candidate]:
+        """Yield the models for a question of this difficulty; nothing when none is configured.
+
+        A model that is missing, or not the one that was pinned, is passed over, and the next one's `why` says so. Raises
+        ModelError when none can be opened.
+        """
+        if self._settings.answer.model == "none":
+            return
+        missed: list[ModelError] = []
+        given = False
+        for name, why in self._order(asked):
+            try:
+                model = self._get(name)
+                warning = self._check(model) if model is not None else ""
+            except ModelError as error:
+                missed.append(error)
+                continue
+            if model is not None:
+                reasons = [why, *(error.message for error in missed), warning]
+                again = bool(why) and self._settings.routing.ask_again
+                said = " ".join(reason for reason in reasons if reason)
+                yield Candidate(model, said, again, partial(self._took, name))
+                given = True
+        if missed and not given:
+            raise missed[-1]
+
+    def close(self) -> None:
+        """End the embedded models' processes and release connections."""
+        with self._turn:
+            for opened in self._opened.values():
+                if opened.model is not None:
+                    opened.model.close()
+            self._opened.clear()
+
+    def _order(self, asked: Difficulty | None) -> Iterator[tuple[str, str]]:
+        routing, answer = self._settings.routing, self._settings.answer
+        small, large = routing.small, routing.large
+        if asked is not None and small and large:
+            slow = self._opened[large].seconds if large in self._opened else 0.0
+            if asked.hard and routing.seconds and slow > routing.seconds:
+                yield small, f"{asked}; the large model needed {slow:.0f} s last time."
+                yield large, f"{asked}; the small model did not answer it."
+            elif asked.hard:
+                yield large, f"{asked}."
+                yield small, f"{asked}; the large model did not answer it."
+            else:
+                yield small, f"{asked}."
+                yield large, f"{asked}; the small model did not answer it."
+        if answer.openai_host:
+            yield f"openai:{answer.openai_model}", ""
+        if answer.ollama_model:
+            yield f"ollama:{answer.ollama_model}", ""
+        yield answer.model if answer.model.startswith("transformers:") else f"embedded:{answer.model}", ""
+
+    def _took(self, name: str, seconds: float) -> None:
+        with self._turn:
+            if name in self._opened:
+                self._opened[name].seconds = seconds
+
+    def _get(self, name: str) -> LanguageModel | None:
+        backend, _, model = name.partition(":")
+        local = backend in ("embedded", "transformers")
+        with self._turn:
+            opened = self._opened.get(name)
+            now = time.monotonic()
+            # a server's model may be another one by now: with a pin it is looked at for every question
+            old = (
+                opened is not None and not local and (now - opened.looked > ASK_AGAIN_SECONDS or bool(self._pins.all()))
+            )
+            if opened is None or old or (local and opened.error is not None):
+                fresh = self._look(backend, model, now)
+                if opened is not None:
+                    fresh.seconds = opened.seconds
+                    if opened.model is not None and fresh.model is not None and opened.model.card == fresh.model.card:
+                        fresh.model.close()  # the same one: keep the queue of those who wait for it
+                        fresh.model = opened.model
+                opened = self._opened[name] = fresh
+            if opened.error is not None:
+                raise opened.error
+            return opened.model
+
+    def _look(self, backend: str, model: str, now: float) -> _Opened:
+        try:
+            return _Opened(self._open(backend, model), None, now)
+        except ModelError as error:
+            return _Opened(None, error, now)
+
+    def _check(self, model: LanguageModel) -> str:
+        """Return a warning about a model that is not the pinned one; raise ModelError where the settings refuse it."""
+        changed = self._pins.changed(model.card)
+        if changed and self._settings.models.changed == "refuse":
+            raise ModelError(
+                changed, "If you want this one, run `readingroom models pin`, or set `models.changed: warn`."
+            )
+        return changed

@@ -1,0 +1,192 @@
+"""The evidence gate and the extractive reader: signs of an answer, calibration, short answers, what was searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.answer_type import candidates, kind_asked
+from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
+from rag.errors import ReadingRoomError, UsageError
+from rag.evidence import Asked, Features, Support
+from rag.extract import cell, span
+from rag.gate import DEFAULT, SIGNS, Signs, signs
+from rag.library import Library
+from rag.logistic import auc, errors, fit, threshold
+from rag.passages import Passage
+from rag.retrieve import Found
+from rag.settings import Settings
+from tests.conftest import Run
+from tests.in_process import Room
+
+PLAIN = Features(own=1, passage=1, likeness=0.8, names=1, figures=1, focus=1, kind=1, states=1)
+
+
+def support(text: str, line: str, context: str = "", heading: str = "") -> Support:
+    """Return a support for one line of a passage."""
+    passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, heading, context, text, 100, 100 + len(text))
+    at = 100 + text.index(line)
+    return Support(Found(passage, 0.7, ("keyword",)), at, at + len(line), PLAIN, 0.9)
+
+
+def asked(question: str, *words: str, number: bool = False, figures: tuple[str, ...] = ()) -> Asked:
+    return Asked({word: 2.0 for word in words}, frozenset(), frozenset(figures), number, number, None)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "answers"),
+    [
+        ("When did it begin?", "It began on 3 May 2021 in Bergen.", ["3 May 2021"]),
+        ("When did it begin?", "It began in the late 11th century.", ["the late 11th century"]),
+        ("In which year was the pier built?", "The pier of 1890 was built anew in 1987.", ["1890", "1987"]),
+        ("Who leads the yard?", "The yard is led by Ingrid Solheim of Bergen.", ["Ingrid Solheim of Bergen"]),
+        ("How long is the notice?", "The notice is at least 30 working days.", ["at least 30 working days"]),
+        ("How much does it cost?", "It costs EUR 9,980 a year.", ["EUR 9,980"]),
+        ("What percentage is kept?", "Of each invoice 5 % is kept.", ["5 %"]),
+        ("How heavy may a vehicle be?", "8.2 A vehicle may weigh 3.5 t at most in 2024.", ["3.5 t"]),
+        ("Who leads it, and how many are there?", "Ingrid Solheim leads the 12 of them.", []),
+        ("Why is it kept?", "Of each invoice 5 % is kept.", []),
+    ],
+)
+def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answers: list[str]) -> None:
+    """Dates, names, durations, money and shares are found as they stand, and nothing where no form tells the kind."""
+    found = [sentence[item.start : item.end] for item in candidates(kind_asked(question), sentence, question)]
+    assert found == answers
+
+
+def test_the_nearest_words_are_the_answer() -> None:
+    """Among several dates the one beside the question's words is taken; numbers stay exactly as written."""
+    question = "When was the harbour opened?"
+    sentence = "The town was founded in 1624, the harbour was opened in 1891."
+    assert span(question, asked(question, "harbour", "open"), sentence) == "1891"
+    assert span("How much is due?", asked("", "due"), "A sum of EUR 1,234.50 is due.") == "EUR 1,234.50"
+    assert span("Why?", asked(""), sentence) is None
+
+
+TABLE = "Sales (in thousands)\n\n| EUR | 2023 | 2024 |\n| --- | --- | --- |\n| North | 412 | 455 |\n| South | 380 | |"
+
+
+def test_a_cell_comes_with_its_headers_unit_and_scale() -> None:
+    """The column that the question names is taken; with none named only a row with one filled cell has an answer."""
+    north, south = support(TABLE, "| North | 412 | 455 |"), support(TABLE, "| South | 380 | |")
+    in_2024 = asked("", "north", "2024", number=True, figures=("2024",))
+    assert cell("How much did the North sell in 2024?", in_2024, north) == "North, 2024: 455 EUR (in thousands)"
+    assert cell("How much did the North sell?", asked("", "north", number=True), north) is None
+    assert (
+        cell("How much did the South sell?", asked("", "south", number=True), south)
+        == "South, 2023: 380 EUR (in thousands)"
+    )
+
+
+def test_signs_against_an_answer() -> None:
+    """A sentence that denies what is asked, or says the opposite of one of its words, shows it."""
+    first = support("The ferry is the first vessel of the fleet.", "The ferry is the first vessel of the fleet.")
+    found = signs("Which ferry was the last vessel?", [first])
+    assert (found.opposed, found.negated, found.retrieved, found.ahead) == (1.0, 0.0, 0.7, 1.0)
+    found = signs("When was it not a ferry?", [first])
+    assert (found.opposed, found.negated) == (0.0, 1.0)
+
+
+def test_the_default_gate_tells_topics_apart(library: Library) -> None:
+    """What the documents answer has a higher chance than what has nothing to do with them; the answer carries it."""
+    good = library.draft("What is the price of annual maintenance for a vessel of type B?")
+    bad = library.draft("Who composed the opera about the barber of Seville?")
+    assert good.outcome == "answered" and bad.outcome == "not_found"
+    assert 0 <= bad.evidence < 0.5 * good.evidence <= 0.5
+
+
+def judged(number: int) -> list[Judged]:
+    """Return questions of both kinds, of which one sign tells four in five apart."""
+    found = []
+    for at in range(number):
+        answerable = at % 2 == 0
+        right = answerable if at % 5 else not answerable
+        values = dict.fromkeys(SIGNS, 0.5) | {"likeness": 0.8 if right else 0.3, "ahead": (at * 7 % 10) / 10}
+        found.append(Judged(f"question {at}", Signs(**values), answerable))
+    return found
+
+
+def test_a_fit_finds_the_sign_that_tells() -> None:
+    """Scores on questions that the fit did not see separate as well as the sign does; the threshold keeps to the limit."""
+    found = calibrate(judged(200), 0.25)
+    assert found.auc == pytest.approx(0.8, abs=0.1) and found.auc >= found.auc_default - 0.05
+    assert found.false_refusals[0] <= 0.25 and found.false_answers[0] < 0.35
+    assert found.false_answers[1] < found.false_answers[0] < found.false_answers[2]
+    assert found.before_model <= found.alone
+    with pytest.raises(UsageError, match="5 answerable and 5 unanswerable"):
+        calibrate(judged(10), 0.1)
+
+
+def test_few_questions_leave_the_defaults() -> None:
+    """Twenty questions move the weights a little only."""
+    found = calibrate(judged(20), 0.1)
+    moved = [abs(found.weights[name] - weight) for name, weight in zip(SIGNS, DEFAULT.weights, strict=True)]
+    assert 0 < max(moved) < 2
+
+
+def test_an_operating_point_is_kept_and_forgotten(settings: Settings) -> None:
+    """What is stored is used from the next opening on; one of another version is refused with what to do."""
+    with Room(settings) as room:
+        assert kept(room.store) is None and gate_of(room.store) == (DEFAULT, None)
+        found = calibrate(judged(60), 0.2)
+        keep(room.store, found)
+        assert kept(room.store) == found
+        gate, own = gate_of(room.store)
+        assert own == (found.before_model, found.alone) and gate.bias == found.bias
+        room.store.set_fact(FACT, '{"weights": {}}')
+        with pytest.raises(ReadingRoomError, match="--reset"):
+            kept(room.store)
+        reset(room.store)
+        assert kept(room.store) is None
+
+
+def test_regression_counts() -> None:
+    """A fit recovers a slope, AUC counts ties half, a threshold refuses no more than it may."""
+    rows = [[at / 10] for at in range(20)]
+    slope, _ = fit(rows, [at >= 10 for at in range(20)], [0.0, 0.0], 0.1)
+    assert slope > 1
+    assert auc([0.1, 0.5, 0.5, 0.9], [False, False, True, True]) == 0.875
+    values, labels = [0.1, 0.2, 0.3, 0.4, 0.25], [True, True, True, True, False]
+    least = threshold(values, labels, 0.25)
+    assert errors(values, labels, least) == (1, 4, 1, 1)
+
+
+def test_not_found_says_what_was_searched(settings: Settings, tmp_path: Path) -> None:
+    """Collections, number of documents, and the file that could not be read, the one named like the question first."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "harbour.txt").write_text("The pilot boat of the harbour is moored at the northern pier during storms.")
+    for name in ("aaa.pdf", "opera-premiere.pdf"):
+        (folder / name).write_bytes(b"%PDF-1.7\nbroken")
+    with Room(settings) as room:
+        room.ingest(folder)
+    with Library(settings, "tests") as library:
+        answer = library.ask("Who composed the opera about the barber of Seville?")
+        found = library.ask("Where is the pilot boat of the harbour moored during storms?")
+    assert answer.outcome == "not_found" and answer.searched is not None
+    assert (answer.searched.documents, answer.searched.filtered, answer.searched.failures) == (1, False, 2)
+    assert [Path(item.path).name for item in answer.searched.failed] == ["opera-premiere.pdf", "aaa.pdf"]
+    assert answer.searched.failed[0].reason and answer.passages
+    assert found.searched is None
+
+
+QUESTIONS = "\n".join(
+    f'- {{question: "{text}", {known}}}'
+    for text, known in [
+        *((f"What is the price of annual maintenance for type {at}?", 'answer: "9,980"') for at in "ABCDEFGHIJ"),
+        *((f"Who composed the opera number {at} about Seville?", "unanswerable: true") for at in range(10)),
+    ]
+)
+
+
+def test_the_command_calibrates_shows_and_resets(filled_home: Path, run: Run, tmp_path: Path) -> None:
+    """The command prints both kinds of errors with intervals, stores the point, and takes it back."""
+    assert filled_home.is_dir()
+    (tmp_path / "q.yaml").write_text(QUESTIONS)
+    done = run("calibrate", "--questions", tmp_path / "q.yaml")
+    assert done.code == 0, done.stderr
+    assert "false answers        0.000 (95 %: 0.000 to 0." in done.stdout and "20 questions" in done.stdout
+    assert run("calibrate", "--show").stdout == done.stdout
+    assert "no calibration" in run("calibrate", "--reset").stdout
+    assert run("calibrate").code == 2
