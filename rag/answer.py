@@ -142,7 +142,7 @@ class Answerer:
         """Return what other documents say otherwise than the sentence that an answer rests on."""
         cited = {(found.passage.chunk_id, start) for found, start, _ in draft.supports[:1]}
         first = next((item for item in supports if (item.found.passage.chunk_id, item.start) in cited), None)
-        found = conflict(first, supports, self.catalog) if first else None
+        found = conflict(first, supports, self.catalog, one_name=True) if first else None
         return [disagreement(found)] if found else []
 
     def _excerpts(self, supports: Sequence[Support]) -> list[tuple[Found, Hit]]:

@@ -43,15 +43,22 @@ class Conflict:
     facets: Mapping[str, Facets]
 
 
-def conflict(first: Support, supports: Sequence[Support], catalog: Catalog) -> Conflict | None:
-    """Return what contradicts a sentence among the supports of a question, with the sentence itself first; None for nothing."""
+def conflict(
+    first: Support, supports: Sequence[Support], catalog: Catalog, *, one_name: bool = False
+) -> Conflict | None:
+    """Return what contradicts a sentence among the supports of a question, with the sentence itself first; None for nothing.
+
+    With `one_name` sentences about things of other names are left out: they leave a question open, but don't disagree.
+    """
     best = max((support.score for support in supports), default=0.0)
     mine, chosen = _said(first), {first.found.passage.document_id: first}
     for support in supports:
         document_id = support.found.passage.document_id
         if document_id in chosen or support.score < NEARLY_AS_GOOD * best or len(chosen) == MOST:
             continue
-        if _contradict(mine, _said(support)):
+        if support.found.passage.version == first.found.passage.version:  # a copy
+            continue
+        if _contradict(mine, _said(support), one_name=one_name):
             chosen[document_id] = support
     if len(chosen) == 1:
         return None
@@ -125,14 +132,33 @@ def _labels(question: str, facets: Sequence[Facets]) -> list[str]:
     return periods if all(periods) and len(set(periods)) == len(facets) else []
 
 
-def _said(support: Support) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the words and the numbers of a sentence or row."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a sentence or row says: its words, its numbers and dates, the names in it, and what it is labelled with: single
+    letters ("type B"), of a row all words of its first cell."""
+
+    words: frozenset[str]
+    values: frozenset[str]
+    names: frozenset[str]
+    label: frozenset[str]
+
+
+def _said(support: Support) -> _Said:
     text = support.text
     above = header_row(support.found.passage, support.start)
+    first = next(iter(tokens(text)), "")
     words = {word for word in tokens(f"{above} {text}") if not any(map(str.isdigit, word))}
-    plain = " ".join(word for word in words if not word[0].isupper() or word == next(iter(tokens(text)), ""))
-    found = numbers(text) | {match.group().lower() for match in _MONTHS.finditer(text)}
-    return frozenset(stems(plain)), frozenset(found)
+    names = {word for word in words if word[0].isupper() and word != first}
+    label = {word for word in tokens(text) if len(word) == 1 and word.isupper()}
+    if text.startswith("|"):
+        label |= {word.lower() for word in tokens(text.strip("| ").split("|")[0])}
+    months = {match.group().lower() for match in _MONTHS.finditer(text)}
+    return _Said(
+        frozenset(stems(" ".join(words - names))),
+        frozenset(numbers(text) | months),
+        frozenset({name.lower() for name in names} - months),
+        frozenset(label),
+    )
 
 
 _MONTHS = re.compile(
@@ -142,7 +168,10 @@ _MONTHS = re.compile(
 )
 
 
-def _contradict(mine: tuple[frozenset[str], frozenset[str]], other: tuple[frozenset[str], frozenset[str]]) -> bool:
-    words, values = mine[0] & other[0], mine[1] ^ other[1]
-    alike = len(words) >= ALIKE * len(mine[0] | other[0]) and bool(words)
-    return alike and bool(values & mine[1]) and bool(values & other[1])
+def _contradict(mine: _Said, other: _Said, *, one_name: bool) -> bool:
+    """Say whether two sentences say the same of other numbers; with `one_name` not when each has names that the other lacks."""
+    if mine.label != other.label or (one_name and mine.names - other.names and other.names - mine.names):
+        return False
+    words, values = mine.words & other.words, mine.values ^ other.values
+    alike = len(words) >= ALIKE * len(mine.words | other.words) and bool(words)
+    return alike and bool(values & mine.values) and bool(values & other.values)

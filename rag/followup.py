@@ -235,7 +235,7 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
 
 def _named(body: str) -> list[tuple[int, int]]:
     """Return where capitalised words stand together, the first word of the question and periods left out."""
-    found = re.finditer(r"(?<=\s)[A-Z][\w&.'’-]*(?:\s+(?:&\s+|of\s+|and\s+)?[A-Z][\w&.'’-]*)*", body)
+    found = re.finditer(r"(?<=[\s(])[A-Z][\w&.'’-]*(?:\s+(?:&\s+|of\s+|and\s+)?[A-Z][\w&.'’-]*)*", body)
     return [
         (at.start(), at.start() + len(_POSSESSIVE.sub("", at.group())))
         for at in found

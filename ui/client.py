@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal
 
 import httpx
 
+from ui.from_json import answer_of, document_of, hit_of, make
 from ui.shapes import (
     Answer,
     ApiProblem,
@@ -21,10 +22,6 @@ from ui.shapes import (
     Job,
     Receipt,
     Status,
-    answer_of,
-    document_of,
-    hit_of,
-    make,
 )
 
 ANSWER_SECONDS = 600.0

@@ -21,6 +21,7 @@ from ingest.elements import Page, Reading
 from ingest.ports import Chunk, Seen, Task, Version
 from rag.catalog import Catalog
 from rag.home import Home
+from rag.generations import LIVE
 from rag.intake import Intake
 from rag.jobs import Jobs
 from rag.question import MAX_WORDS
@@ -50,6 +51,7 @@ def judgements(file: Path) -> dict[str, dict[str, int]]:
 
 def fill(store: Store, texts: list[dict[str, Any]]) -> dict[str, str]:
     """Make each text a visible document of one chunk; return the catalog's ids → the set's."""
+    store.set_fact(LIVE, "none")
     intake = Intake(store, "none")
     Jobs(store).add("set", ["/set"])
     job = intake.next_job()

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import inspect
 
 from rag.answers import Answers
-from rag.build import EMBEDDER_FACT, build_embedder, open_store
+from rag.build import build_embedder, open_store
 from rag.errors import HomeMismatch
+from rag.generations import LIVE
 from rag.home import Home
 from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
@@ -32,7 +33,7 @@ def old_home(settings: Settings, schema: str) -> None:
     fields = {"id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note"}
     connection = sqlite3.connect(home.catalog)
     connection.executescript(SCHEMA_3.read_text(encoding="utf-8"))
-    facts = [("schema", schema), (EMBEDDER_FACT, build_embedder(settings).fingerprint)]
+    facts = [("schema", schema), (LIVE, build_embedder(settings).fingerprint)]
     connection.executemany("INSERT INTO facts VALUES (?, ?)", facts)
     connection.execute(
         "INSERT INTO documents (document_id, collection, path, state, reason, remedy, source, inside, sha256, tried, size,"

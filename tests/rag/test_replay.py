@@ -12,6 +12,7 @@ from rag.errors import NotFound
 from rag.library import Library
 from rag.llm import LanguageModel
 from rag.prompt import SCHEMA
+from rag.routing import Candidate
 from rag.settings import Settings
 from rag.shapes import Replay
 from tests.conftest import Run
@@ -29,6 +30,11 @@ class Chosen:
 
     def __call__(self) -> LanguageModel | None:
         return self.model
+
+    def candidates(self, _asked: object = None) -> Iterator[Candidate]:
+        """Yield the model, when there is one."""
+        if self.model is not None:
+            yield Candidate(self.model, "", False, lambda _: None)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -171,7 +171,7 @@ def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> 
 
 def test_markup_in_a_document_stays_text(page: Page) -> None:
     """Tags, links, images and formulas of a document and its name are shown as characters and do nothing."""
-    ask(page, "Who is the lantern keeper of Ostrava and how many crowns does he earn?")
+    ask(page, "What is said about the lantern keeper of Ostrava and the crowns?")  # quoted whole, not its number alone
     expect(page.locator(".rr-answer")).to_contain_text(HOSTILE)
     expect(page.locator("mark")).to_contain_text(HOSTILE)
     expect(page.get_by_role("radiogroup", name="Citations")).to_contain_text(HOSTILE_NAME)
