@@ -11,21 +11,25 @@ from typing import Any, Literal
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.claim import places, states
-from rag.errors import ModelError, PromptTooLong, ReadingRoomError
+from rag.disagree import ASK, candidates, conflict, disagreement
+from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance
 from rag.excerpts import excerpt, orders, shown, support
 from rag.extract import extract
 from rag.filters import Filter
+from rag.former import AsOf
 from rag.gate import DEFAULT, Gate, signs
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
+from rag.replay import SEED, generation
 from rag.retrieve import Clock, Found, Retriever
-from rag.routing import Candidate, in_turn
+from rag.routing import Candidate as Model
+from rag.routing import in_turn
 from rag.rows import header_row
-from rag.shapes import Answer, Citation, Hit, ModelUsed, Searched, Tokens
+from rag.shapes import Answer, Candidate, Citation, Disagreement, Generation, Hit, ModelUsed, Searched, Tokens
 from rag.words import content_words, stem, stems
 
 NOTHING = "Not found in these documents."
@@ -73,11 +77,14 @@ class _Draft:
     """An answer in the making."""
 
     text: str = NOTHING
-    outcome: Literal["answered", "not_found", "partial"] = "not_found"
+    outcome: Literal["answered", "not_found", "partial", "clarify"] = "not_found"
     supports: list[tuple[Found, int, int]] = field(default_factory=list)
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
+    generation: Generation | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +97,20 @@ class Answerer:
     embedder: Embedder
     choose: Callable[[], LanguageModel | None]
     limits: Limits
-    route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None
+    route: Callable[[str, Sequence[Support]], Iterator[Model]] | None = None
     gate: Gate = DEFAULT
 
-    def stream(self, question: str, collections: Sequence[str], wanted: Filter | None = None) -> Iterator[Event]:
+    def stream(
+        self,
+        question: str,
+        collections: Sequence[str],
+        wanted: Filter | None = None,
+        as_of: AsOf | None = None,
+        may_clarify: bool = True,
+    ) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, self.limits.hidden_text)
+        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, as_of, self.limits.hidden_text)
         clock.lap("retrieve")
         if "rerank" in laps:  # a part of it
             clock.laps["rerank"] = laps["rerank"]
@@ -109,18 +123,35 @@ class Answerer:
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
+        elif may_clarify and (offered := self._open(question, supports, evidence)):
+            draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             alone = evidence >= self.limits.min_evidence_alone
-            candidates = self.route(question, supports) if self.route else iter(())
+            in_line = self.route(question, supports) if self.route else iter(())
             asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
-            draft = yield from in_turn(asking, candidates, self.choose)
+            draft = yield from in_turn(asking, in_line, self.choose)
+            draft.disagreements = self._disagreements(draft, supports)
         if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
-        searched = self._searched(collections, wanted, question) if draft.outcome == "not_found" else None
+        searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
+
+    def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
+        """Return what a question may mean that several documents answer well, each for another organisation or period."""
+        if evidence < self.limits.min_evidence_alone:
+            return []
+        found = conflict(supports[0], supports, self.catalog)
+        return candidates(question, found, self.catalog) if found else []
+
+    def _disagreements(self, draft: _Draft, supports: Sequence[Support]) -> list[Disagreement]:
+        """Return what other documents say otherwise than the sentence that an answer rests on."""
+        cited = {(found.passage.chunk_id, start) for found, start, _ in draft.supports[:1]}
+        first = next((item for item in supports if (item.found.passage.chunk_id, item.start) in cited), None)
+        found = conflict(first, supports, self.catalog, one_name=True) if first else None
+        return [disagreement(found)] if found else []
 
     def _ask(
         self,
@@ -146,7 +177,9 @@ class Answerer:
             if model is None:
                 return quoted("No language model is configured; the documents are quoted.")
             excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
-            reply, completion = yield from self._generate(model, question, excerpts)
+            reply, completion, made = yield from self._generate(model, question, excerpts)
+        except ModelBusy:  # to be asked again later, not to be answered by less
+            raise
         except ModelError as error:
             return quoted(f"The language model could not answer: {error}")
         used = on_record(model.card, completion, self.limits.max_tokens)
@@ -154,19 +187,18 @@ class Answerer:
         if reply is None:
             draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
         elif reply.refused:
-            return _Draft(
-                model=used, tokens=tokens, note="The model found no statement of what is asked in the passages."
-            )
+            note = "The model found no statement of what is asked in the passages."
+            return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif claim := self._supported(question, reply, sent, supports[0].score):
-            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens)
+            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:
             draft = quoted("The model's draft had no support in the passages.")
-        draft.tokens = tokens
+        draft.tokens, draft.generation = tokens, made
         return draft
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
-    ) -> Generator[Event, None, tuple[Reply | None, Completion]]:
+    ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
         while True:
             prompt = messages(excerpts, question)
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
@@ -175,10 +207,11 @@ class Answerer:
                 raise PromptTooLong("The question does not fit into the model's window.", "Ask a shorter question.")
             excerpts.pop()
         answer = AnswerStream()
-        for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA):
+        for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):
             if isinstance(piece, Completion):
                 _compare(model.card, piece)
-                return read_reply(piece.text), piece
+                made = generation(model.card, prompt, SEED, self.limits.max_tokens, piece.text)
+                return read_reply(piece.text), piece, made
             if fresh := answer.feed(piece):
                 yield "token", fresh
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
@@ -215,7 +248,9 @@ class Answerer:
         quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
         return chance(asked.features(found, start, end, float(self.embedder.embed([quoted])[0] @ vector)))
 
-    def _searched(self, collections: Sequence[str], wanted: Filter | None, question: str) -> Searched:
+    def _searched(
+        self, collections: Sequence[str], wanted: Filter | None, as_of: AsOf | None, question: str
+    ) -> Searched:
         """Return what a question was asked of, and the files that could not be read, those with its words in their names
         first."""
         names = self.catalog.require_collections(collections)
@@ -224,7 +259,7 @@ class Answerer:
         failed.sort(key=lambda item: -len(asked & stems(Path(item.path).stem.replace("_", " "))))
         return Searched(
             collections=names,
-            documents=self.catalog.searchable(names, wanted),
+            documents=self.catalog.searchable(names, wanted) if as_of is None else as_of.documents,
             filtered=wanted is not None,
             failures=len(failed),
             failed=failed[:FAILED_SHOWN],
@@ -269,6 +304,10 @@ class Answerer:
             evidence=round(evidence, 4),
             searched=searched,
             note=draft.note,
+            standalone_question=question,
+            generation=draft.generation,
+            candidates=draft.candidates,
+            disagreements=draft.disagreements,
         )
 
 

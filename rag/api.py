@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Annotated, Any
 
 import structlog
@@ -14,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from rag import log, problems
+from rag.api_answers import add_answers
 from rag.api_generations import add_generations
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
@@ -48,6 +50,8 @@ class AskRequest(Body):
     question: str = Field(examples=["When does the agreement end?"])
     collections: list[str] = Field([], description="Collections to search; all when empty.")
     filter: Filter = Field(Filter(), description="Conditions on documents and pages, before anything is ranked.")
+    as_of: date | None = Field(None, description="Answer from the versions that were live at the end of this day.")
+    conversation_id: str | None = Field(None, description="The conversation that the question goes on with.")
 
 
 class ForgetRequest(Body):
@@ -89,6 +93,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     app.state.owner_token = owner_token
     problems.install(app, library.settings.ingest.max_upload_mb * 1_000_000)
     _add_questions(app)
+    add_answers(app)
     _add_documents(app)
     add_jobs(app)
     add_generations(app)
@@ -126,8 +131,8 @@ def _add_questions(app: FastAPI) -> None:
     def ask(body: AskRequest, room: Room, accept: Annotated[str, Header()] = "application/json") -> Any:
         """Answer a question from the documents, or say that they don't hold the answer."""
         if "text/event-stream" not in accept:
-            return room.ask(body.question, body.collections, _given(body.filter))
-        events = room.ask_stream(body.question, body.collections, _given(body.filter))
+            return room.ask(body.question, body.collections, _given(body.filter), body.as_of, body.conversation_id)
+        events = room.ask_stream(body.question, body.collections, _given(body.filter), body.as_of, body.conversation_id)
         first = next(events)  # an error before the first event is still a problem with its own status
         return StreamingResponse(
             _sse(first, events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
@@ -158,9 +163,9 @@ def _add_documents(app: FastAPI) -> None:
         return room.document(document_id)
 
     @app.get("/v1/documents/{document_id}/text", response_model=DocumentText, tags=["documents"])
-    def text(document_id: str, room: Room) -> DocumentText:
-        """Return the live version's extracted text, which `start` and `end` index."""
-        return room.text(document_id)
+    def text(document_id: str, room: Room, version: str | None = None) -> DocumentText:
+        """Return the extracted text, which `start` and `end` index, of the live version or of another one that is kept."""
+        return room.text(document_id, version)
 
     @app.get(
         "/v1/documents/{document_id}/pages/{page}.png",

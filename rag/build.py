@@ -164,7 +164,9 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
 
     recipe = build_recipe(settings)
     return Worker(
-        catalog=Intake(open_store(settings, recipe.embedder), recipe.embedder.fingerprint),
+        catalog=Intake(
+            open_store(settings, recipe.embedder), recipe.embedder.fingerprint, settings.ingest.keep_versions
+        ),
         readers=[build_reader(settings) for _ in range(READERS)],
         recipe=recipe,
         identify=document_id,

@@ -1,36 +1,36 @@
-"""The reading side of the catalog: documents, text, pages, passages and answers."""
+"""The reading side of the catalog: documents, text, pages and passages."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, text
+from sqlalchemy import Row, and_, case, func, or_, select, text
 
 from ingest.ports import Vectors
 from ingest.runs import Place, unpack_runs
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, scope_of
+from rag.former import Former
 from rag.keywords import Keywords
 from rag.naming import Naming
 from rag.passages import Passage, live_passages, nearest_in, passages_of, vectors_of
 from rag.schema import (
-    answer_documents,
-    answers,
     chunks,
     documents,
     embeddings,
+    former_pages,
+    former_versions,
     jobs,
     pages,
     versions,
 )
 from rag.shapes import (
-    Answer,
     CollectionStatus,
     DocumentStatus,
     DocumentText,
@@ -59,13 +59,33 @@ class Source:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Of a document: its live version, since when it is live, and since when the document is known."""
+
+    version: str | None
+    since: float | None
+    known_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Whose a document is, of which period and kind, and its date: its own, else the day on which its file was changed last."""
+
+    organisation: str
+    period: str
+    kind: str
+    date: str
+
+
 class Catalog:
-    """Reads of the store, and the few writes that people ask for."""
+    """Reads of the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._keywords = Keywords(store)
         self.naming = Naming(store)
+        self.former = Former(store)
 
     @property
     def store(self) -> Store:
@@ -117,8 +137,10 @@ class Catalog:
         with self._store.read() as connection:
             return connection.scalar(select(func.count()).select_from(documents).where(live)) or 0
 
-    def text(self, document_id: str) -> DocumentText:
-        """Return the extracted text of the live version."""
+    def text(self, document_id: str, version: str | None = None) -> DocumentText:
+        """Return the extracted text of the live version, or of another one that is kept."""
+        if version is not None:
+            return self._text_of(document_id, version)
         with self._store.read() as connection:
             row = connection.execute(
                 select(versions.c.version, versions.c.text)
@@ -133,6 +155,20 @@ class Catalog:
             raise NotFound(f"Document {document_id} has no text.", "See its state with `readingroom documents`.")
         return DocumentText(document_id=document_id, version=row.version, text=row.text)
 
+    def _text_of(self, document_id: str, version: str) -> DocumentText:
+        with self._store.read() as connection:
+            found = None
+            for table in (versions, former_versions):
+                mine = (table.c.document_id == document_id) & (table.c.version == version)
+                found = connection.scalar(select(table.c.text).where(mine).limit(1)) if found is None else found
+        if found is None:
+            self.documents(document_id=document_id)
+            raise NotFound(
+                f"The version {version[:12]} of the document {document_id} is not kept.",
+                "How many former versions of a document are kept says `ingest.keep_versions`.",
+            )
+        return DocumentText(document_id=document_id, version=version, text=found)
+
     def source(self, document_id: str) -> Source:
         """Return where the live version came from; raise NotFound when there is none."""
         with self._store.read() as connection:
@@ -145,6 +181,30 @@ class Catalog:
             raise NotFound(f"There is no readable document {document_id}.", "List them with `readingroom documents`.")
         return Source(Path(row.source), tuple(json.loads(row.inside)), row.source_sha256, row.format, row.version)
 
+    def facets(self, document_ids: Sequence[str]) -> dict[str, Facets]:
+        """Return what the live versions of documents are about."""
+        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+        query = select(documents.c.document_id, documents.c.modified_ns, versions.c.details).outerjoin(versions, live)
+        found = {}
+        with self._store.read() as connection:
+            for row in connection.execute(query.where(documents.c.document_id.in_(list(document_ids)))):
+                details = json.loads(row.details or "{}")
+                changed = date.fromtimestamp(row.modified_ns / 1e9).isoformat() if row.modified_ns else ""
+                said = details.get("date") or changed
+                organisation, period, kind = (details.get(name, "") for name in ("organisation", "period", "kind"))
+                found[row.document_id] = Facets(organisation, period, kind, said)
+        return found
+
+    def life(self, document_id: str) -> Life | None:
+        """Return since when a document and its live version are known, or None for one that is not there."""
+        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
+        query = select(documents.c.version, versions.c.created, documents.c.known_since)
+        with self._store.read() as connection:
+            row = connection.execute(
+                query.outerjoin(versions, live).where(documents.c.document_id == document_id)
+            ).first()
+        return None if row is None else Life(row.version, row.created, row.known_since)
+
     def runs(self, document_id: str, version: str, numbers: Sequence[int]) -> list[PageRuns]:
         """Return where the characters of some pages stand."""
         with self._store.read() as connection:
@@ -153,6 +213,20 @@ class Catalog:
                 .where(pages.c.document_id == document_id, pages.c.version == version, pages.c.number.in_(numbers))
                 .order_by(pages.c.number)
             ).all()
+            rows = (
+                rows
+                or connection.execute(
+                    select(former_pages.c.number, former_pages.c.runs)
+                    .join(former_versions, former_versions.c.former_id == former_pages.c.former_id)
+                    .where(
+                        former_versions.c.document_id == document_id,
+                        former_versions.c.version == version,
+                        former_pages.c.number.in_(numbers),
+                    )
+                    .group_by(former_pages.c.number)  # a version may have been live twice
+                    .order_by(former_pages.c.number)
+                ).all()
+            )
         return [PageRuns(row.number, unpack_runs(row.runs)) for row in rows]
 
     def collections(self) -> list[CollectionStatus]:
@@ -278,25 +352,6 @@ class Catalog:
                 )
                 or 0,
             }
-
-    # answers
-
-    def keep_answer(self, answer: Answer) -> None:
-        """Store an answer with the documents it used, so that forgetting one of them forgets the answer too."""
-        used = {hit.document_id for hit in answer.passages} | {citation.document_id for citation in answer.citations}
-        with self._store.write() as connection:
-            there = connection.scalar(
-                select(func.count()).select_from(documents).where(documents.c.document_id.in_(sorted(used)))
-            )
-            if there != len(used):  # one of them was forgotten meanwhile: so is what was made of it
-                return
-            connection.execute(
-                insert(answers).values(answer_id=answer.id, created=time.time(), answer=answer.model_dump_json())
-            )
-            if used:
-                connection.execute(
-                    insert(answer_documents), [{"answer_id": answer.id, "document_id": name} for name in sorted(used)]
-                )
 
 
 LOW_CONFIDENCE = 0.8

@@ -11,13 +11,14 @@ import re  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Iterator, Sequence  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
+from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Annotated  # noqa: E402
 
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
-from rag import cli_answers, cli_eval, cli_models, cli_reindex, show, show_jobs  # noqa: E402
+from rag import cli_answers, cli_eval, cli_models, cli_reindex, show, show_answers, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
 from rag.settings import Settings, load_settings  # noqa: E402
 
@@ -287,6 +288,18 @@ def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     collection: Collections = None,
     conditions: Conditions = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], metavar="DATE", help="Answer from the versions live at the end of that day."
+        ),
+    ] = None,
+    conversation: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with this conversation; see `readingroom conversations`.")
+    ] = None,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with the newest conversation, or begin one.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Answer a question with citations, or say that the documents don't hold the answer."""
@@ -294,11 +307,88 @@ def ask(
 
     wanted = _filter(conditions)
     with _room("ask") as room, show.drafting() as event:
-        answer = last_answer(room.ask_stream(question, collection or [], wanted), event)
+        day = as_of.date() if as_of else None
+        if go_on and conversation is None:
+            lines = room.answers.list(1000)
+            newest = (line.conversation_id for line in lines if line.conversation_id is not None)
+            conversation = next(newest, None) or room.answers.begin().id
+        answer = last_answer(room.ask_stream(question, collection or [], wanted, day, conversation), event)
     if as_json:
         _print(answer)
     else:
-        show.answer(answer)
+        show_answers.answer(answer)
+
+
+@app.command()
+def answers(
+    answer_id: Annotated[str | None, typer.Argument(help="An answer's id: show this one whole.")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many to list.")] = 20,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the answer instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the kept answers, or show one with what it was made with; citations are marked whose document changed since."""
+    if remove and answer_id is None:
+        raise UsageError("No answer was named.", "Give the id of the answer to remove.")
+    with _room("answers") as room:
+        if answer_id is None:
+            lines = room.answers.list(limit)
+        elif remove:
+            room.answers.remove(answer_id)
+        else:
+            stored = room.answers.get(answer_id)
+    if answer_id is None and as_json:
+        _print(lines)
+    elif answer_id is None:
+        show_answers.lines(lines)
+    elif remove:
+        show.note(f"The answer {answer_id} is removed.")
+    elif as_json:
+        _print(stored)
+    else:
+        show_answers.stored(stored)
+
+
+@app.command()
+def conversations(
+    conversation_id: Annotated[str | None, typer.Argument(help="A conversation's id: show this one whole.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the conversation with its answers instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List conversations by their first question, or show or remove one; `ask --conversation ID` goes on with it."""
+    if remove and conversation_id is None:
+        raise UsageError("No conversation was named.", "Give the id of the conversation to remove.")
+    with _room("conversations") as room:
+        if conversation_id is None:
+            lines = room.answers.conversations(1000)
+        elif remove:
+            room.answers.remove_conversation(conversation_id)
+        else:
+            found = room.answers.conversation(conversation_id)
+    if conversation_id is None and as_json:
+        _print(lines)
+    elif conversation_id is None:
+        show_answers.conversations(lines)
+    elif remove:
+        show.note(f"The conversation {conversation_id} is removed.")
+    elif as_json:
+        _print(found)
+    else:
+        for turn in found.turns:
+            show.note(f"\n? {turn.question}")
+            show_answers.answer(turn)
+
+
+@app.command()
+def replay(
+    answer_id: Annotated[str, typer.Argument(help="The answer's id; see `readingroom answers`.")], as_json: Json = False
+) -> None:
+    """Ask the question of a kept answer again and show what differs, and why; the new answer is not kept."""
+    with _room("replay") as room:
+        found = room.replay(answer_id)
+    if as_json:
+        _print(found)
+    else:
+        show_answers.replay(found)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from rag import show, show_jobs
+from rag import show, show_answers, show_jobs
 from rag.answer import last_answer
 from rag.build import check_models
 from rag.errors import ModelError
@@ -37,6 +37,6 @@ def run(settings: Settings) -> int:
                 show.note(f"\n? {entry['question']}")
                 with show.drafting() as event:
                     answer = last_answer(room.ask_stream(entry["question"], [COLLECTION]), event)
-                show.answer(answer)
+                show_answers.answer(answer)
     show.note("")
     return 0

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
-from rag.schema import answer_documents, answers, chunks, documents, embeddings, job_files, jobs, retired, versions
+from rag.former_rows import drop_former
+from rag.schema import (
+    answer_documents,
+    answers,
+    chunks,
+    documents,
+    embeddings,
+    former_chunks,
+    job_files,
+    jobs,
+    retired,
+    versions,
+)
 
 _DROP_WORDS = text(
     "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text, segments) "
@@ -16,9 +28,9 @@ _DROP_WORDS = text(
 
 
 def drop_versions(connection: Connection, document_id: str) -> None:
-    """Remove every version of a document with its chunks, words and pages; its vectors are noted for the owner of Chroma.
+    """Remove the live version of a document with its chunks, words and pages; its vectors are noted for the owner of Chroma.
 
-    Vectors in the catalog stay while some live chunk has the same text, or else until `tidy`.
+    Vectors in the catalog stay while some chunk has the same text, or else until `tidy`.
     """
     connection.execute(_DROP_WORDS, {"document_id": document_id})
     mine = chunks.c.document_id == document_id
@@ -49,6 +61,7 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list
     erased = with_members(connection, document_ids)
     for document_id in erased:
         drop_versions(connection, document_id)
+        drop_former(connection, document_id)
         citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == document_id)
         connection.execute(delete(answers).where(answers.c.answer_id.in_(citing)))
         connection.execute(delete(documents).where(documents.c.document_id == document_id))
@@ -59,9 +72,11 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list
 def tidy(connection: Connection) -> None:
     """Remove what erased and replaced versions leave behind: vectors of text that no chunk has, words in old segments."""
     used = exists().where(chunks.c.text_hash == embeddings.c.text_hash)
-    connection.execute(delete(embeddings).where(~used))
+    used_before = exists().where(former_chunks.c.text_hash == embeddings.c.text_hash)
+    connection.execute(delete(embeddings).where(~used, ~used_before))
     # FTS5 keeps deleted words in its segments until they are merged.
-    connection.execute(text("INSERT INTO chunk_words(chunk_words) VALUES('optimize')"))
+    for index in ("chunk_words", "former_words"):
+        connection.execute(text(f"INSERT INTO {index}({index}) VALUES('optimize')"))
 
 
 def repoint_answers(connection: Connection, old: str, new: str, path: str) -> None:
@@ -69,7 +84,8 @@ def repoint_answers(connection: Connection, old: str, new: str, path: str) -> No
     citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == old)
     for row in connection.execute(select(answers).where(answers.c.answer_id.in_(citing))).all():
         kept = json.loads(row.answer)
-        for place in (*kept["passages"], *kept["citations"]):
+        sides = [side for found in kept.get("disagreements", ()) for side in found["sides"]]
+        for place in (*kept["passages"], *kept["citations"], *kept.get("candidates", ()), *sides):
             if place["document_id"] == old:
                 place |= {"document_id": new, "path": path}
         changed = json.dumps(kept, ensure_ascii=False)

@@ -10,6 +10,7 @@ ReadingRoomError
 ├── HomeUnusable        the disk is full or can't be written            (exit 1, HTTP 507)
 ├── DocumentChanged     the file is not the one that was ingested       (exit 1, HTTP 409)
 └── ModelError          a model is missing, broken or unreachable       (exit 1, HTTP 503)
+    ├── ModelBusy       too many questions wait for the model           (exit 1, HTTP 503 with Retry-After)
     └── PromptTooLong   the prompt does not fit the model's window      (handled by re-packing)
 """
 
@@ -59,6 +60,10 @@ class DocumentChanged(ReadingRoomError):
 
 class ModelError(ReadingRoomError):
     """A model is missing, broken or unreachable."""
+
+
+class ModelBusy(ModelError):
+    """More questions wait for the model than may."""
 
 
 class PromptTooLong(ModelError):

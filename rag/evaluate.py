@@ -121,7 +121,7 @@ def open_set(
     ):
         progress(f"{len(texts)} texts: splitting and embedding")
         prepared(library)
-        yield library, _fill(library, texts, cache, progress)
+        yield library, fill(library, texts, cache, progress)
 
 
 def ask_pages(
@@ -153,7 +153,7 @@ def _ask(library: Library, key: str, question: str, collections: Sequence[str], 
     return Asked(key, tuple((name, 0, score) for name, score in list(best.items())[:DEPTH]), took)
 
 
-def _fill(
+def fill(
     library: Library, texts: Sequence[Mapping[str, Any]], cache: Path | None, progress: Callable[[str], None]
 ) -> dict[str, str]:
     """Make each text a document; return the catalog's ids → the set's."""

@@ -176,36 +176,45 @@ def parse_filter(conditions: Sequence[str]) -> Filter:
     return found
 
 
-def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str]) -> Scope:
-    """Return what a filter leaves of some collections; raise NotFound for a collection or document that doesn't exist."""
+def conditions(wanted: Filter, table: Any) -> list[Any]:
+    """Return a filter as conditions on `documents` and a table of versions; without one, those on `documents` alone."""
+    found: list[Any] = []
+    if wanted.collections:
+        found.append(documents.c.collection.in_(wanted.collections))
+    if wanted.documents:
+        found.append(documents.c.document_id.in_(wanted.documents))
+    if wanted.paths:
+        found.append(or_(*(documents.c.path.op("GLOB")(pattern) for pattern in wanted.paths)))
+    if table is None:
+        return found
+    if wanted.types:
+        named = (func.lower(documents.c.path).op("GLOB")(f"*.{kind}") for kind in wanted.types)
+        found.append(or_(table.c.format.in_(wanted.types), *named))
+    if wanted.kinds:
+        found.append(func.json_extract(table.c.details, "$.kind").in_(wanted.kinds))
+    if wanted.languages:
+        found.append(func.json_extract(table.c.details, "$.language").in_(wanted.languages))
+    dated = func.json_extract(table.c.details, "$.date")
+    if wanted.date_from:
+        found.append(dated >= wanted.date_from.isoformat())
+    if wanted.date_to:
+        found.append(dated <= wanted.date_to.isoformat())
+    return found
+
+
+def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str], live_by: float | None = None) -> Scope:
+    """Return what a filter leaves of some collections; with `live_by`, of the versions that were live before then. Raise
+    NotFound for a collection or document that doesn't exist."""
     _require(connection, documents.c.collection, wanted.collections, "collection")
     _require(connection, documents.c.document_id, wanted.documents, "document")
     live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
     query = (
         select(documents.c.document_id, documents.c.path)
         .join(versions, live)
-        .where(documents.c.collection.in_(list(collections)))
+        .where(documents.c.collection.in_(list(collections)), *conditions(wanted, versions))
     )
-    detail = func.json_extract(versions.c.details, "$.kind")
-    if wanted.collections:
-        query = query.where(documents.c.collection.in_(wanted.collections))
-    if wanted.documents:
-        query = query.where(documents.c.document_id.in_(wanted.documents))
-    if wanted.paths:
-        query = query.where(or_(*(documents.c.path.op("GLOB")(pattern) for pattern in wanted.paths)))
-    if wanted.types:
-        named = (func.lower(documents.c.path).op("GLOB")(f"*.{kind}") for kind in wanted.types)
-        query = query.where(or_(versions.c.format.in_(wanted.types), *named))
-    if wanted.kinds:
-        query = query.where(detail.in_(wanted.kinds))
-    if wanted.languages:
-        said = func.json_extract(versions.c.details, "$.language")
-        query = query.where(said.in_(wanted.languages))
-    dated = func.json_extract(versions.c.details, "$.date")
-    if wanted.date_from:
-        query = query.where(dated >= wanted.date_from.isoformat())
-    if wanted.date_to:
-        query = query.where(dated <= wanted.date_to.isoformat())
+    if live_by is not None:
+        query = query.where(versions.c.created < live_by)
     ids = tuple(sorted(connection.scalars(query)))
     first, last = wanted.page_from or 1, wanted.page_to or _LAST
     scope = Scope(ids, 0, first, last)

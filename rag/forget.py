@@ -14,12 +14,13 @@ from rag.catalog import Catalog
 from rag.erase import erase_documents, tidy, with_members
 from rag.errors import NotFound
 from rag.home import Home
-from rag.schema import answers, chunks, documents, embeddings, pages, versions
+from rag.schema import answers, chunks, documents, embeddings, former_chunks, former_versions, pages, versions
 from rag.shapes import Forgotten, Receipt
 from rag.store import Store
 
 SAMPLES = 12
-"""Pieces of removed text that are looked for in the home folder, from as many places of the documents."""
+"""Pieces of removed text that are looked for in the home folder, from as many places of the documents; as many of their
+former versions."""
 SAMPLE_CHARACTERS = 24
 _BLOCK = 1 << 22
 
@@ -54,7 +55,7 @@ class Forgetter:
         with self._store.write() as connection:
             found = with_members(connection, found)
             forgotten = [_facts(connection, identity) for identity in found]
-            pieces = list(_pieces(connection, found))
+            pieces = [list(_pieces(connection, found, table)) for table in (versions, former_versions)]
             before = _count(connection, embeddings), _count(connection, answers)
             erase_documents(connection, found)
             tidy(connection)
@@ -63,8 +64,7 @@ class Forgetter:
             files = [file for file in files if file.is_file()]
             for file in files:  # before the commit: killed in between, the document is still there to be forgotten
                 file.unlink(missing_ok=True)
-            own = (piece.encode() for piece in pieces if not _stands_elsewhere(connection, piece))
-            samples = list(islice(own, SAMPLES))
+            samples = [piece for some in pieces for piece in islice(_own(connection, some), SAMPLES)]
         self._home.make_temporary()  # sweeps what readers that were killed have left there
         self._store.forget_traces()
         return Erased(forgotten, before[0] - after[0], before[1] - after[1], files, samples)
@@ -97,7 +97,7 @@ def _facts(connection: Connection, identity: str) -> Forgotten:
     ).one()
     counts = {
         name: connection.scalar(select(func.count()).select_from(table).where(table.c.document_id == identity)) or 0
-        for name, table in (("chunks", chunks), ("pages", pages))
+        for name, table in (("chunks", chunks), ("pages", pages), ("former_versions", former_versions))
     }
     return Forgotten(document_id=identity, path=row.path, characters=row.characters or 0, **counts)
 
@@ -106,13 +106,16 @@ def _count(connection: Connection, table: Table) -> int:
     return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def _pieces(connection: Connection, ids: Sequence[str]) -> Iterator[str]:
-    """Yield pieces of the documents' text from places spread over all of it, always the same ones."""
+def _pieces(connection: Connection, ids: Sequence[str], table: Table) -> Iterator[str]:
+    """Yield pieces of the documents' text, as a table of versions has it, from places spread over all of it, always the
+    same ones."""
     chosen = random.Random(len(ids)).sample(list(ids), min(len(ids), SAMPLES))
     for identity in chosen:
-        text = connection.scalar(select(versions.c.text).where(versions.c.document_id == identity)) or ""
-        places = range(0, max(1, len(text) - SAMPLE_CHARACTERS), max(1, len(text) // (2 * SAMPLES // len(chosen))))
-        yield from (piece for at in places if len(piece := _piece(text, at)) >= SAMPLE_CHARACTERS // 2)
+        texts = connection.scalars(select(table.c.text).where(table.c.document_id == identity).limit(SAMPLES)).all()
+        parts = max(1, 2 * SAMPLES // (len(chosen) * max(1, len(texts))))
+        for text in texts:
+            places = range(0, max(1, len(text) - SAMPLE_CHARACTERS), max(1, len(text) // parts))
+            yield from (piece for at in places if len(piece := _piece(text, at)) >= SAMPLE_CHARACTERS // 2)
 
 
 def _piece(text: str, at: int) -> str:
@@ -121,9 +124,15 @@ def _piece(text: str, at: int) -> str:
     return text[start : start + SAMPLE_CHARACTERS].split("\n", maxsplit=1)[0]
 
 
+def _own(connection: Connection, pieces: Sequence[str]) -> Iterator[bytes]:
+    return (piece.encode() for piece in pieces if not _stands_elsewhere(connection, piece))
+
+
 def _stands_elsewhere(connection: Connection, piece: str) -> bool:
-    holding = select(chunks.c.id).where(func.instr(chunks.c.text, piece) > 0)
-    return connection.scalar(holding.limit(1)) is not None
+    for table in (chunks, former_chunks):
+        if connection.scalar(select(table.c.id).where(func.instr(table.c.text, piece) > 0).limit(1)) is not None:
+            return True
+    return False
 
 
 def _search(file: Path, wanted: Sequence[bytes]) -> tuple[int, bool]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, select, union, update
 
 from ingest.pipeline import embedded_text
 from ingest.ports import Vectors
 from rag.errors import HomeMismatch, NotFound, UsageError
-from rag.schema import chunks, documents, embeddings, facts, generations
+from rag.schema import chunks, documents, embeddings, facts, former_chunks, generations
 from rag.settings import Embedding, EmbeddingBackend
 from rag.store import Store
 
@@ -194,25 +194,30 @@ class Generations:
             return _missing(connection, fingerprint)
 
     def texts(self, limit: int, without: str | None = None, after: str = "") -> list[tuple[str, str]]:
-        """Return (hash, text) of distinct live texts in order of their hashes, those without a vector of an embedder alone."""
-        query = select(chunks.c.text_hash, chunks.c.context, chunks.c.text).where(chunks.c.text_hash > after)
-        if without is not None:
-            query = query.where(~_has_vector(without))
+        """Return (hash, text) of distinct texts, live and former, in order of their hashes, those without a vector of an
+        embedder alone."""
+        texts: dict[str, Row[Any]] = {}
         with self._store.read() as connection:
-            rows = connection.execute(
-                query.group_by(chunks.c.text_hash).order_by(chunks.c.text_hash).limit(limit)
-            ).all()
+            for table in (chunks, former_chunks):
+                key = table.c.text_hash
+                query = select(key, table.c.context, table.c.text).where(key > after).group_by(key)
+                if without is not None:
+                    query = query.where(~_has_vector(without, table))
+                texts |= {row.text_hash: row for row in connection.execute(query.order_by(key).limit(limit))}
+        rows = [texts[key] for key in sorted(texts)[:limit]]
         return [(row.text_hash, embedded_text(row.context, row.text)) for row in rows]
 
     def put(self, fingerprint: str, vectors: Sequence[tuple[str, Vectors]], seconds: float, beyond: int = 0) -> None:
         """Keep vectors, but for those of texts that were forgotten meanwhile, and the seconds that they took."""
         keys = [key for key, _ in vectors]
         with self._store.write() as connection:
-            live = set(connection.scalars(select(chunks.c.text_hash).where(chunks.c.text_hash.in_(keys))))
+            kept: set[str] = set()
+            for table in (chunks, former_chunks):
+                kept.update(connection.scalars(select(table.c.text_hash).where(table.c.text_hash.in_(keys))))
             rows = [
                 {"text_hash": key, "embedder": fingerprint, "vector": vector.astype("<f4").tobytes()}
                 for key, vector in vectors
-                if key in live
+                if key in kept
             ]
             if rows:
                 connection.execute(insert(embeddings).prefix_with("OR IGNORE"), rows)
@@ -275,13 +280,13 @@ def _note(connection: Connection, fingerprint: str, embedding: Embedding, *, who
     connection.execute(insert(generations).prefix_with("OR IGNORE").values(**row))
 
 
-def _has_vector(fingerprint: str) -> Any:
-    return exists().where(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == fingerprint)
+def _has_vector(fingerprint: str, table: Table = chunks) -> Any:
+    return exists().where(embeddings.c.text_hash == table.c.text_hash, embeddings.c.embedder == fingerprint)
 
 
 def _missing(connection: Connection, fingerprint: str) -> int:
-    query = select(func.count(chunks.c.text_hash.distinct())).where(~_has_vector(fingerprint))
-    return connection.scalar(query) or 0
+    lacking = [select(table.c.text_hash).where(~_has_vector(fingerprint, table)) for table in (chunks, former_chunks)]
+    return connection.scalar(select(func.count()).select_from(union(*lacking).subquery())) or 0
 
 
 def _generation(row: Row[Any], live: str | None, size: tuple[int, int], missing: int) -> Generation:

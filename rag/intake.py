@@ -17,9 +17,10 @@ from ingest.errors import UnreadableFile
 from ingest.pipeline import UNLISTED, embedded_text
 from ingest.ports import Copied, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
 from rag.erase import drop_versions, erase_documents, repoint_answers, tidy
+from rag.former_rows import keep_former, repoint_former
 from rag.generations import live_embedder
 from rag.lease import LEASE_SECONDS, is_running, this_process
-from rag.schema import chunks, documents, embeddings, job_files, jobs
+from rag.schema import chunks, documents, embeddings, job_files, jobs, versions
 from rag.store import Store
 from rag.version_rows import below, copy_version, document_id, insert_version
 
@@ -36,11 +37,13 @@ _RENAME = "Rename it, and ingest its folder again."
 
 
 class Intake:
-    """Implements `ingest.ports.Catalog` on the store, for one embedder and one worker process."""
+    """Implements `ingest.ports.Catalog` on the store, for one embedder and one worker process; of the versions that a
+    document had, `keep_versions` are kept."""
 
-    def __init__(self, store: Store, embedder: str) -> None:
+    def __init__(self, store: Store, embedder: str, keep_versions: int = 0) -> None:
         self._store = store
         self._embedder = embedder
+        self._keep_versions = keep_versions
         self._me = this_process()
 
     @contextmanager
@@ -217,6 +220,7 @@ class Intake:
             if old is None:  # forgotten while it was read: it stays forgotten
                 _drop_task(connection, job, task)
                 return
+            keep_former(connection, identity, version.version, self._keep_versions)
             drop_versions(connection, identity)
             insert_version(connection, job.collection, task.path, version)
             self._now_searchable(connection, identity, version.version, version.seen, version.reader)
@@ -261,9 +265,18 @@ class Intake:
     ) -> None:
         """Give a file's document the donor's version, and so on for the files inside; those without one are read."""
         identity = document_id(job.collection, task.path)
+        keep_former(connection, identity, donor.version, self._keep_versions)
+        before = connection.scalar(select(documents.c.known_since).where(documents.c.document_id == identity))
         drop_versions(connection, identity)
         pages, number = copy_version(connection, donor, identity, job.collection, task.path)
         self._now_searchable(connection, identity, donor.version, seen, reader)
+        if moved and before is None:  # the file's past comes with it
+            repoint_former(connection, donor.document_id, identity)
+            past = update(documents).where(documents.c.document_id == identity)
+            connection.execute(past.values(known_since=donor.known_since))
+        else:
+            live = update(versions).where(versions.c.document_id == identity)
+            connection.execute(live.values(created=time.time()))
         outcome = "moved" if moved else "added"
         _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
         if moved:
@@ -285,6 +298,7 @@ class Intake:
             .values(
                 state="searchable", reason="", remedy="", version=version, tried=version, size=seen.size,
                 modified_ns=seen.modified_ns, reader=reader, updated=time.time(),
+                known_since=func.coalesce(documents.c.known_since, time.time()),
             )
         )  # fmt: skip
 

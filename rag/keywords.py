@@ -15,7 +15,7 @@ from rag.store import Store
 
 BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
 """Weights of title, heading, text and segments in FTS5's bm25()."""
-_MOST = 2.2
+MOST = 2.2
 """FTS5's k1 + 1: what a word adds to BM25 at most, times its rarity."""
 ROWS = 30_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
@@ -61,7 +61,7 @@ class Keywords:
             return []
         with self.store.read() as connection:
             counts = self._count(connection, [*words, *other])
-            best = _MOST * sum(self._idf(counts[word]) for word in words) or 1.0
+            best = MOST * sum(self._idf(counts[word]) for word in words) or 1.0
             rows: list[tuple[int, float]] = []
             small = scope is not None and scope.chunks <= ROWS
             for match in self._expressions(counts, limited=small):

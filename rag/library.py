@@ -7,12 +7,14 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.ports import Embedder
 from ingest.walk import walk
+from rag.answers import Answers
 from rag.build import (
     build_choice,
     build_embedder,
@@ -42,6 +44,7 @@ from rag.shapes import (
     JobStatus,
     Rebuilt,
     Receipt,
+    Replay,
     SearchResult,
     Status,
 )
@@ -50,6 +53,7 @@ from rag.version_rows import document_id
 
 if TYPE_CHECKING:
     from rag.answer import Event
+    from rag.asking import Asking
     from rag.evidence import Support
     from rag.filters import Filter
     from rag.page_image import PageImages
@@ -79,6 +83,7 @@ class Library:
             raise
         self.catalog = Catalog(self.store)
         self.jobs = Jobs(self.store)
+        self.answers = Answers(self.store)
         self.generations = Generations(self.store)
         self._forgetter = Forgetter(self.store, self.catalog, self.home)
         live = self.generations.live() or embedder.fingerprint
@@ -124,6 +129,13 @@ class Library:
             self.settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models, self._route
         )
 
+    @property
+    def _asking(self) -> Asking:
+        from rag.asking import Asking
+
+        live = self.live  # another one may take its place meanwhile
+        return Asking(live.settings, self.catalog, self.answers, live.answerer)
+
     def _route(self, question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
         from rag.routing import difficulty  # with retrieval
 
@@ -153,21 +165,38 @@ class Library:
         return self.retriever.find(check_question(question), collections, limit, hidden=hidden)[0]
 
     def ask_stream(
-        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
     ) -> Iterator[Event]:
-        """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded."""
-        question = check_question(question)
-        self.catalog.require_collections(collections)
-        for event in self.live.answerer.stream(question, collections, wanted):
-            if isinstance(event[1], Answer):
-                self.catalog.keep_answer(event[1])
-            yield event
+        """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded.
 
-    def ask(self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None) -> Answer:
+        With `as_of` it rests on the versions that were live at the end of that day. In a conversation a follow-up is rewritten
+        as a question that stands alone.
+        """
+        from rag.asking import Asked
+
+        yield from self._asking.stream(Asked(check_question(question), collections, wanted, as_of, conversation_id))
+
+    def ask(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
+    ) -> Answer:
         """Return the answer to a question."""
         from rag.answer import last_answer
 
-        return last_answer(self.ask_stream(question, collections, wanted))
+        return last_answer(self.ask_stream(question, collections, wanted, as_of, conversation_id))
+
+    def replay(self, answer_id: str) -> Replay:
+        """Ask the question of a kept answer again; return what differs, and why."""
+        return self._asking.replay(answer_id)
 
     def draft(self, question: str, collections: Sequence[str] = ()) -> Answer:
         """Return the answer to a question without storing it: for measuring."""
@@ -186,9 +215,9 @@ class Library:
         """Return one document."""
         return self.catalog.documents(document_id=document_id)[0]
 
-    def text(self, document_id: str) -> DocumentText:
-        """Return the extracted text of a document's live version."""
-        return self.catalog.text(document_id)
+    def text(self, document_id: str, version: str | None = None) -> DocumentText:
+        """Return the extracted text of a document's live version, or of another one that is kept."""
+        return self.catalog.text(document_id, version)
 
     def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: float) -> bytes:
         """Return a page as PNG with the characters of `spans` marked."""

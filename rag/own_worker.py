@@ -60,7 +60,7 @@ class OwnWorker:
     def _nothing_new(self, job_id: str) -> None:
         """Finish a job here when its files are all as the catalog knows them: a worker takes seconds to start."""
         recipe = build_recipe(self._settings)
-        intake = Intake(self._store, recipe.embedder.fingerprint)
+        intake = Intake(self._store, recipe.embedder.fingerprint, self._settings.ingest.keep_versions)
         job = intake.next_job()
         if job is None:
             return

@@ -39,12 +39,13 @@ def match_expression(word: str) -> str:
     return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
 
 
-_HIDDEN = exists().where(
+HIDDEN = exists().where(
     hidden_spans.c.document_id == chunks.c.document_id,
     hidden_spans.c.version == chunks.c.version,
     hidden_spans.c.start < chunks.c.end,
     hidden_spans.c.end > chunks.c.start,
 )
+"""Whether a chunk's text is hidden from who looks at the document."""
 
 
 def _passages() -> Any:
@@ -61,7 +62,7 @@ def _passages() -> Any:
         chunks.c.text,
         chunks.c.start,
         chunks.c.end,
-        _HIDDEN.label("hidden"),
+        HIDDEN.label("hidden"),
     ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
 
 
@@ -131,8 +132,6 @@ def all_vectors(connection: Connection, collection: str, embedder: str) -> tuple
 
 def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int, embedder: str) -> dict[str, float]:
     """Return the nearest live chunks of a scope with their cosines, compared one by one; `vector` has length 1."""
-    import numpy as np  # 0.1 s; commands that only list don't need it
-
     rows = connection.execute(
         text(
             "SELECT c.chunk_id, e.vector FROM chunks c "
@@ -143,7 +142,16 @@ def nearest_in(connection: Connection, scope: Scope, vector: Vectors, limit: int
     ).all()
     if not rows:
         return {}
-    cosines = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1) @ vector
-    nearest = np.argpartition(-cosines, limit - 1)[:limit].tolist() if len(rows) > limit else range(len(rows))
-    best = sorted(((rows[at][0], float(cosines[at])) for at in nearest), key=lambda pair: (-pair[1], pair[0]))
+    likeness = cosines([row[1] for row in rows], vector)
+    nearest = (-likeness).argpartition(limit - 1)[:limit].tolist() if len(rows) > limit else range(len(rows))
+    best = sorted(((rows[at][0], float(likeness[at])) for at in nearest), key=lambda pair: (-pair[1], pair[0]))
     return dict(best)
+
+
+def cosines(vectors: Sequence[bytes], vector: Vectors) -> Any:
+    """Return the cosine of each stored vector with one of length 1, shape (vectors,)."""
+    import numpy as np  # 0.1 s; commands that only list don't need it
+
+    if not vectors:
+        return np.zeros(0, dtype=np.float32)
+    return np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), -1) @ vector

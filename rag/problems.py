@@ -19,6 +19,7 @@ from rag.errors import (
     HomeLocked,
     HomeMismatch,
     HomeUnusable,
+    ModelBusy,
     ModelError,
     NotFound,
     ReadingRoomError,
@@ -36,12 +37,15 @@ STATUSES: tuple[tuple[type[ReadingRoomError], int, str], ...] = (
     (HomeMismatch, 409, "The home folder was made with other settings"),
     (SettingsError, 500, "Wrong settings"),
     (HomeUnusable, 507, "The home folder can't be written"),
+    (ModelBusy, 503, "Too many questions"),
     (ModelError, 503, "No model to answer"),
     (ReadingRoomError, 500, "Something went wrong"),
 )
 """The one table of errors and statuses; the first class that fits counts."""
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = 10
+"""Seconds after which to ask again when too many questions wait: about what an answer takes."""
 JSON_BYTES = 1_000_000
 """Largest body of a request that is not an upload."""
 
@@ -72,8 +76,8 @@ def _problem(kind: str, status: int, title: str, detail: str, remedy: str = "") 
     return {"type": f"urn:readingroom:{kind}", "title": title, "status": status, "detail": detail, "remedy": remedy}
 
 
-def _response(problem: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(problem, problem["status"], media_type=MEDIA_TYPE)
+def _response(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem, problem["status"], headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI, upload_bytes: int) -> None:
@@ -81,7 +85,8 @@ def install(app: FastAPI, upload_bytes: int) -> None:
 
     @app.exception_handler(ReadingRoomError)
     def _ours(_: Request, error: ReadingRoomError) -> JSONResponse:
-        return _response(document(error))
+        headers = {"Retry-After": str(RETRY_AFTER)} if isinstance(error, ModelBusy) else None
+        return _response(document(error), headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:

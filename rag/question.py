@@ -18,7 +18,7 @@ MAX_WORDS = 64
 MAX_OTHER = 40
 """Words of other wordings that it looks for beside them."""
 
-_ASKING = frozenset(
+ASKING = frozenset(
     """
     answer answers question questions respond response give given round rounded rounding decimal decimals place places
     shown show explain explained why please assume assuming analyst analysts standpoint useful metric metrics relevant
@@ -46,7 +46,7 @@ class Question:
 def understand(text: str, glossary: Glossary) -> Question:
     """Return what to look for. Words that only say how to answer are left out when two others remain."""
     words = search_words(text)
-    about = [word for word in words if word.lower() not in _ASKING]
+    about = [word for word in words if word.lower() not in ASKING]
     chosen = (about if len(about) >= 2 else words)[:MAX_WORDS]
     known = {stem(word) for word in chosen}
     other = [word for word in _other_wordings(text, glossary) if stem(word) not in known]

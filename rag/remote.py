@@ -6,8 +6,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
@@ -18,6 +20,8 @@ from rag.home import OWNER
 from rag.shapes import (
     ID,
     Answer,
+    AnswerLine,
+    Conversation,
     DocumentStatus,
     DocumentText,
     Hit,
@@ -26,8 +30,10 @@ from rag.shapes import (
     JobStatus,
     Rebuilt,
     Receipt,
+    Replay,
     SearchResult,
     Status,
+    StoredAnswer,
 )
 
 if TYPE_CHECKING:
@@ -62,6 +68,36 @@ class RemoteJobs:
         return JobReport.model_validate(self._call("GET", f"/v1/jobs/{job_id or 'newest'}/report"))
 
 
+class RemoteAnswers:
+    """The kept answers of a running server, with the methods of `rag.answers.Answers` that the command line needs."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def list(self, limit: int) -> list[AnswerLine]:
+        found = self._call("GET", "/v1/answers", params={"limit": limit})
+        return TypeAdapter(list[AnswerLine]).validate_python(found)
+
+    def get(self, answer_id: str) -> StoredAnswer:
+        return StoredAnswer.model_validate(self._call("GET", f"/v1/answers/{quote(answer_id, safe='')}"))
+
+    def remove(self, answer_id: str) -> None:
+        self._call("DELETE", f"/v1/answers/{quote(answer_id, safe='')}")
+
+    def begin(self) -> Conversation:
+        return Conversation.model_validate(self._call("POST", "/v1/conversations"))
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        return Conversation.model_validate(self._call("GET", f"/v1/conversations/{quote(conversation_id, safe='')}"))
+
+    def conversations(self, limit: int) -> Sequence[AnswerLine]:
+        found = self._call("GET", "/v1/conversations", params={"limit": limit})
+        return TypeAdapter(list[AnswerLine]).validate_python(found)
+
+    def remove_conversation(self, conversation_id: str) -> None:
+        self._call("DELETE", f"/v1/conversations/{quote(conversation_id, safe='')}")
+
+
 def _filter(wanted: Filter | None) -> dict[str, Any]:
     return {} if wanted is None else {"filter": wanted.model_dump(mode="json", exclude_defaults=True)}
 
@@ -72,6 +108,7 @@ class Remote:
     def __init__(self, url: str, token: str) -> None:
         self._http = httpx.Client(base_url=url, headers={OWNER: token}, timeout=SECONDS, trust_env=False)
         self.jobs = RemoteJobs(self._call)
+        self.answers = RemoteAnswers(self._call)
 
     def __enter__(self) -> Remote:
         return self
@@ -92,9 +129,15 @@ class Remote:
         return SearchResult.model_validate(self._call("POST", "/v1/search", json=body))
 
     def ask_stream(
-        self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        as_of: date | None = None,
+        conversation_id: str | None = None,
     ) -> Iterator[Event]:
-        body = {"question": question, "collections": list(collections)} | _filter(wanted)
+        body: dict[str, Any] = {"question": question, "collections": list(collections)} | _filter(wanted)
+        body |= {"as_of": as_of.isoformat() if as_of else None, "conversation_id": conversation_id}
         with self._http.stream("POST", "/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as response:
             if response.status_code != 200:
                 response.read()
@@ -105,6 +148,9 @@ class Remote:
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
                     yield _parse(name, json.loads(line.removeprefix("data: ")))
+
+    def replay(self, answer_id: str) -> Replay:
+        return Replay.model_validate(self._call("POST", f"/v1/answers/{quote(answer_id, safe='')}/replay"))
 
     def documents(self, collection: str | None = None) -> list[DocumentStatus]:
         found = self._call("GET", "/v1/documents", params={"collection": collection} if collection else {})
@@ -161,7 +207,7 @@ class Remote:
             ) from error
         if response.is_error:
             _raise(response.json())
-        return response.json()
+        return response.json() if response.content else None
 
 
 def _lines(pieces: Iterator[str]) -> Iterator[str]:

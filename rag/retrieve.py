@@ -13,6 +13,7 @@ from ingest.pipeline import embedded_text
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
+from rag.former import AsOf
 from rag.passages import Passage
 from rag.places import boxes
 from rag.question import Glossary, Question, understand
@@ -85,9 +86,11 @@ class Retriever:
         collections: Sequence[str],
         limit: int,
         wanted: Filter | None = None,
+        as_of: AsOf | None = None,
         hidden: bool = True,
     ) -> tuple[list[Found], dict[str, float]]:
-        """Return the best live passages that pass a filter, those of hidden text if wanted, and each step's milliseconds.
+        """Return the best passages that pass a filter, live ones or those of a date, of hidden text only if wanted, and the
+        milliseconds each step took.
 
         The keyword score is BM25 as a share of what the question's words could reach, the vector score the cosine: both
         mean the same in every collection, so that their sum needs no ranks.
@@ -95,6 +98,7 @@ class Retriever:
         names = self.catalog.require_collections(collections)
         clock = Clock()
         scope = self.catalog.scope(wanted, names) if wanted is not None else None
+        scope = as_of.live if as_of is not None else scope
         asked = understand(question, self.glossary)
         with ThreadPoolExecutor(1) as beside:
             by_words = beside.submit(self._keyword, asked, names, scope)
@@ -108,9 +112,19 @@ class Retriever:
         clock.lap("keyword")
         live = {key: passage for key, (passage, _) in keyword.items()}
         live |= self.catalog.passages([key for key in cosines if key not in live])
-        live = {key: passage for key, passage in live.items() if hidden or not passage.hidden}
         others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
         likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
+        if as_of is not None:
+            former = self.catalog.former.search(
+                as_of, asked.words, asked.other, vector, self.candidates, self.embedder.fingerprint
+            )
+            live |= former.passages
+            theirs = {passage.document_id for passage in former.passages.values()}
+            by_name = self.catalog.naming.documents(asked.text, names)
+            named |= {item.document_id: item.share for item in by_name if item.document_id in theirs}
+            keyword |= {key: (former.passages[key], score) for key, score in former.keyword.items()}
+            cosines, likeness = cosines | former.cosines, likeness | former.cosines
+        live = {key: passage for key, passage in live.items() if hidden or not passage.hidden}
         share = self._keyword_share(question, list(keyword.values()))
         found = []
         for key, passage in live.items():

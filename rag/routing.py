@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from ingest.language import language
-from rag.errors import ModelError
+from rag.errors import ModelBusy, ModelError
 from rag.evidence import Support
 from rag.llm import LanguageModel
 from rag.settings import Routing
@@ -95,20 +95,29 @@ def in_turn(
     """Ask the candidates until one answers and its answer holds; the draft's note says who was asked and why.
 
     An error goes on to the next candidate, a reply that did not hold only where the candidate allows it. Without candidates
-    `otherwise` chooses; it also raises again what kept the first candidate from being opened.
+    `otherwise` chooses; it also raises again what kept the first candidate from being opened. Where a model was busy and no
+    other one's answer held, that is raised: the question is to be asked again, not to be answered by less.
     """
     draft: Drafted | None = None
+    busy: ModelBusy | None = None
     said: list[str] = []
     with suppress(ModelError):  # no candidate could be opened: `otherwise` raises it again, inside `ask`
         for candidate in candidates:
             if draft is not None and draft.tokens.generated and not candidate.again:
                 break  # the one before did answer
             began = time.monotonic()
-            draft = yield from ask(partial(_itself, candidate.model))
+            try:
+                draft = yield from ask(partial(_itself, candidate.model))
+            except ModelBusy as error:
+                busy = error
+                said += [candidate.why, error.message]
+                continue
             candidate.took(time.monotonic() - began)
             said += [candidate.why, draft.note]
             if draft.model.backend != "extractive":
                 break
+    if busy is not None and (draft is None or draft.model.backend == "extractive"):
+        raise busy
     if draft is None:
         return (yield from ask(otherwise))
     draft.note = " ".join(dict.fromkeys(filter(None, said)))

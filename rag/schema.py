@@ -17,7 +17,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
+"""Raised with every change of the tables; rag/migrate.py has a step for each."""
 
 metadata = MetaData()
 
@@ -52,6 +53,7 @@ documents = Table(
     Column("modified_ns", Integer, nullable=False, default=0, comment="mtime when last looked at"),
     Column("reader", String, nullable=False, default="", comment="fingerprint of parser and splitter when last read"),
     Column("updated", Float, nullable=False, comment="seconds since 1970"),
+    Column("known_since", Float, comment="when its first version became live"),
     UniqueConstraint("collection", "path"),
     Index("documents_state", "state"),
     Index("documents_version", "version"),
@@ -70,7 +72,7 @@ versions = Table(
     Column("problems", Text, nullable=False, comment="JSON list of sentences"),
     Column("details", Text, nullable=False, comment="JSON object: author, dates and other metadata of the file"),
     Column("beyond", Integer, nullable=False, comment="tokens of its chunks that the embedder doesn't read"),
-    Column("created", Float, nullable=False),
+    Column("created", Float, nullable=False, comment="when it became live"),
     ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
 )
 
@@ -135,6 +137,52 @@ chunks = Table(
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
     Index("chunks_document", "document_id", "version", "ordinal"),
     Index("chunks_hash", "text_hash"),
+)
+
+former_versions = Table(
+    "former_versions",
+    metadata,
+    Column("former_id", Integer, primary_key=True),
+    Column("document_id", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("live_from", Float, nullable=False),
+    Column("live_until", Float, nullable=False),
+    Column("format", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
+    Index("former_versions_document", "document_id", "live_until"),
+    comment="versions that were live once, as many a document as `ingest.keep_versions` says",
+)
+
+former_pages = Table(
+    "former_pages",
+    metadata,
+    Column("former_id", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("runs", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["former_id"], ["former_versions.former_id"], ondelete="CASCADE"),
+)
+
+former_chunks = Table(
+    "former_chunks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("former_id", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("heading", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("segments", Text, nullable=False),
+    Column("text_hash", String, nullable=False),
+    Column("hidden", Boolean, nullable=False, default=False),
+    ForeignKeyConstraint(["former_id"], ["former_versions.former_id"], ondelete="CASCADE"),
+    Index("former_chunks_version", "former_id"),
+    Index("former_chunks_hash", "text_hash"),
 )
 
 embeddings = Table(
@@ -209,12 +257,25 @@ job_files = Table(
     Index("job_files_document", "document_id"),
 )
 
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("conversation_id", String, primary_key=True),
+    Column("created", Float, nullable=False),
+    comment="its questions are the answers that carry its id, in order of time",
+)
+
 answers = Table(
     "answers",
     metadata,
     Column("answer_id", String, primary_key=True),
     Column("created", Float, nullable=False),
     Column("answer", Text, nullable=False, comment="JSON, as the API returned it"),
+    Column("record", Text, comment="JSON: with what it was made (rag.shapes.Record)"),
+    Column("conversation_id", String),
+    ForeignKeyConstraint(["conversation_id"], ["conversations.conversation_id"], ondelete="CASCADE"),
+    Index("answers_conversation", "conversation_id", "created"),
+    Index("answers_created", "created"),
 )
 
 answer_documents = Table(
@@ -233,3 +294,11 @@ CREATE VIRTUAL TABLE IF NOT EXISTS chunk_words USING fts5(
 )
 """
 """FTS5 over the live chunks, kept in step by the catalog in the same transaction; it stores no text of its own."""
+
+FORMER_INDEX = """
+CREATE VIRTUAL TABLE IF NOT EXISTS former_words USING fts5(
+    title, heading, text, segments, content='former_chunks', content_rowid='id',
+    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+)
+"""
+"""The same over the chunks of former versions, apart from the live ones: how rare a word is does not depend on the past."""

@@ -40,6 +40,7 @@ class Ingest(_Section):
     memory_mb: int = Field(3000, ge=256)
     max_file_mb: int = Field(500, ge=1)
     max_upload_mb: int = Field(200, ge=1)
+    keep_versions: int = Field(3, ge=0, le=1000)
 
 
 class Embedding(_Section):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -84,6 +85,7 @@ class Citation(Shape):
     start: int
     end: int
     boxes: list[Box]
+    stale: bool = Field(False, description="The document has another live version by now; the quote is of this one.")
 
 
 class ModelUsed(Shape):
@@ -114,6 +116,48 @@ class Tokens(Shape):
     generated: int = 0
 
 
+class Generation(Shape):
+    """How a model was asked, and all that it wrote, whether or not the answer is made of it: `prompt_sha256` is of the
+    messages, `runtime` the program that ran the model."""
+
+    model: str
+    digest: str
+    prompt_sha256: str
+    runtime: str
+    temperature: float
+    seed: int
+    max_tokens: int
+    output: str
+
+
+class Candidate(Shape):
+    """What a question may mean: `question` asks for it in so many words, of this document."""
+
+    label: str
+    document_id: str
+    path: str
+    question: str
+
+
+class Side(Shape):
+    """What one document says. `date` is the document's own, ISO 8601, else the day on which its file was changed last."""
+
+    document_id: str
+    version: str
+    path: str
+    page: int
+    quote: str
+    start: int
+    end: int
+    date: str
+
+
+class Disagreement(Shape):
+    """Sentences that say the same thing with other numbers or dates, the newest document first."""
+
+    sides: list[Side]
+
+
 class FailedFile(Shape):
     """A file that could not be read, why, and what to do."""
 
@@ -138,7 +182,7 @@ class Answer(Shape):
 
     id: str
     question: str
-    outcome: Literal["answered", "not_found", "partial"]
+    outcome: Literal["answered", "not_found", "partial", "clarify"]
     answer: str
     citations: list[Citation]
     passages: list[Hit]
@@ -148,6 +192,72 @@ class Answer(Shape):
     evidence: float = Field(0.0, description="The estimated chance that the documents answer the question, 0 to 1.")
     searched: Searched | None = Field(None, description="With `not_found`: what was searched.")
     note: str = Field("", description="Why this model answered, or what the answer leaves open.")
+    standalone_question: str = Field(
+        "", description="What was searched and asked: the question, or a follow-up rewritten."
+    )
+    conversation_id: str | None = None
+    as_of: date | None = Field(
+        None, description="The answer rests on the versions that were live at the end of this day."
+    )
+    generation: Generation | None = Field(None, description="Absent when no model was asked or none answered.")
+    candidates: list[Candidate] = Field([], description="What the question may mean, when the outcome is `clarify`.")
+    disagreements: list[Disagreement] = []
+
+
+class Record(Shape):
+    """With what an answer was made, beside what the answer itself says."""
+
+    collections: list[str]
+    filter: dict[str, Any]
+    settings: dict[str, Any]
+    embedder: str
+    program: str
+    may_clarify: bool = Field(True, description="Whether the question could be answered by asking back.")
+
+
+class StoredAnswer(Shape):
+    """A kept answer, its citations marked `stale` where their document changed since; `record` is absent for answers from
+    before there were records (schema 3)."""
+
+    created: float
+    answer: Answer
+    record: Record | None
+
+
+class Conversation(Shape):
+    """A conversation: its kept answers in order of time."""
+
+    id: str
+    created: float
+    turns: list[Answer]
+
+
+class AnswerLine(Shape):
+    """A kept answer in a list."""
+
+    id: str
+    created: float
+    question: str
+    outcome: str
+    conversation_id: str | None
+
+
+class Difference(Shape):
+    """What differs between an answer and its replay, and why."""
+
+    what: str
+    was: str
+    now: str
+    why: str
+
+
+class Replay(Shape):
+    """A kept answer asked again now; `same` when nothing differs. The new answer is not kept."""
+
+    id: str
+    same: bool
+    differences: list[Difference]
+    answer: Answer
 
 
 class IngestReport(Shape):
@@ -264,13 +374,14 @@ class CollectionStatus(Shape):
 
 
 class Forgotten(Shape):
-    """What was removed of one document from catalog, keyword index and vector index."""
+    """What was removed of one document from catalog, keyword index and vector index, its former versions included."""
 
     document_id: str
     path: str
     chunks: int
     characters: int
     pages: int
+    former_versions: int = 0
 
 
 class Receipt(Shape):

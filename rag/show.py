@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import Answer, DocumentStatus, Finding, Hit, Searched, SearchResult, Status
+from rag.shapes import DocumentStatus, Finding, Hit, SearchResult, Status
 
 if TYPE_CHECKING:
     from rag.hardware import Machine
@@ -69,12 +69,12 @@ def search_result(result: SearchResult) -> None:
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
         if hit.also:
-            note(f"   also: {_also(hit)}")
+            note(f"   also: {also(hit)}")
     reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
     note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
 
 
-def _also(hit: Hit) -> str:
+def also(hit: Hit) -> str:
     """Return where else the text of a hit stands, or more was found on its page, each place once."""
     said = [
         "further on this page"
@@ -97,38 +97,6 @@ def drafting() -> Iterator[Callable[[str, Any], None]]:
             line.update(Text(f"{len(value)} passages found, reading them" if name == "passages" else f"draft: {draft}"))
 
         yield update
-
-
-def answer(answer: Answer) -> None:
-    """Print an answer with its citations, and who answered."""
-    note(answer.answer)
-    for citation in answer.citations:
-        note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}: “{' '.join(citation.quote.split())}”")
-    if answer.outcome == "not_found":
-        for hit in answer.passages[:3]:
-            note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
-            if hit.also:
-                note(f"           also: {_also(hit)}")
-        if answer.searched is not None:
-            for line in searched(answer.searched):
-                note(f"  {line}")
-    who = f"{answer.model.backend} ({answer.model.name})"
-    out.print(
-        Text(
-            f"  {answer.outcome}; answered by {who} in {answer.timings_ms.get('total', 0) / 1000:.1f} s. {answer.note}",
-            style="dim",
-        )
-    )
-
-
-def searched(what: Searched) -> list[str]:
-    """Return what was searched for an answer that was not found, as lines."""
-    passing = " that pass the filter" if what.filtered else ""
-    said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
-    if what.failures:
-        said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
-        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
-    return said
 
 
 def about(item: DocumentStatus) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DatabaseError
 
 from rag.errors import HomeMismatch, HomeUnusable, ReadingRoomError
 from rag.home import Home, unusable
-from rag.schema import KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
+from rag.migrate import migrate
+from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
 
 CHECKPOINT_TRIES = 100
 """A tenth of a second apart."""
@@ -30,10 +31,13 @@ class Store:
         event.listen(self.engine, "connect", _prepare)
 
     def create(self) -> None:
-        """Make the tables where they are missing; raise HomeMismatch for a catalog of another schema version."""
+        """Make the tables where they are missing and bring those of an earlier schema up to date, all or nothing; raise
+        HomeMismatch for a catalog that is newer, or too old."""
         with self.write() as connection:
+            migrate(connection)
             metadata.create_all(connection)
             connection.execute(text(KEYWORD_INDEX))
+            connection.execute(text(FORMER_INDEX))
         self.require("schema", SCHEMA_VERSION, "Use the version of Reading Room that made it, or a new home folder.")
 
     def require(self, name: str, value: str, remedy: str) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rag.errors import ModelError
+from rag.errors import ModelBusy
 
 
 class Turns:
@@ -20,14 +20,14 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Wait for the turn and hold it; raise ModelError when too many wait or it takes too long."""
+        """Wait for the turn and hold it; raise ModelBusy when too many wait or it takes too long."""
         if not self._places.acquire(blocking=False):
-            raise ModelError(
+            raise ModelBusy(
                 f"The model {self._name} is busy and {self._waiting} questions are waiting already.", "Ask again later."
             )
         try:
             if not self._turn.acquire(timeout=self._seconds):
-                raise ModelError(
+                raise ModelBusy(
                     f"The model {self._name} was busy for {self._seconds:.0f} seconds with other questions.",
                     "Ask again later.",
                 )

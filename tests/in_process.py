@@ -98,7 +98,8 @@ CONTENTS = {
     "versions": "SELECT document_id, version, source_sha256, text FROM versions ORDER BY 1, 2",
     "pages": "SELECT document_id, version, number, runs FROM pages ORDER BY 1, 2, 3",
     "chunks": "SELECT chunk_id, start, end, page, title, context, text, text_hash FROM chunks ORDER BY 1",
-    "hashes": "SELECT text_hash, embedder, length(vector) FROM embeddings ORDER BY 1",
+    "hashes": "SELECT text_hash, embedder, length(vector) FROM embeddings WHERE text_hash IN (SELECT text_hash FROM chunks)"
+    " OR text_hash NOT IN (SELECT text_hash FROM former_chunks) ORDER BY 1",
     "words": "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH 'the'",
     "retired": "SELECT count(*) FROM retired",
 }

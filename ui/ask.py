@@ -13,9 +13,14 @@ from ui import filters
 from ui.client import Api
 from ui.inert import answer_html, html, label, show, show_problem
 from ui.place import name, show_place
-from ui.shapes import Answer, ApiProblem, Event, Filter, Hit, Place, Searched
+from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place, Searched
 
-OUTCOMES = {"answered": "Answered", "partial": "Partly answered", "not_found": "Not found in these documents"}
+OUTCOMES = {
+    "answered": "Answered",
+    "partial": "Partly answered",
+    "not_found": "Not found in these documents",
+    "clarify": "One question back",
+}
 
 
 def page(api: Api, collection: str | None) -> None:
@@ -32,10 +37,15 @@ def page(api: Api, collection: str | None) -> None:
         show_problem(problem)
         return
     answers: list[Answer] = st.session_state.setdefault("answers", [])
-    if asked:
+    chosen: Candidate | None = st.session_state.pop("candidate", None)
+    if answers and not asked and chosen is None:
+        answers[:] = _kept(api, answers)
+    if answers:
+        st.button("New conversation", type="tertiary", on_click=_begin_anew)
+    if asked or chosen is not None:
         place = st.empty()
         with place.container():
-            answer = _follow(api, question, [collection] if collection else [], wanted)
+            answer = _follow(api, chosen.label if chosen else question, [collection] if collection else [], wanted)
         if answer is None:
             return
         place.empty()
@@ -59,10 +69,32 @@ def _choose(answers: list[Answer]) -> int:
     return int(chosen)
 
 
+def _kept(api: Api, answers: list[Answer]) -> list[Answer]:
+    """Return the conversation as it is kept now: what was forgotten is gone, what changed since is marked."""
+    try:
+        return api.conversation(str(st.session_state["conversation"]))[::-1]
+    except ApiProblem as problem:
+        show_problem(problem)
+        return answers
+
+
+def _begin_anew() -> None:
+    """Let the next question stand alone."""
+    st.session_state["answers"] = []
+    st.session_state["conversation"] = None
+
+
+def _choose_candidate(candidate: Candidate) -> None:
+    st.session_state["candidate"] = candidate
+
+
 def _follow(api: Api, question: str, collections: list[str], wanted: Filter | None) -> Answer | None:
     """Show what is being done and the text as it comes; return the answer, or None when a problem was shown."""
     try:
-        with closing(api.ask(question, collections, wanted)) as events:  # type: ignore[type-var]
+        if not st.session_state.get("conversation"):
+            st.session_state["conversation"] = api.begin()
+        conversation = str(st.session_state["conversation"])
+        with closing(api.ask(question, collections, wanted, conversation)) as events:  # type: ignore[type-var]
             with st.spinner("Searching the documents…", show_time=True):
                 first = next(events)
             hits = first if isinstance(first, tuple) else ()
@@ -95,9 +127,20 @@ def _show(api: Api, answer: Answer) -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         show(answer.question, "rr-question")
+        if answer.standalone not in ("", answer.question):
+            show(f"Understood as: {answer.standalone}", "rr-small")
         if asked_of := st.session_state.get("asked-of", {}).get(answer.id):
             show(asked_of, "rr-small")
         st.html(answer_html(answer.text))
+        for number, candidate in enumerate(answer.candidates):
+            said = f"{label(candidate.label)} {label(name(candidate.path))}"
+            st.button(said, key=f"candidate-{answer.id}-{number}", on_click=_choose_candidate, args=(candidate,))
+        if any(citation.stale for citation in answer.citations):
+            show(
+                "A document has changed since this answer; the quotes are of the version that it was made from.",
+                "rr-stale",
+            )
+        _show_disagreements(answer)
         show(f"{OUTCOMES.get(answer.outcome, answer.outcome)}. {_writer(answer)} {answer.note}", "rr-small")
         if answer.searched is not None:
             _show_searched(answer.searched)
@@ -113,6 +156,14 @@ def _show(api: Api, answer: Answer) -> None:
             show_place(api, place)
 
 
+def _show_disagreements(answer: Answer) -> None:
+    for sides in answer.disagreements:
+        show("The documents disagree:", "rr-stale")
+        for side in sides:
+            show(f"{side.date or 'no date'}, {name(side.place.path)}, page {side.place.page}", "rr-small")
+            show(side.place.quote, "rr-block")
+
+
 def _show_searched(searched: Searched) -> None:
     """Say what was searched, and which files could not be."""
     passing = " that pass the filter" if searched.filtered else ""
@@ -124,7 +175,7 @@ def _show_searched(searched: Searched) -> None:
 
 def _pick(answer: Answer) -> Place | None:
     """Return the place to show beside the answer, chosen among its citations or, without any, its passages."""
-    cited = [(f"[{citation.n}]", citation.place) for citation in answer.citations]
+    cited = [(f"[{item.n}] stale" if item.stale else f"[{item.n}]", item.place) for item in answer.citations]
     near = [(f"{hit.rank}.", hit.place) for hit in answer.passages]
     places = cited or near
     if not places:
@@ -142,7 +193,7 @@ def _pick(answer: Answer) -> Place | None:
 def _writer(answer: Answer) -> str:
     if answer.backend != "extractive":
         return f"Written by the language model {answer.model} ({answer.backend})."
-    if answer.outcome == "not_found":
+    if answer.outcome in ("not_found", "clarify"):
         return "No language model was asked."
     return "Sentences quoted from the documents; no language model wrote this."
 

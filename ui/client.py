@@ -9,7 +9,9 @@ from typing import Any, BinaryIO, Literal
 
 import httpx
 
+from ui.from_json import answer_of, document_of, hit_of, make
 from ui.shapes import (
+    Answer,
     ApiProblem,
     Collection,
     Document,
@@ -20,10 +22,6 @@ from ui.shapes import (
     Job,
     Receipt,
     Status,
-    answer_of,
-    document_of,
-    hit_of,
-    make,
 )
 
 ANSWER_SECONDS = 600.0
@@ -46,9 +44,28 @@ class Api:
 
     # questions
 
-    def ask(self, question: str, collections: Sequence[str] = (), wanted: Filter | None = None) -> Iterator[Event]:
+    def begin(self) -> str:
+        """Begin a conversation; return its id."""
+        return str(self._json("POST", "/v1/conversations")["id"])
+
+    def conversation(self, conversation: str) -> list[Answer]:
+        """Return the kept answers of a conversation in order, as they stand now."""
+        return [answer_of(item) for item in self._json("GET", f"/v1/conversations/{conversation}")["turns"]]
+
+    def ask(
+        self,
+        question: str,
+        collections: Sequence[str] = (),
+        wanted: Filter | None = None,
+        conversation: str | None = None,
+    ) -> Iterator[Event]:
         """Yield what comes of a question, asked of the documents that pass a filter; closing the iterator stops the model."""
-        body = {"question": question, "collections": list(collections), "filter": wanted.body if wanted else {}}
+        body = {
+            "question": question,
+            "collections": list(collections),
+            "filter": wanted.body if wanted else {},
+            "conversation_id": conversation,
+        }
         with (
             self._translated(),
             self._http.stream(
@@ -85,9 +102,9 @@ class Api:
         """Return one document."""
         return document_of(self._json("GET", f"/v1/documents/{document_id}"))
 
-    def text(self, document_id: str) -> tuple[str, str]:
-        """Return (version, extracted text) of a document."""
-        found = self._json("GET", f"/v1/documents/{document_id}/text")
+    def text(self, document_id: str, version: str | None = None) -> tuple[str, str]:
+        """Return (version, extracted text) of a document, of its live version or of another one that is kept."""
+        found = self._json("GET", f"/v1/documents/{document_id}/text", params={"version": version} if version else None)
         return found["version"], found["text"]
 
     def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: int = 130) -> bytes:

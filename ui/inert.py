@@ -23,6 +23,7 @@ STYLE = """<style>
 .rr-small { font-size: .875rem; color: #4b5563; }
 .rr-block { border-left: 3px solid #c3c9d4; padding: .1rem 0 .1rem .8rem; }
 .rr-problem { border-left: 4px solid #b3261e; background: #fdf1f0; color: #410e0b; padding: .6rem .8rem; }
+.rr-stale { border-left: 4px solid #9a6700; background: #fff8e1; color: #3d2a00; padding: .5rem .8rem; }
 .rr mark { background: #ffe27a; color: #1a1c20; padding: 0 .1em; }
 .rr-n { font-weight: 700; color: #0b4a8f; }
 .rr-table { width: 100%; overflow-x: auto; }

@@ -24,8 +24,8 @@ def show_place(api: Api, place: Place) -> None:
     try:
         document = api.document(place.document_id)
         if document.version != place.version:
-            raise ApiProblem("The document has changed since this answer.", "Ask again.")
-        if PurePath(place.path).suffix.lower() == ".pdf":
+            _show_former(api, place)
+        elif PurePath(place.path).suffix.lower() == ".pdf":
             _show_pages(api, place, document)
         else:
             _show_text(api, place)
@@ -55,11 +55,21 @@ def _turn(key: str, page: int) -> None:
     st.session_state[key] = page
 
 
+def _show_former(api: Api, place: Place) -> None:
+    """Show the quote in the version that it was made from; without the text around it where that version is not kept."""
+    show("The document has changed since this answer. This is the text that the answer was made from.", "rr-stale")
+    try:
+        _show_text(api, place)
+    except ApiProblem as problem:
+        if problem.status != 404:
+            raise
+        show(f"{name(place.path)}, page {place.page}", "rr-question")
+        show(place.quote, "rr-block")
+
+
 def _show_text(api: Api, place: Place) -> None:
     """Show the quote marked within the text around it."""
-    version, text = api.text(place.document_id)
-    if version != place.version:
-        raise ApiProblem("The document has changed since this answer.", "Ask again.")
+    _, text = api.text(place.document_id, place.version)
     low, high = max(0, place.start - AROUND), min(len(text), place.end + AROUND)
     before = ("… " if low else "") + text[low : place.start]
     after = text[place.end : high] + (" …" if high < len(text) else "")

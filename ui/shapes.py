@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date as Date
-from typing import Any, TypeVar
+from typing import Any
 
 
 class ApiProblem(Exception):
@@ -36,6 +36,24 @@ class Citation:
 
     n: int
     place: Place
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a question may mean."""
+
+    label: str
+    document_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one document says where documents disagree; `date` is the document's."""
+
+    place: Place
+    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +98,12 @@ class Answer:
     outcome: str
     text: str
     note: str
+    standalone: str
     backend: str
     model: str
     citations: tuple[Citation, ...]
+    candidates: tuple[Candidate, ...]
+    disagreements: tuple[tuple[Side, ...], ...]
     passages: tuple[Hit, ...]
     tokens_sent: int
     tokens_generated: int
@@ -223,53 +244,3 @@ class Status:
     home: str
     served_by: str
     chunks: int
-
-
-Shape = TypeVar("Shape")
-
-
-def make(kind: type[Shape], found: dict[str, Any]) -> Shape:
-    """Return a shape with those of its fields' values that JSON names as it does."""
-    return kind(**{field.name: found[field.name] for field in fields(kind)})  # type: ignore[arg-type]
-
-
-def _place(found: dict[str, Any], quote: str) -> Place:
-    return make(Place, {**found, "quote": quote})
-
-
-def hit_of(found: dict[str, Any]) -> Hit:
-    """Return a hit out of its JSON."""
-    also = tuple(make(Elsewhere, place) for place in found["also"])
-    parts = {"found_by": tuple(found["found_by"]), "place": _place(found, found["text"]), "also": also}
-    return make(Hit, {**found, **parts})
-
-
-def document_of(found: dict[str, Any]) -> Document:
-    """Return a document out of its JSON."""
-    lists = {"organisation": tuple(found["organisation"]), "period": tuple(found["period"])}
-    return make(Document, {**found, **lists})
-
-
-def answer_of(found: dict[str, Any]) -> Answer:
-    """Return an answer out of its JSON."""
-    return Answer(
-        id=found["id"],
-        question=found["question"],
-        outcome=found["outcome"],
-        text=found["answer"],
-        note=found["note"],
-        backend=found["model"]["backend"],
-        model=found["model"]["name"],
-        citations=tuple(Citation(item["n"], _place(item, item["quote"])) for item in found["citations"]),
-        passages=tuple(hit_of(item) for item in found["passages"]),
-        tokens_sent=found["tokens"]["sent"],
-        tokens_generated=found["tokens"]["generated"],
-        timings_ms=found["timings_ms"],
-        searched=_searched(found["searched"]) if found["searched"] else None,
-    )
-
-
-def _searched(found: dict[str, Any]) -> Searched:
-    failed = tuple((item["path"], f"{item['reason']} {item['remedy']}".strip()) for item in found["failed"])
-    names = tuple(found["collections"])
-    return Searched(names, found["documents"], found["filtered"], found["failures"], failed)

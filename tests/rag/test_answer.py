@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from rag import problems
 from rag.answer import NOTHING, Answerer, Limits, last_answer
-from rag.errors import ModelError
+from rag.errors import ModelBusy, ModelError
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, messages, read_reply
 from rag.shapes import Answer
+from rag.turns import Turns
 
 FEE = "What is the price of annual maintenance for a vessel of type B?"
 LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.23, min_evidence_alone=0.45)
@@ -187,3 +191,22 @@ def test_the_default_model_answers_and_refuses(library: Library) -> None:
         assert missing.outcome == "not_found"
     finally:
         choice.close()
+
+
+def test_a_full_queue_is_no_answer(library: Library) -> None:
+    """When too many questions wait for the model, the question fails so that it can be asked again; nothing less is said."""
+    with pytest.raises(ModelBusy, match="waiting"):
+        ask(library, Scripted(ModelBusy("8 questions are waiting already.", "Ask again later.")))
+    refused = problems.document(ModelBusy("8 questions are waiting already.", "Ask again later."))
+    assert (refused["status"], refused["type"]) == (503, "urn:readingroom:ModelBusy")
+    app = FastAPI()
+    problems.install(app, 1)
+
+    @app.get("/busy")
+    def busy() -> None:
+        turns = Turns("scripted", 0, 1)
+        with turns.take(), turns.take():
+            raise AssertionError("there was a second place")
+
+    response = TestClient(app, base_url="http://127.0.0.1").get("/busy")
+    assert response.status_code == 503 and int(response.headers["Retry-After"]) > 0

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from ingest.ports import JobGone
 from ingest.walk import walk
+from rag.answers import Answers
 from rag.errors import UsageError
 from rag.report_csv import report_csv
 from rag.settings import Settings
@@ -106,7 +107,7 @@ def test_answers_follow_a_moved_file(room: Room, folder: Path) -> None:
             "passages": [], "model": {"backend": "extractive", "name": "", "digest": ""}, "tokens": {}, "timings_ms": {},
         }
     )  # fmt: skip
-    room.catalog.keep_answer(answer)
+    Answers(room.store).keep(answer)
     (folder / "tower.txt").rename(folder / "clock.txt")
     room.ingest(folder)
     with room.store.read() as connection:

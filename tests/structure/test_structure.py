@@ -42,13 +42,20 @@ ONE_FILE = {
     "transformers": {"rag/embed_st.py", "rag/llm_transformers.py"},
     "fastapi": {
         "rag/api.py",
+        "rag/api_answers.py",
         "rag/api_generations.py",
         "rag/api_jobs.py",
         "rag/problems.py",
     },  # routes, and what errors become
     "uvicorn": {"rag/api.py"},
-    "typer": {"rag/cli.py", "rag/cli_answers.py", "rag/cli_eval.py", "rag/cli_models.py", "rag/cli_reindex.py"},
-    "rich": {"rag/show.py", "rag/show_generations.py", "rag/show_jobs.py"},
+    "typer": {
+        "rag/cli.py",
+        "rag/cli_answers.py",
+        "rag/cli_eval.py",
+        "rag/cli_models.py",
+        "rag/cli_reindex.py",
+    },
+    "rich": {"rag/show.py", "rag/show_answers.py", "rag/show_generations.py", "rag/show_jobs.py"},
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
     "yaml": {

@@ -1,0 +1,177 @@
+"""Finds sentences of other documents that say the same with another number or date: they disagree, or a question is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.catalog import Catalog, Facets
+from rag.evidence import Support
+from rag.followup import PERIOD
+from rag.rows import header_row
+from rag.shapes import Candidate, Disagreement, Side
+from rag.words import numbers, stems, tokens
+
+NEARLY_AS_GOOD = 0.8
+"""Of the best sentence's chance to answer, what another one must have to be set against it."""
+ALIKE = 0.6
+"""Share of common words, numbers and names left out, from which on two sentences say the same thing."""
+OF_A_PERIOD = (
+    "10-K",
+    "10-Q",
+    "20-F",
+    "8-K",
+    "annual report",
+    "quarterly report",
+    "earnings release",
+    "invoice",
+    "minutes",
+)
+"""Kinds of documents that speak of one period each; others of another year replace what was said before."""
+MOST = 4
+"""Documents that are set against each other."""
+ASK = "Which one do you mean?"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Sentences that say the same thing of other numbers, one a document, the best support first."""
+
+    supports: tuple[Support, ...]
+    facets: Mapping[str, Facets]
+
+
+def conflict(
+    first: Support, supports: Sequence[Support], catalog: Catalog, *, one_name: bool = False
+) -> Conflict | None:
+    """Return what contradicts a sentence among the supports of a question, with the sentence itself first; None for nothing.
+
+    With `one_name` sentences about things of other names are left out: they leave a question open, but don't disagree.
+    """
+    best = max((support.score for support in supports), default=0.0)
+    mine, chosen = _said(first), {first.found.passage.document_id: first}
+    for support in supports:
+        document_id = support.found.passage.document_id
+        if document_id in chosen or support.score < NEARLY_AS_GOOD * best or len(chosen) == MOST:
+            continue
+        if support.found.passage.version == first.found.passage.version:  # a copy
+            continue
+        if _contradict(mine, _said(support), one_name=one_name):
+            chosen[document_id] = support
+    if len(chosen) == 1:
+        return None
+    return Conflict(tuple(chosen.values()), catalog.facets(list(chosen)))
+
+
+def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
+    """Return what an open question may mean, when the documents are about other organisations or periods and it names none of
+    them; else nothing: then they disagree."""
+    documents = [support.found.passage for support in found.supports]
+    collections = sorted({passage.collection for passage in documents})
+    named = {item.document_id: item.share for item in catalog.naming.documents(question, collections)}
+    shares = [round(named.get(passage.document_id, 0.0), 6) for passage in documents]
+    if len(set(shares)) > 1:  # it names one of them more clearly than another
+        return []
+    labels = _labels(question, [found.facets[passage.document_id] for passage in documents])
+    return [
+        Candidate(
+            label=label,
+            document_id=passage.document_id,
+            path=passage.path,
+            question=f"{question.rstrip('?.! ')} ({label})?",
+        )
+        for label, passage in (zip(labels, documents, strict=True) if labels else ())
+    ]
+
+
+def disagreement(found: Conflict) -> Disagreement:
+    """Return the sentences with their documents' dates, the newest first."""
+    sides = []
+    for support in found.supports:
+        passage = support.found.passage
+        sides.append(
+            Side(
+                document_id=passage.document_id,
+                version=passage.version,
+                path=passage.path,
+                page=passage.page,
+                quote=support.text,
+                start=support.start,
+                end=support.end,
+                date=found.facets[passage.document_id].date,
+            )
+        )
+    return Disagreement(sides=sorted(sides, key=lambda side: side.date, reverse=True))
+
+
+def chosen(reply: str, offered: Sequence[Candidate]) -> Candidate | None:
+    """Return the candidate that a reply to the question back means: by its words, its file's name or its place in the list."""
+    said = reply.strip().rstrip(".!?").lower()
+    if said.isdecimal() and len(said) < 3 and 1 <= int(said) <= len(offered):
+        return offered[int(said) - 1]
+    exact = [item for item in offered if said in (item.label.lower(), item.question.strip("?").lower())]
+    if exact:
+        return exact[0]
+    words = stems(reply)
+    held = [item for item in offered if said in item.label.lower() or item.label.lower() in said]
+    held = held or [item for item in offered if words & stems(f"{item.label} {Path(item.path).stem.replace('_', ' ')}")]
+    return held[0] if len(held) == 1 else None
+
+
+def _labels(question: str, facets: Sequence[Facets]) -> list[str]:
+    """Return what tells documents apart, one label each, or nothing when it is neither organisation nor period."""
+    asked = stems(question)
+    organisations = [item.organisation.split("\n")[0] for item in facets]
+    if all(organisations) and len(set(organisations)) == len(facets):
+        return [] if any(stems(name) & asked for name in organisations) else organisations
+    if PERIOD.search(question) or not all(item.kind in OF_A_PERIOD for item in facets):
+        return []
+    periods = [item.period.split(" ")[-1] for item in facets]
+    return periods if all(periods) and len(set(periods)) == len(facets) else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a sentence or row says: its words, its numbers and dates, the names in it, and what it is labelled with: single
+    letters ("type B"), of a row all words of its first cell."""
+
+    words: frozenset[str]
+    values: frozenset[str]
+    names: frozenset[str]
+    label: frozenset[str]
+
+
+def _said(support: Support) -> _Said:
+    text = support.text
+    above = header_row(support.found.passage, support.start)
+    first = next(iter(tokens(text)), "")
+    words = {word for word in tokens(f"{above} {text}") if not any(map(str.isdigit, word))}
+    names = {word for word in words if word[0].isupper() and word != first}
+    label = {word for word in tokens(text) if len(word) == 1 and word.isupper()}
+    if text.startswith("|"):
+        label |= {word.lower() for word in tokens(text.strip("| ").split("|")[0])}
+    months = {match.group().lower() for match in _MONTHS.finditer(text)}
+    return _Said(
+        frozenset(stems(" ".join(words - names))),
+        frozenset(numbers(text) | months),
+        frozenset({name.lower() for name in names} - months),
+        frozenset(label),
+    )
+
+
+_MONTHS = re.compile(
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|"
+    r"thursday|friday|saturday|sunday)\b",
+    re.I,
+)
+
+
+def _contradict(mine: _Said, other: _Said, *, one_name: bool) -> bool:
+    """Say whether two sentences say the same of other numbers; with `one_name` not when each has names that the other lacks."""
+    if mine.label != other.label or (one_name and mine.names - other.names and other.names - mine.names):
+        return False
+    words, values = mine.words & other.words, mine.values ^ other.values
+    alike = len(words) >= ALIKE * len(mine.words | other.words) and bool(words)
+    return alike and bool(values & mine.values) and bool(values & other.values)

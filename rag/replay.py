@@ -1,0 +1,176 @@
+"""Says what differs between a kept answer and the same question asked again, and why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from ingest.ports import Embedder
+from rag.filters import Filter
+from rag.llm import Message, ModelCard
+from rag.settings import Settings
+from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, StoredAnswer
+
+_SECTIONS = {"answer", "embedding", "routing", "search"}
+"""Of the settings, those that an answer depends on."""
+_NOT_INPUT = {"ollama_host", "ollama_key", "openai_host", "openai_key", "idle_minutes", "threads"}
+SEED = 0
+"""The same question with the same passages gets the same answer; adapters ask at temperature 0."""
+PROGRAM = f"readingroom {version('readingroom')}"
+_SHOWN = 160
+
+Fate = Callable[[Hit], str]
+"""Says why a passage that was read then is not read now, or the other way round."""
+
+
+def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens: int, output: str) -> Generation:
+    """Return how a model was asked and what it wrote; adapters ask at temperature 0."""
+    said = json.dumps([asdict(message) for message in prompt])
+    return Generation(
+        model=card.name,
+        digest=card.digest,
+        prompt_sha256=hashlib.sha256(said.encode()).hexdigest(),
+        runtime=card.runtime,
+        temperature=0.0,
+        seed=seed,
+        max_tokens=max_tokens,
+        output=output,
+    )
+
+
+def record_of(
+    settings: Settings,
+    embedder: Embedder,
+    fitted: Mapping[str, Any],
+    collections: list[str],
+    wanted: Filter | None,
+    may_clarify: bool,
+) -> Record:
+    """Return with what an answer is made now; `fitted` is what a calibration of the home has put in place of settings."""
+    chosen = settings.model_dump(mode="json", include=_SECTIONS)
+    return Record(
+        collections=collections,
+        filter={} if wanted is None else wanted.model_dump(mode="json", exclude_defaults=True),
+        settings={
+            f"{section}.{key}": value
+            for section, values in chosen.items()
+            for key, value in values.items()
+            if key not in _NOT_INPUT
+        }
+        | dict(fitted),
+        embedder=embedder.fingerprint,
+        program=PROGRAM,
+        may_clarify=may_clarify,
+    )
+
+
+def compare(stored: StoredAnswer, now: Answer, record: Record, fate: Fate) -> Replay:
+    """Compare a kept answer with what its question is answered now; `record` says with what that was made."""
+    was = stored.answer
+    inputs = [] if stored.record is None else list(_inputs(stored.record, record))
+    passages = list(_passages(was, now, fate))
+    model = list(_models(was, now))
+    inputs += passages + model
+    changed = bool(inputs)
+    prompt = list(_prompts(was.generation, now.generation, changed))
+    outputs = list(_outputs(was, now, changed or bool(prompt)))
+    found = [*inputs, *prompt, *outputs]
+    return Replay(id=was.id, same=not found, differences=found, answer=now)
+
+
+def _inputs(was: Record, now: Record) -> Iterator[Difference]:
+    if was.program != now.program:
+        yield _difference("program", was.program, now.program, "Another version of Reading Room answers.")
+    if was.embedder != now.embedder:
+        yield _difference("embedder", was.embedder, now.embedder, "Another model turns text into vectors.")
+    yield from _settings(was.settings, now.settings)
+
+
+def _settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    for key in sorted({*was, *now}):
+        if was.get(key) != now.get(key):
+            yield _difference(f"setting {key}", was.get(key, ""), now.get(key, ""), "The settings were changed.")
+
+
+def _passages(was: Answer, now: Answer, fate: Fate) -> Iterator[Difference]:
+    before, after = {_key(hit): hit for hit in was.passages}, {_key(hit): hit for hit in now.passages}
+    for key, hit in before.items():
+        if key not in after:
+            yield _difference(f"passage {hit.rank}", _where(hit), "", fate(hit))
+    for key, hit in after.items():
+        if key not in before:
+            yield _difference(f"passage {hit.rank}", "", _where(hit), fate(hit))
+    if set(before) == set(after) and list(before) != list(after):
+        order = "The same passages come in another order: other documents changed how rare words are, or the scores."
+        yield _difference("order of passages", list(before), list(after), order)
+
+
+def _key(hit: Hit) -> tuple[str, str, int, int]:
+    return hit.document_id, hit.version, hit.start, hit.end
+
+
+def _where(hit: Hit) -> str:
+    return f"{hit.path}, page {hit.page}, characters {hit.start} to {hit.end}, version {hit.version[:12]}"
+
+
+def _models(was: Answer, now: Answer) -> Iterator[Difference]:
+    before, after = _asked(was.generation), _asked(now.generation)
+    for what, why in (
+        ("model", f"Another model was asked, or none. {now.note}"),
+        ("digest", "The model's file is another one."),
+        ("runtime", "Another version of the program ran the model."),
+    ):
+        if before[what] != after[what]:
+            yield _difference("model" if what == "model" else f"model's {what}", before[what], after[what], why)
+            return  # the rest follows from it
+
+
+def _asked(generation: Generation | None) -> dict[str, str]:
+    if generation is None:
+        return {"model": "none", "digest": "", "runtime": ""}
+    return {"model": generation.model, "digest": generation.digest, "runtime": generation.runtime}
+
+
+def _prompts(was: Generation | None, now: Generation | None, explained: bool) -> Iterator[Difference]:
+    if was is None or now is None:
+        return
+    if was.prompt_sha256 != now.prompt_sha256:
+        why = (
+            "It follows from the differences above."
+            if explained
+            else "The same question and passages make another prompt: its wording changed with the program."
+        )
+        yield _difference("prompt", was.prompt_sha256, now.prompt_sha256, why)
+    for what in ("temperature", "seed", "max_tokens"):
+        if getattr(was, what) != getattr(now, what):
+            yield _difference(what, getattr(was, what), getattr(now, what), "The model was asked in another way.")
+
+
+def _outputs(was: Answer, now: Answer, explained: bool) -> Iterator[Difference]:
+    unexplained = (
+        "All inputs are equal: the model's runtime does not compute the same every time (threads, hardware, prompt cache)."
+        if was.generation
+        else "All inputs are equal: please report this as a bug."
+    )
+    why = "It follows from the differences above." if explained else unexplained
+    raw = (was.generation.output if was.generation else "", now.generation.output if now.generation else "")
+    for what, before, after in (
+        ("model's output", *raw),
+        ("outcome", was.outcome, now.outcome),
+        ("answer", was.answer, now.answer),
+        ("citations", _cited(was), _cited(now)),
+    ):
+        if before != after:
+            yield _difference(what, before, after, why)
+
+
+def _cited(answer: Answer) -> list[tuple[str, int, int]]:
+    return [(place.path, place.start, place.end) for place in answer.citations]
+
+
+def _difference(what: str, was: object, now: object, why: str) -> Difference:
+    return Difference(what=what, was=str(was)[:_SHOWN], now=str(now)[:_SHOWN], why=why.strip())

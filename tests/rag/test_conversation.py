@@ -1,0 +1,121 @@
+"""Conversations: kept, followed up, asked back once; documents that disagree are set side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.errors import NotFound
+from rag.library import Library
+from rag.settings import Settings
+from tests.conftest import Run
+from tests.processes import Server
+
+RENT = "What is the monthly rent of the harbour office?"
+FEE = "What is the price of annual maintenance for a vessel of type B?"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Leases of two companies, and two notes about one crane."""
+    place = tmp_path / "docs"
+    place.mkdir()
+    for name, rent in (("Norvik", "1,200"), ("Tarrow", "2,350")):
+        said = (f"{name} Ltd signs this lease.", f"The monthly rent of the harbour office is EUR {rent}.")
+        (place / f"{name.lower()}.txt").write_text("\n\n".join([*said, f"Mr Lund of {name} Ltd has the keys.\n"]))
+    (place / "crane-note.txt").write_text("The crane at the east quay can lift 12 tonnes at full reach.\n")
+    (place / "crane-sheet.txt").write_text("The crane at the east quay can lift 15 tonnes at full reach.\n")
+    os.utime(place / "crane-note.txt", (1_600_000_000, 1_600_000_000))
+    return place
+
+
+@pytest.fixture
+def room(settings: Settings, folder: Path) -> Iterator[Library]:
+    with Library(settings, "tests") as opened:
+        opened.ingest([folder], "documents")
+        yield opened
+
+
+def test_an_open_question_is_asked_back_once(room: Library) -> None:
+    """Two companies' leases answer it: the candidates are offered; a reply by name, number or question is understood."""
+    for reply, rent in (("Tarrow", "2,350"), ("1", ""), ("the one of Norvik, please", "1,200")):
+        conversation = room.answers.begin().id
+        back = room.ask(RENT, conversation_id=conversation)
+        assert (back.outcome, back.answer, back.citations) == ("clarify", "Which one do you mean?", [])
+        assert {item.label for item in back.candidates} == {"Norvik", "Tarrow"}
+        answer = room.ask(reply, conversation_id=conversation)
+        meant = back.candidates[0] if reply == "1" else next(item for item in back.candidates if item.label in reply)
+        assert answer.outcome == "answered" and answer.standalone_question == meant.question and rent in answer.answer
+        assert {place.document_id for place in answer.citations} == {meant.document_id}
+        assert room.replay(answer.id).same and room.replay(back.id).same
+    again = room.answers.begin().id
+    room.ask(RENT, conversation_id=again)
+    assert room.ask(RENT, conversation_id=again).outcome == "answered"
+
+
+def test_a_question_that_names_one_is_not_asked_back(room: Library) -> None:
+    """Who is asked about is said: no question back."""
+    answer = room.ask("What is the monthly rent of the harbour office of Tarrow?")
+    assert answer.outcome == "answered" and "2,350" in answer.answer and answer.candidates == []
+
+
+def test_documents_that_disagree_are_shown_side_by_side(room: Library) -> None:
+    """Both numbers, with their quotes and dates, the newer document first."""
+    answer = room.ask("How much can the crane at the east quay lift?")
+    ((newer, older),) = (found.sides for found in answer.disagreements)
+    assert answer.outcome == "answered"
+    assert ("15 tonnes" in newer.quote, "12 tonnes" in older.quote) == (True, True)
+    assert newer.date > older.date == "2020-09-13"
+    for side in (newer, older):
+        assert room.text(side.document_id).text[side.start : side.end] == side.quote
+    assert room.ask("Who has the keys of Norvik?").disagreements == []
+
+
+def test_a_conversation_is_kept_and_forgotten(room: Library, folder: Path) -> None:
+    """Turns are kept in order with their rewrites; a follow-up goes with the documents of the turn before it."""
+    conversation = room.answers.begin().id
+    first = room.ask("What is the monthly rent of the harbour office of Tarrow?", conversation_id=conversation)
+    second = room.ask("and of Norvik?", conversation_id=conversation)
+    assert second.standalone_question == "What is the monthly rent of the harbour office of Norvik?"
+    assert second.question == "and of Norvik?" and "1,200" in second.answer
+    kept = room.answers.conversation(conversation)
+    assert [turn.id for turn in kept.turns] == [first.id, second.id]
+    assert [line.question for line in room.answers.conversations(5)] == [first.question]
+    room.forget([str(folder / "tarrow.txt")])
+    assert room.answers.conversation(conversation).turns == []
+    room.answers.remove_conversation(conversation)
+    with pytest.raises(NotFound, match="no conversation"):
+        room.ask("and then?", conversation_id=conversation)
+
+
+def test_the_command_line_goes_on_with_a_conversation(run: Run, filled_home: Path) -> None:
+    """`ask --continue` begins a conversation and goes on with it; the rewrite is shown; `conversations` lists it."""
+    first = run("ask", FEE, "--continue", "--json").json
+    second = run("ask", "And for type A?", "--continue")
+    assert "Understood as: What is the price of annual maintenance for a vessel of type A?" in second.stdout
+    (line,) = run("conversations", "--json").json
+    assert line["conversation_id"] == first["conversation_id"] and line["question"] == FEE
+    shown = run("conversations", first["conversation_id"])
+    assert FEE in shown.stdout and "And for type A?" in shown.stdout
+    assert run("conversations", first["conversation_id"], "--remove").code == 0
+    assert run("answers", "--json").json == []
+    assert run("ask", FEE, "--conversation", "nothing").code == 1
+
+
+def test_routes_of_conversations(server: Server) -> None:
+    """The API begins, returns and removes conversations; one that is not there is 404."""
+    begun = server.post("/v1/conversations")
+    assert begun.status_code == 201
+    name = begun.json()["id"]
+    asked = [
+        server.post("/v1/ask", json={"question": question, "conversation_id": name}).json()
+        for question in (FEE, "And for type A?")
+    ]
+    assert asked[1]["standalone_question"].endswith("type A?")
+    assert server.get(f"/v1/conversations/{name}").json()["turns"] == asked
+    assert name in [line["conversation_id"] for line in server.get("/v1/conversations").json()]
+    assert server.delete(f"/v1/conversations/{name}").status_code == 204
+    assert server.post("/v1/ask", json={"question": FEE, "conversation_id": name}).status_code == 404

@@ -1,0 +1,85 @@
+"""Follow-ups: rewritten by rules, by a model only where rules don't reach, never with words that nobody said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rag.errors import ModelError
+from rag.followup import FollowUps, topic_of
+from tests.rag.test_answer import Scripted
+
+SALES = "What were the net sales of Norvik in 2021?"
+FEE = "What is the price of annual maintenance for a vessel of type B?"
+END = "When does the ferry supply agreement end?"
+
+
+def known(words: str) -> bool:
+    return any(name in words for name in ("Norvik", "Intel", "AMD"))
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "alone"),
+    [
+        (SALES, "and for 2022?", "What were the net sales of Norvik in 2022?"),
+        (SALES, "And in Q3 2022?", "What were the net sales of Norvik in Q3 2022?"),
+        (SALES, "What about Intel?", "What were the net sales of Intel in 2021?"),
+        (SALES, "what about the gross margin", "What were the gross margin of Norvik in 2021?"),
+        ("What was Intel's revenue?", "and AMD?", "What was AMD's revenue?"),
+        ("What was Intel's revenue in 2022?", "What about its net income?", "What was Intel's net income in 2022?"),
+        ("What was the net income of Intel?", "and for 2022?", "What was the net income of Intel for 2022?"),
+        (FEE, "And for type A?", "What is the price of annual maintenance for a vessel of type A?"),
+        (END, "How long does it last?", "How long does the ferry supply agreement last?"),
+        (END, "Why?", "When does the ferry supply agreement end, and why?"),
+        ("Who signed the lease?", "When did they sign it?", "When did they sign the lease?"),
+        ("What is the Medicaid Buy-In Program?", "How can I apply?", "How can I apply (the Medicaid Buy-In Program)?"),
+        ("Who are the members of the board?", "What is their salary?", "What is the members of the board’s salary?"),
+    ],
+)
+def test_rules(before: str, asked: str, alone: str) -> None:
+    """Period for period, name for name, noun for noun, a pronoun for its topic."""
+    found = FollowUps(known, lambda: None).rewrite(asked, [before])
+    assert (found.question, found.by) == (alone, "rules")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Who is the chair of the supervisory board of Intel?",
+        "What types of stocks are traded on the exchange in Oslo?",
+        "Is it possible to end the lease early by written notice?",
+    ],
+)
+def test_questions_that_stand_alone_are_left_alone(asked: str) -> None:
+    """A question with words of its own is not touched, and neither is the first of a conversation."""
+    assert FollowUps(known, lambda: None).rewrite(asked, [SALES]).question == asked
+    assert FollowUps(known, lambda: None).rewrite("and for 2022?", []).by == "nobody"
+
+
+def test_the_topic_may_be_further_back() -> None:
+    """When the last question names nothing, the one before it does."""
+    before = ["What is the Blue Harbour ferry?", "Why?"]
+    assert (
+        FollowUps(known, lambda: None).rewrite("How old is it?", before).question
+        == "How old is the Blue Harbour ferry?"
+    )
+    assert topic_of("Why?") == ""
+
+
+def test_the_model_is_asked_where_rules_do_not_reach() -> None:
+    """Its rewrite is taken when it is made of words that were said; with numbers or names of its own it is not."""
+    asked = "Is the latter larger?"
+    before = ["Compare the north pier with the south pier."]
+    said = {"question": "Is the south pier larger?"}
+    model = Scripted(json.dumps(said))
+    found = FollowUps(known, lambda: model).rewrite(asked, before)
+    assert (found.question, found.by) == (said["question"], "model")
+    assert model.prompts[0][-1].content == f"{before[0]}\n{asked}"
+    for wrong in ("Is the Eiffel tower larger?", "Is the south pier larger than 40?", ""):
+        kept = FollowUps(known, lambda wrong=wrong: Scripted(json.dumps({"question": wrong}))).rewrite(asked, before)  # type: ignore[misc]
+        assert (kept.question, kept.by) == (asked, "nobody")
+    for none in (Scripted("no JSON"), Scripted(ModelError("It is on fire.")), None):
+        assert FollowUps(known, lambda none=none: none).rewrite(asked, before).by == "nobody"  # type: ignore[misc]
+    FollowUps(known, lambda: model).rewrite("and for 2022?", [SALES])
+    assert len(model.prompts) == 1
