@@ -14,7 +14,7 @@ from tests.processes import PROJECT, run_command
 
 HIT = {
     "rank", "score", "collection", "document_id", "version", "path", "page", "heading", "text", "start", "end", "boxes",
-    "found_by", "also", "reranked",
+    "found_by", "also", "reranked", "hidden",
 }  # fmt: skip
 ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
