@@ -20,8 +20,8 @@ from typing import Any
 from ingest.elements import Page, Reading
 from ingest.ports import Chunk, Seen, Task, Version
 from rag.catalog import Catalog
-from rag.home import Home
 from rag.generations import LIVE
+from rag.home import Home
 from rag.intake import Intake
 from rag.jobs import Jobs
 from rag.question import MAX_WORDS
