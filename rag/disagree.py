@@ -148,9 +148,9 @@ class _Said:
 
 def _apart(mine: Facets, other: Facets) -> bool:
     """Say whether documents are of different organisations, or speak of different periods."""
-    if mine.organisation and other.organisation:
-        if not set(mine.organisation.split("\n")) & set(other.organisation.split("\n")):
-            return True
+    known = bool(mine.organisation and other.organisation)
+    if known and not set(mine.organisation.split("\n")) & set(other.organisation.split("\n")):
+        return True
     of_periods = mine.kind in OF_A_PERIOD and other.kind in OF_A_PERIOD and bool(mine.period and other.period)
     return of_periods and mine.period != other.period
 
