@@ -156,7 +156,7 @@ def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_pa
 
 
 def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> None:
-    """The page says that nothing was found, that no model was asked, and lists passages with their pages; arrow keys go to the next one."""
+    """The page says that nothing was found and that no model was asked, and lists passages; arrow keys go to the next."""
     ask(page, "Who won the chess championship in Reykjavik?")
     expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
     choices = page.get_by_role("radiogroup", name="Nearest passages").get_by_role("radio")
