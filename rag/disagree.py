@@ -48,7 +48,8 @@ def conflict(
 ) -> Conflict | None:
     """Return what contradicts a sentence among the supports of a question, with the sentence itself first; None for nothing.
 
-    With `one_name` sentences about things of other names are left out: they leave a question open, but don't disagree.
+    With `one_name` sentences about things of other names, and documents of other organisations or periods, are left out:
+    they leave a question open, but don't disagree.
     """
     best = max((support.score for support in supports), default=0.0)
     mine, chosen = _said(first), {first.found.passage.document_id: first}
@@ -60,9 +61,11 @@ def conflict(
             continue
         if _contradict(mine, _said(support), one_name=one_name):
             chosen[document_id] = support
-    if len(chosen) == 1:
-        return None
-    return Conflict(tuple(chosen.values()), catalog.facets(list(chosen)))
+    facets = catalog.facets(list(chosen))
+    if one_name:
+        own = facets[first.found.passage.document_id]
+        chosen = {key: item for key, item in chosen.items() if item is first or not _apart(own, facets[key])}
+    return Conflict(tuple(chosen.values()), facets) if len(chosen) > 1 else None
 
 
 def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
@@ -141,6 +144,15 @@ class _Said:
     values: frozenset[str]
     names: frozenset[str]
     label: frozenset[str]
+
+
+def _apart(mine: Facets, other: Facets) -> bool:
+    """Say whether documents are of different organisations, or speak of different periods."""
+    known = bool(mine.organisation and other.organisation)
+    if known and not set(mine.organisation.split("\n")) & set(other.organisation.split("\n")):
+        return True
+    of_periods = mine.kind in OF_A_PERIOD and other.kind in OF_A_PERIOD and bool(mine.period and other.period)
+    return of_periods and mine.period != other.period
 
 
 def _said(support: Support) -> _Said:

@@ -133,7 +133,7 @@ def _show(api: Api, answer: Answer) -> None:
             show(asked_of, "rr-small")
         st.html(answer_html(answer.text))
         for number, candidate in enumerate(answer.candidates):
-            said = f"{label(candidate.label)} {label(name(candidate.path))}"
+            said = f"{label(candidate.label)} · {label(name(candidate.path))}"
             st.button(said, key=f"candidate-{answer.id}-{number}", on_click=_choose_candidate, args=(candidate,))
         if any(citation.stale for citation in answer.citations):
             show(

@@ -14,7 +14,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding: 3.25rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 88rem; }
 .stMainBlockContainer h1 { font-size: 1.6rem; padding: 0 0 .6rem; }
 .stMainBlockContainer .stImage img { border: 1px solid #c3c9d4; }
-.stRadio code { font: inherit; background: none; color: inherit; padding: 0; overflow-wrap: anywhere; }
+.stRadio code, .stButton code { font: inherit; background: none; color: inherit; padding: 0; overflow-wrap: anywhere; }
 [data-testid="InputInstructions"] { display: none; }
 .rr { font-size: 1rem; line-height: 1.55; overflow-wrap: anywhere; white-space: pre-wrap; margin: 0; }
 .rr-question { font-size: 1.15rem; font-weight: 600; }

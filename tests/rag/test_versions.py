@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ingest.ports import Embedder
 from rag.answers import Answers
 from rag.errors import NotFound
 from rag.filters import Filter
 from rag.library import Library
+from rag.reindex import embed_missing
 from rag.settings import Settings
 from tests.conftest import Run
 from tests.processes import rows
@@ -118,6 +120,25 @@ def test_a_moved_file_takes_its_past_along(room: Library, tower: Path) -> None:
     tower.with_name("copy.txt").write_text(tower.with_name("clock.txt").read_text())
     room.ingest([tower.parent], "documents")
     assert {Path(hit.path).name for hit in room.ask(WINDING, as_of=BEFORE).passages} <= {"clock.txt", "harbour.md"}
+
+
+class Renamed:
+    """The embedder under another name, as another one would be."""
+
+    def __init__(self, inner: Embedder) -> None:
+        self.fingerprint, self.max_tokens = "other/1", inner.max_tokens
+        self.embed, self.count = inner.embed, inner.count
+
+
+def test_another_embedder_embeds_former_versions_too(room: Library, tower: Path) -> None:
+    """What `reindex` embeds holds the texts of former versions, so that `--as-of` compares by vectors after a switch."""
+    rewrite(room, tower, "Friday")
+    other = Renamed(room.embedder)
+    assert room.generations.missing(other.fingerprint) == 3
+    assert embed_missing(room.generations, other) == 3
+    assert room.generations.missing(other.fingerprint) == 0
+    theirs = "SELECT count(*) FROM former_chunks JOIN embeddings USING (text_hash) WHERE embedder = 'other/1'"
+    assert rows(room.home.folder, theirs) == [(1,)]
 
 
 @pytest.mark.parametrize("how", ["forget", "delete"])

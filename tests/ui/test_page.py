@@ -141,7 +141,7 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
 
 
 def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_path: Path) -> None:
-    """The answer carries [1], and the cited page is shown as an image; arrow keys go to the next citation."""
+    """The answer carries [1], and the cited page is shown as an image, with the pages around it a click away."""
     ask(page, FEE)
     expect(page.locator(".rr-answer")).to_contain_text("9,980")
     expect(page.locator(".rr-n").first).to_have_text("[1]")
@@ -150,21 +150,20 @@ def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_pa
     expect(image).to_be_visible()
     page.wait_for_function("[...document.images].some(one => one.alt.startsWith('Page 10') && one.naturalWidth > 600)")
     page.screenshot(path=tmp_path / "answer.png")
-    choices = page.get_by_role("radiogroup", name="Citations").get_by_role("radio")
-    expect(choices.first).to_be_checked()
-    choices.first.focus()
-    page.keyboard.press("ArrowDown")
-    expect(choices.nth(1)).to_be_checked()
-    expect(page.locator(".rr-block").filter(has_text="97,250").last).to_be_visible()
+    expect(page.get_by_role("radiogroup", name="Citations").get_by_role("radio").first).to_be_checked()
     page.get_by_role("button", name="Next page").click()
     expect(page.get_by_text("Page 11 of 15")).to_be_visible()
 
 
 def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> None:
-    """The page says that nothing was found, that no model was asked, and lists passages with their pages."""
+    """The page says that nothing was found and that no model was asked, and lists passages; arrow keys go to the next."""
     ask(page, "Who won the chess championship in Reykjavik?")
     expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
-    expect(page.get_by_role("radiogroup", name="Nearest passages")).to_be_visible()
+    choices = page.get_by_role("radiogroup", name="Nearest passages").get_by_role("radio")
+    expect(choices.first).to_be_checked()
+    choices.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(choices.nth(1)).to_be_checked()
     page.get_by_text(re.compile("Text of the nearest passages")).click()
     expect(page.get_by_text("found by").first).to_be_visible()
 
