@@ -93,6 +93,8 @@ LONG = {
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
+    "rag/retrieve.py": "the steps of one search, in order",
+    "rag/schema.py": "all tables of the catalog",
     "rag/shapes.py": "the shapes of the API, one contract",
     "rag/library.py": "everything that can be done with a home, one method each",
 }
