@@ -126,8 +126,8 @@ def _jobs() -> Iterator[Jobs | RemoteJobs]:
 
 
 def _print(value: BaseModel | Sequence[BaseModel]) -> None:
-    plain = value.model_dump() if isinstance(value, BaseModel) else [item.model_dump() for item in value]
-    print(json.dumps(plain, ensure_ascii=False))  # noqa: T201
+    rows = [item.model_dump(mode="json") for item in ([value] if isinstance(value, BaseModel) else value)]
+    print(json.dumps(rows[0] if isinstance(value, BaseModel) else rows, ensure_ascii=False))  # noqa: T201
 
 
 @app.command()
