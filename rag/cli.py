@@ -127,7 +127,8 @@ def _jobs() -> Iterator[Jobs | RemoteJobs]:
 
 
 def _print(value: BaseModel | Sequence[BaseModel]) -> None:
-    plain = value.model_dump() if isinstance(value, BaseModel) else [item.model_dump() for item in value]
+    rows = [item.model_dump(mode="json") for item in ([value] if isinstance(value, BaseModel) else value)]
+    plain = rows[0] if isinstance(value, BaseModel) else rows
     # json escapes the control characters below 32; a terminal obeys some of the others too
     text = re.sub(
         "[\x7f-\x9f\u202a-\u202e\u2066-\u2069]", lambda c: f"\\u{ord(c[0]):04x}", json.dumps(plain, ensure_ascii=False)

@@ -103,7 +103,7 @@ def test_every_difference_has_its_reason(room: Library, folder: Path) -> None:
     room.settings = room.settings.model_copy(
         update={"answer": room.settings.answer.model_copy(update={"passages": 1, "passage_tokens": 100})}
     )
-    del room.__dict__["_asking"]
+    room.live = room._answering(room.embedder)
     found = why(room.replay(answer.id))
     assert "settings were changed" in found["setting answer.passages"] and "setting answer.passage_tokens" in found
     (folder / "tower.txt").write_text("The tower clock is wound every Friday by the sexton.\n")
