@@ -18,12 +18,12 @@ HIT = {
 }  # fmt: skip
 ANSWER = {
     "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
-    "searched", "evidence",
+    "searched", "evidence", "standalone_question", "conversation_id", "as_of", "generation", "candidates", "disagreements",
 }  # fmt: skip
 MODEL = {
     "backend", "name", "digest", "quantisation", "runtime", "template", "window", "temperature", "seed", "max_tokens", "note",
 }  # fmt: skip
-CITATION = {"n", "document_id", "version", "path", "page", "quote", "start", "end", "boxes"}
+CITATION = {"n", "document_id", "version", "path", "page", "quote", "start", "end", "boxes", "stale"}
 INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed", "pages", "chunks", "seconds"}
 DOCUMENT = {
     "document_id", "path", "collection", "state", "version", "container", "format", "language", "pages", "ocr_pages",
