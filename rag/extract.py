@@ -20,6 +20,7 @@ CLAUSE = 3
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
 
+_ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
@@ -29,8 +30,10 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[s
     """Return an answer with marks of its citations, and the sentences or rows that it cites, in the order of the marks.
 
     Where the kind of the answer can be told, it is the words of the best sentence that have this kind, or the cell of the
-    best row; else it is the best sentence, and a second one that is nearly as good and says something else.
+    best row; else it is the best sentence, and a second one that is nearly as good and says something else. A sentence that
+    itself asks is quoted only where there is nothing else.
     """
+    supports = [item for item in supports if not _ASKS.search(item.text)] or supports
     best = supports[0]
     short = cell(question, asked, best) if best.text.startswith("|") else span(question, asked, best.text)
     if short:

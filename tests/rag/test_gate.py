@@ -10,7 +10,7 @@ from rag.answer_type import candidates, kind_asked
 from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
 from rag.errors import ReadingRoomError, UsageError
 from rag.evidence import Asked, Features, Support
-from rag.extract import cell, span
+from rag.extract import cell, extract, span
 from rag.gate import DEFAULT, SIGNS, Signs, signs
 from rag.library import Library
 from rag.logistic import auc, errors, fit, threshold
@@ -77,6 +77,18 @@ def test_a_cell_comes_with_its_headers_unit_and_scale() -> None:
         cell("How much did the South sell?", asked("", "south", number=True), south)
         == "South, 2023: 380 EUR (in thousands)"
     )
+
+
+def test_a_sentence_that_asks_is_not_the_answer() -> None:
+    """A question that a document repeats is passed over for a statement, and quoted only where there is nothing else."""
+    text = "What does the buoy cost?\nThe green buoy is dear."
+    question, statement = support(text, "What does the buoy cost?"), support(text, "The green buoy is dear.")
+    wanted = asked("Why is the buoy dear?", "buoy", "dear")
+    assert extract("Why is the buoy dear?", wanted, [question, statement]) == (
+        "“The green buoy is dear.” [1]",
+        [statement],
+    )
+    assert extract("Why is the buoy dear?", wanted, [question])[1] == [question]
 
 
 def test_signs_against_an_answer() -> None:
