@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Collection = Annotated[list[str] | None, typer.Option("--collection", help="Only this collection; may be repeated.")]
 Model = Annotated[
     list[str] | None,
-    typer.Option("--model", help="Answer with this model instead of `answer.model`; may be repeated to compare."),
+    typer.Option(
+        "--model",
+        help="Answer with this model (a value of `answer.model`, or BACKEND:NAME); may be repeated to compare.",
+    ),
 ]
 
 
@@ -29,10 +32,19 @@ def _say(line: str) -> None:
 
 
 def _with_model(settings: Settings, name: str | None) -> Settings:
+    """Return settings that ask one model alone: a value of `answer.model`, or BACKEND:NAME."""
     if name is None:
         return settings
-    answer = settings.answer.model_copy(update={"model": name, "ollama_model": ""})
-    return settings.model_copy(update={"answer": answer})
+    backend, colon, model = name.partition(":")
+    alone: dict[str, str] = {"ollama_model": "", "openai_host": ""}
+    if colon and backend == "ollama":
+        alone["ollama_model"] = model
+    elif colon and backend == "openai":
+        alone = {"ollama_model": "", "openai_model": model}
+    else:
+        alone["model"] = model if backend == "embedded" else name
+    routing = settings.routing.model_copy(update={"small": "", "large": ""})
+    return settings.model_copy(update={"answer": settings.answer.model_copy(update=alone), "routing": routing})
 
 
 def answers(

@@ -155,6 +155,20 @@ def _settings() -> Settings:
     return settings
 
 
+@commands.command()
+def compare(
+    one: Annotated[str, typer.Argument(metavar="MODEL", help="A value of `answer.model`, or BACKEND:NAME.")],
+    other: Annotated[str, typer.Argument(metavar="MODEL", help="The one to compare it with.")],
+    questions: Annotated[Path, typer.Option(help="Your questions with `answer` or `unanswerable`; see `eval init`.")],
+    out: Annotated[Path, typer.Option(help="The report; the runs are kept beside it as JSON.")] = Path("models.html"),
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask so many, spread over all questions.")] = None,
+) -> None:
+    """Ask both the same questions: right, supported, cited, refused, time and tokens side by side."""
+    from rag.cli_answers import answers
+
+    answers(questions=questions, model=[one, other], limit=limit, out=out)
+
+
 def _models() -> ModelStore:
     from rag.build import model_store
 

@@ -142,3 +142,17 @@ def test_the_command_writes_report_and_runs(filled_home: Path, run: Run, tmp_pat
     assert json.loads(out.with_suffix(".json").read_text())[0]["title"] == "none"
     refused = run("eval", "answers")
     assert refused.code == 2 and "--questions FILE" in refused.stderr
+
+
+def test_two_models_answer_the_same_questions(filled_home: Path, run: Run, tmp_path: Path) -> None:
+    """`models compare` reports both side by side; each answers alone."""
+    assert filled_home.is_dir()
+    (tmp_path / "q.yaml").write_text(QUESTIONS)
+    out = tmp_path / "m.html"
+    done = run("models", "compare", "none", "embedded:small", "--questions", tmp_path / "q.yaml", "--out", out)
+    assert done.code == 0, done.stderr
+    runs = json.loads(out.with_suffix(".json").read_text())
+    assert [item["title"] for item in runs] == ["none", "embedded:small"]
+    assert [len(item["questions"]) for item in runs] == [3, 3] and runs[1]["tokens_sent"] > runs[0]["tokens_sent"] == 0
+    page = out.read_text()
+    assert "none" in page and "embedded:small" in page
