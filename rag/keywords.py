@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
 """Weights of title, heading, text and segments in FTS5's bm25()."""
 MOST = 2.2
 """FTS5's k1 + 1: what a word adds to BM25 at most, times its rarity."""
-ROWS = 30_000
+ROWS = 10_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
+FIRST = 10
+"""How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
 _REMEMBERED = 50_000
 _COUNTED = 200_000
 """A word that more passages have is not counted further: it says next to nothing."""
@@ -126,15 +129,35 @@ def _ranked(
     connection: Connection, match: str, collections: Sequence[str], limit: int, scope: Scope | None
 ) -> list[tuple[int, float]]:
     values: dict[str, Any] = {f"c{number}": name for number, name in enumerate(collections)}
+    inside = f"c.collection IN ({', '.join(':' + key for key in values)})"
+    values |= {"match": match, "limit": limit}
+    if scope is None:
+        # joining every passage that has a word costs more than scoring it
+        best = connection.execute(
+            text(
+                f"SELECT rowid, bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH :match "
+                "ORDER BY score LIMIT :most"
+            ),
+            {"match": match, "most": FIRST * limit},
+        ).all()
+        scores = {int(row[0]): -float(row[1]) for row in best}
+        rows = connection.execute(
+            text(
+                f"SELECT c.id, c.chunk_id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
+            ),
+            {**values, "ids": json.dumps(list(scores))},
+        ).all()
+        if len(rows) >= limit or len(best) < FIRST * limit:
+            order = sorted(rows, key=lambda row: (-scores[row[0]], row[1]))
+            return [(int(row[0]), scores[row[0]]) for row in order[:limit]]
     query = (
         f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
-        "JOIN chunks c ON c.id = chunk_words.rowid "
-        f"WHERE chunk_words MATCH :match AND c.collection IN ({', '.join(':' + key for key in values)}) "
+        f"JOIN chunks c ON c.id = chunk_words.rowid WHERE chunk_words MATCH :match AND {inside} "
     )
     if scope is not None:
         first, last = _span(connection, scope)
         query += f"AND chunk_words.rowid BETWEEN :first AND :last AND {scope.condition} "
         values |= {"first": first, "last": last, **scope.values}
     query += "ORDER BY score DESC, c.chunk_id LIMIT :limit"
-    found = connection.execute(text(query), {"match": match, "limit": limit, **values})
+    found = connection.execute(text(query), values)
     return [(int(row[0]), float(row[1])) for row in found]

@@ -52,6 +52,13 @@ def test_without_a_filter_better_passages_come_first(library: Library) -> None:
     assert TARGET not in found(library)
 
 
+def test_a_collection_is_searched_behind_better_passages_of_another(library: Library) -> None:
+    """Keywords find the passage of one collection, though more of another than are looked up at first fit them better."""
+    (best, _), *rest = library.catalog.keyword_search(["Kongsvik", "rent"], ["wanted"], 1)
+    assert Path(best.path).name == TARGET and not rest
+    assert len(library.catalog.keyword_search(["Kongsvik", "rent"], ["others"], 30)) == 30
+
+
 @pytest.mark.parametrize(
     "condition",
     [
