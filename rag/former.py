@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -16,7 +15,7 @@ from ingest.ports import Vectors
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, conditions, scope_of
 from rag.keywords import BM25_WEIGHTS, MOST
-from rag.passages import Passage, cosines, match_expression
+from rag.passages import Passage, cosines, match_expression, passage_of
 from rag.schema import documents, former_versions, versions
 from rag.store import Store
 
@@ -162,27 +161,11 @@ def _cosines(connection: Connection, ids: str, vector: Vectors, embedder: str) -
 def _passages(connection: Connection, numbers: Sequence[int]) -> dict[int, Passage]:
     rows = connection.execute(
         text(
-            "SELECT f.id, v.document_id, v.version, f.ordinal, d.collection, d.path, f.page, f.heading, f.context, f.text, "
+            "SELECT f.id, v.document_id || '.' || v.version || '.' || f.ordinal AS chunk_id, "
+            "v.document_id, v.version, d.collection, d.path, f.page, f.heading, f.context, f.text, "
             'f.start, f."end", f.hidden FROM former_chunks f JOIN former_versions v ON v.former_id = f.former_id '
             "JOIN documents d ON d.document_id = v.document_id WHERE f.id IN (SELECT value FROM json_each(:numbers))"
         ),
         {"numbers": json.dumps(list(numbers))},
     )
-    return {int(row.id): _passage(row) for row in rows}
-
-
-def _passage(row: Any) -> Passage:
-    return Passage(
-        f"{row.document_id}.{row.version}.{row.ordinal}",
-        row.collection,
-        row.document_id,
-        row.version,
-        row.path,
-        row.page,
-        row.heading,
-        row.context,
-        row.text,
-        row.start,
-        row.end,
-        bool(row.hidden),
-    )
+    return {int(row.id): passage_of(row) for row in rows}

@@ -66,7 +66,8 @@ def _passages() -> Any:
     ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
 
 
-def _passage(row: Row[Any]) -> Passage:
+def passage_of(row: Row[Any]) -> Passage:
+    """Return the passage of a row that has its columns by name, live or former."""
     return Passage(
         row.chunk_id,
         row.collection,
@@ -89,14 +90,14 @@ def live_passages(connection: Connection, chunk_ids: Sequence[str]) -> dict[str,
     for at in range(0, len(chunk_ids), _AT_ONCE):
         some = list(chunk_ids[at : at + _AT_ONCE])
         for row in connection.execute(_passages().where(chunks.c.chunk_id.in_(some))):
-            found[row.chunk_id] = _passage(row)
+            found[row.chunk_id] = passage_of(row)
     return found
 
 
 def passages_of(connection: Connection, document_id: str) -> list[Passage]:
     """Return the live passages of a document, in order."""
     rows = connection.execute(_passages().where(chunks.c.document_id == document_id).order_by(chunks.c.ordinal))
-    return [_passage(row) for row in rows]
+    return [passage_of(row) for row in rows]
 
 
 def passages_by_row(connection: Connection, numbers: Sequence[int]) -> dict[int, Passage]:
@@ -104,7 +105,7 @@ def passages_by_row(connection: Connection, numbers: Sequence[int]) -> dict[int,
     found: dict[int, Passage] = {}
     for at in range(0, len(numbers), _AT_ONCE):
         for row in connection.execute(_passages().where(chunks.c.id.in_(list(numbers[at : at + _AT_ONCE])))):
-            found[row.id] = _passage(row)
+            found[row.id] = passage_of(row)
     return found
 
 
