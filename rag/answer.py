@@ -189,7 +189,7 @@ class Answerer:
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
-        elif claim := self._supported(question, reply, sent, supports[0].score):
+        elif claim := self._supported(question, asked, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:
             draft = quoted("The model's draft had no support in the passages.")
@@ -217,7 +217,7 @@ class Answerer:
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
 
     def _supported(
-        self, question: str, reply: Reply, sent: Sequence[tuple[Found, Hit]], best: float
+        self, question: str, asked: Asked, reply: Reply, sent: Sequence[tuple[Found, Hit]], best: float
     ) -> tuple[Found, int, int] | None:
         """Return where the reply's claim stands, or None when it does not hold.
 
@@ -233,7 +233,7 @@ class Answerer:
             stands = [(found, place) for found, place in stands if not orders(found.passage, *place)]
         if not stands:
             return None
-        asked, vector = Asked.of(question, self.catalog), self.embedder.embed([question])[0]
+        vector = self.embedder.embed([question])[0]
         held = [(self._chance(asked, vector, found, *place), found, place) for found, place in stands]
         held = [
             claim for claim in held if claim[0] >= CLAIM_SHARE * best and states(reply.answer, question, *claim[1:])
