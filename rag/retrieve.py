@@ -97,8 +97,10 @@ class Retriever:
         """
         names = self.catalog.require_collections(collections)
         clock = Clock()
-        scope = self.catalog.scope(wanted, names) if wanted is not None else None
-        scope = as_of.live if as_of is not None else scope
+        if as_of is not None:
+            scope: Scope | None = as_of.live  # its filter is in it
+        else:
+            scope = self.catalog.scope(wanted, names) if wanted is not None else None
         asked = understand(question, self.glossary)
         with ThreadPoolExecutor(1) as beside:
             by_words = beside.submit(self._keyword, asked, names, scope)
