@@ -57,8 +57,7 @@ class Keywords:
         """Return passages with any of the words or of their `other` wordings, best first.
 
         Scores are BM25 divided by what a passage with all `words`, over and over, would get: about 0 to 1, above only with
-        many other wordings. `where` is a further condition on the columns of `chunks` c and `documents` d, with its
-        `values`: it holds before ranking.
+        many other wordings. What `scope` leaves out is left out before ranking.
         """
         if not words or not collections:
             return []
