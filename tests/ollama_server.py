@@ -118,7 +118,7 @@ class OllamaServer:
     def pull(self, name: str) -> list[dict[str, Any]]:
         """Return the lines of a pull: recorded ones for a name that the registry has not, else progress to success."""
         if name == "llama3.2":
-            why = 'pull model manifest: Get "https://registry.ollama.ai/…": dial tcp: no such host'
+            why = 'pull model manifest: Get "https://registry.invalid/…": dial tcp: no such host'
             return [{"status": "pulling manifest"}, {"error": why}]
         layer = {"status": "pulling fd5f44c0b5af", "digest": f"sha256:{DIGEST}", "total": 98362432}
         return [{"status": "pulling manifest"}, layer, {**layer, "completed": 98362432}, {"status": "success"}]
