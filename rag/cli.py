@@ -9,11 +9,11 @@ privacy.seal()
 import json  # noqa: E402 - nothing may be imported before the seal
 import re  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Iterator, Sequence  # noqa: E402
+from collections.abc import Callable, Iterator, Sequence  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import TYPE_CHECKING, Annotated  # noqa: E402
+from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rag.jobs import Jobs
     from rag.library import Library
     from rag.remote import Remote, RemoteJobs
-    from rag.shapes import IngestReport, JobStatus
+    from rag.shapes import Conversation, IngestReport, JobStatus
     from rag.store import Store
 
 DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
@@ -136,6 +136,14 @@ def _print(value: BaseModel | Sequence[BaseModel]) -> None:
     print(text)  # noqa: T201
 
 
+def _show(found: Any, as_json: bool, printed: Callable[[Any], None]) -> None:
+    """Print what a command found: as one JSON document, or for a person."""
+    if as_json:
+        _print(found)
+    else:
+        printed(found)
+
+
 @app.command()
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
@@ -175,10 +183,7 @@ def _watch(room: Library | Remote, paths: Sequence[Path], collection: str, as_js
 
 
 def _end_with(report: IngestReport, as_json: bool) -> None:
-    if as_json:
-        _print(report)
-    else:
-        show_jobs.ingest_report(report)
+    _show(report, as_json, show_jobs.ingest_report)
     if report.failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -204,10 +209,7 @@ def jobs(as_json: Json = False) -> None:
     """List the ingest jobs on record, the newest first."""
     with _jobs() as queue:
         found = queue.list()
-    if as_json:
-        _print(found)
-    else:
-        show_jobs.jobs(found)
+    _show(found, as_json, show_jobs.jobs)
 
 
 @app.command()
@@ -278,10 +280,7 @@ def search(
     wanted = _filter(conditions)
     with _room("search") as room:
         result = room.search(question, collection or [], k, wanted, per_document)
-    if as_json:
-        _print(result)
-    else:
-        show.search_result(result)
+    _show(result, as_json, show.search_result)
 
 
 @app.command()
@@ -314,10 +313,7 @@ def ask(
             newest = (line.conversation_id for line in lines if line.conversation_id is not None)
             conversation = next(newest, None) or room.answers.begin().id
         answer = last_answer(room.ask_stream(question, collection or [], wanted, day, conversation), event)
-    if as_json:
-        _print(answer)
-    else:
-        show_answers.answer(answer)
+    _show(answer, as_json, show_answers.answer)
 
 
 @app.command()
@@ -332,21 +328,12 @@ def answers(
         raise UsageError("No answer was named.", "Give the id of the answer to remove.")
     with _room("answers") as room:
         if answer_id is None:
-            lines = room.answers.list(limit)
+            _show(room.answers.list(limit), as_json, show_answers.lines)
         elif remove:
             room.answers.remove(answer_id)
+            show.note(f"The answer {answer_id} is removed.")
         else:
-            stored = room.answers.get(answer_id)
-    if answer_id is None and as_json:
-        _print(lines)
-    elif answer_id is None:
-        show_answers.lines(lines)
-    elif remove:
-        show.note(f"The answer {answer_id} is removed.")
-    elif as_json:
-        _print(stored)
-    else:
-        show_answers.stored(stored)
+            _show(room.answers.get(answer_id), as_json, show_answers.stored)
 
 
 @app.command()
@@ -360,23 +347,18 @@ def conversations(
         raise UsageError("No conversation was named.", "Give the id of the conversation to remove.")
     with _room("conversations") as room:
         if conversation_id is None:
-            lines = room.answers.conversations(1000)
+            _show(room.answers.conversations(1000), as_json, show_answers.conversations)
         elif remove:
             room.answers.remove_conversation(conversation_id)
+            show.note(f"The conversation {conversation_id} is removed.")
         else:
-            found = room.answers.conversation(conversation_id)
-    if conversation_id is None and as_json:
-        _print(lines)
-    elif conversation_id is None:
-        show_answers.conversations(lines)
-    elif remove:
-        show.note(f"The conversation {conversation_id} is removed.")
-    elif as_json:
-        _print(found)
-    else:
-        for turn in found.turns:
-            show.note(f"\n? {turn.question}")
-            show_answers.answer(turn)
+            _show(room.answers.conversation(conversation_id), as_json, _turns)
+
+
+def _turns(conversation: Conversation) -> None:
+    for turn in conversation.turns:
+        show.note(f"\n? {turn.question}")
+        show_answers.answer(turn)
 
 
 @app.command()
@@ -386,10 +368,7 @@ def replay(
     """Ask the question of a kept answer again and show what differs, and why; the new answer is not kept."""
     with _room("replay") as room:
         found = room.replay(answer_id)
-    if as_json:
-        _print(found)
-    else:
-        show_answers.replay(found)
+    _show(found, as_json, show_answers.replay)
 
 
 @app.command()
@@ -399,10 +378,7 @@ def documents(
     """List documents with their states and problems."""
     with _room("documents") as room:
         found = room.documents(collection)
-    if as_json:
-        _print(found)
-    else:
-        show.documents(found)
+    _show(found, as_json, show.documents)
 
 
 @app.command()
@@ -415,10 +391,7 @@ def forget(
     """Remove documents with everything derived from them, look whether anything is left, and print a receipt."""
     with _room("forget") as room:
         receipt = room.forget(documents)
-    if as_json:
-        _print(receipt)
-    else:
-        show_jobs.receipt(receipt)
+    _show(receipt, as_json, show_jobs.receipt)
     if receipt.traces:
         raise typer.Exit(FAILED)
 
@@ -450,10 +423,7 @@ def status(as_json: Json = False) -> None:
     """Show what the home folder holds and who serves it."""
     with _room("status") as room:
         found = room.status()
-    if as_json:
-        _print(found)
-    else:
-        show.status(found)
+    _show(found, as_json, show.status)
 
 
 @app.command()
@@ -462,10 +432,7 @@ def doctor(as_json: Json = False) -> None:
     from rag.doctor import examine
 
     findings = examine(_settings())
-    if as_json:
-        _print(findings)
-    else:
-        show.findings(findings)
+    _show(findings, as_json, show.findings)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(FAILED)
 
