@@ -118,13 +118,14 @@ def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Server:
-    """A running server: its address, its home folder, its log, and the process that we started."""
+    """A running server: its address, its home folder, its log, the process that we started, and the worker beside it."""
 
     url: str
     ui_url: str
     home: Path
     log: Path
     process: subprocess.Popen[bytes]
+    worker: subprocess.Popen[bytes] | None = None
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(self.url + path, timeout=60, trust_env=False, **options)
@@ -190,7 +191,7 @@ def api_and_worker(home: Path, log: Path, **more: str) -> Iterator[Server]:
                 running.append(
                     subprocess.Popen(command, env=env, cwd=PROJECT, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
                 )
-        server = Server(f"http://127.0.0.1:{port}", "", home, log, running[0])
+        server = Server(f"http://127.0.0.1:{port}", "", home, log, *running)
         wait_for(lambda: _answers(server), f"the API to listen; its log: {log}")
         yield server
     finally:

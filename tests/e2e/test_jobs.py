@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,14 +90,26 @@ def test_pause_resume_report_and_retry(server: Server, folder: Path) -> None:
     assert server.post("/v1/jobs/none/cancel").status_code == 404
 
 
-def test_events_carry_the_progress(server: Server, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The stream of a job's events tells stage, files, texts, rate and time left, and ends with `done`."""
-    place = folder.parent / "more"
-    place.mkdir()
+def _others(folder: Path) -> Path:
+    """Return a folder beside another, with its Markdown in a wording that was never embedded."""
+    place = Path(tempfile.mkdtemp(dir=folder.parent))
     for file in folder.glob("*.md"):
-        (place / file.name).write_text(file.read_text().replace("NOK", "EUR"))
+        (place / file.name).write_text(file.read_text().replace("NOK", place.name))
+    return place
+
+
+def test_events_carry_the_progress(server: Server, folder: Path) -> None:
+    """The stream of a job's events tells stage, files, texts, rate and time left, and ends with `done`."""
+    place = _others(folder)
+    assert server.worker is not None
     job = server.post("/v1/ingest", json={"paths": [str(place)], "collection": "more"}).json()["job_id"]
-    events = server.get(f"/v1/jobs/{job}/events").text.split("\n\n")
+    with ThreadPoolExecutor(1) as pool:
+        stream = pool.submit(lambda: server.get(f"/v1/jobs/{job}/events").text)
+        with _held(
+            server.worker.pid, server.home, "jobs WHERE stage = 'embedding' AND texts_embedded BETWEEN 1 AND texts - 1"
+        ):
+            time.sleep(1.5)  # long enough for a rate, and for an event that has it
+        events = stream.result().split("\n\n")
     told = [json.loads(event.partition("data: ")[2]) for event in events if event]
     assert events[-2].startswith("event: done") and told[-1]["stage"] == "done"
     assert any(item["stage"] == "embedding" and item["seconds_left"] is not None for item in told)
@@ -103,19 +118,16 @@ def test_events_carry_the_progress(server: Server, folder: Path, tmp_path_factor
 
 def test_cancel_keeps_what_was_read(server: Server, folder: Path) -> None:
     """A job cancelled while it embeds leaves its texts found by keyword; the next ingest completes them."""
-    place = folder.parent / "third"
-    place.mkdir()
-    for file in folder.glob("*.md"):
-        (place / file.name).write_text(file.read_text().replace("NOK", "USD"))
-    body = {"paths": [str(place)], "collection": "third"}
+    place = _others(folder)
+    body = {"paths": [str(place)], "collection": place.name}
     job = server.post("/v1/ingest", json=body).json()["job_id"]
     wait_for(lambda: server.get(f"/v1/jobs/{job}").json()["texts_embedded"], "the first vectors", pause=0.02)
     assert server.post(f"/v1/jobs/{job}/cancel").json()["stage"] == "cancelled"
-    states = {item["state"] for item in server.get("/v1/documents", params={"collection": "third"}).json()}
+    states = {item["state"] for item in server.get("/v1/documents", params={"collection": place.name}).json()}
     assert "searchable" in states and states <= {"searchable", "ready"}
     status = server.finish(server.post("/v1/ingest", json=body).json()["job_id"])
     assert status["report"]["unchanged"] == 40
-    states = {item["state"] for item in server.get("/v1/documents", params={"collection": "third"}).json()}
+    states = {item["state"] for item in server.get("/v1/documents", params={"collection": place.name}).json()}
     assert states == {"ready"}
 
 
@@ -184,16 +196,22 @@ def test_jobs_are_steered_from_a_second_terminal(home: Path, folder: Path) -> No
 def _worker_held(process: subprocess.Popen[bytes], home: Path, reached: str) -> Iterator[None]:
     """Stop a command's worker, the moment that some rows are there, until the block is done."""
 
-    def there() -> list[psutil.Process]:
-        found = rows(home, f"SELECT 1 FROM {reached} LIMIT 1")
-        return [item for item in below(process.pid) if role_of(item) == "worker"] if found else []
+    (worker,) = wait_for(
+        lambda: [item for item in below(process.pid) if role_of(item) == "worker"], "a worker", pause=0.01
+    )
+    with _held(worker.pid, home, reached):
+        yield
 
-    (worker,) = wait_for(there, reached, pause=0.01)
-    worker.send_signal(signal.SIGSTOP)
+
+@contextmanager
+def _held(worker: int, home: Path, reached: str) -> Iterator[None]:
+    """Stop a worker, the moment that some rows are there, until the block is done."""
+    wait_for(lambda: rows(home, f"SELECT 1 FROM {reached} LIMIT 1"), reached, pause=0.01)
+    os.kill(worker, signal.SIGSTOP)
     try:
         yield
     finally:
-        worker.send_signal(signal.SIGCONT)
+        os.kill(worker, signal.SIGCONT)
 
 
 def test_a_stop_takes_effect_within_seconds(home: Path, folder: Path) -> None:
