@@ -16,9 +16,9 @@ from tests.local_server import LocalHandler
 
 
 @contextmanager
-def llama_server(path: Path, window: int, key: str) -> Iterator[str]:
+def llama_server(path: Path, window: int, key: str, threads: int = 1) -> Iterator[str]:
     """Run llama.cpp's server with a model file in a process of its own; give its address."""
-    order = {"path": str(path), "window": window, "threads": 1, "cache_mib": 64, "api_key": key}
+    order = {"path": str(path), "window": window, "threads": threads, "cache_mib": 64, "api_key": key}
     process = subprocess.Popen(
         [sys.executable, "-m", "rag.llm_embedded"],
         stdin=subprocess.PIPE,
