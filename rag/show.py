@@ -65,13 +65,20 @@ def search_result(result: SearchResult) -> None:
     for hit in result.hits:
         out.print(
             Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
-            Text(f"{'  (hidden text)' if hit.hidden else ''}  {hit.heading}", style="dim"),
+            Text(f"{mark(hit)}  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
         if hit.also:
             note(f"   also: {also(hit)}")
     reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
     note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
+
+
+def mark(hit: Hit) -> str:
+    """Return what is to be said of a hit whose text is not simply the document's."""
+    if hit.made_by:
+        return f"  (description made by {hit.made_by})"
+    return "  (hidden text)" if hit.hidden else ""
 
 
 def also(hit: Hit) -> str:

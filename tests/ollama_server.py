@@ -81,6 +81,9 @@ class OllamaServer:
 
     def chat(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the lines of one answer; raise PromptTooLong as the model behind does."""
+        if any("images" in message for message in request["messages"]):
+            yield from self._scripted()
+            return
         options = request["options"]
         prompt = [Message(m["role"], m["content"]) for m in request["messages"]]
         tokens = self.model.count(prompt)

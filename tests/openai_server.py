@@ -141,6 +141,7 @@ class _Handler(LocalHandler[OpenAIServer]):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
+            number = -1
             for number, delta in enumerate(self._deltas()):
                 if number == 1 and server.failing == "cut":
                     self.close_connection = True
@@ -152,7 +153,7 @@ class _Handler(LocalHandler[OpenAIServer]):
             if server.failing != "ends":
                 self._choice({}, "stop")
             if server.failing not in ("ends", "no-usage"):
-                words = sum(len(message["content"].split()) for message in request["messages"])
+                words = sum(len(str(message["content"]).split()) for message in request["messages"])
                 used = {"prompt_tokens": 1 if server.failing == "drops" else words + 4, "completion_tokens": number + 1}
                 self._event({"choices": [], "usage": {**used, "total_tokens": sum(used.values())}})
             self.chunk(b"data: [DONE]\n\n")
