@@ -25,6 +25,7 @@ from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.replay import SEED, generation
+from rag.reply_language import other_language
 from rag.retrieve import Clock, Found, Retriever, hit
 from rag.routing import Candidate as Model
 from rag.routing import in_turn
@@ -199,6 +200,10 @@ class Answerer:
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
+        elif strayed := other_language(question, reply.quote, reply.answer):
+            draft = quoted(
+                f"The model answered in another language ({strayed}) than the question; the documents are quoted."
+            )
         elif claim := self._supported(question, asked, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:

@@ -24,10 +24,11 @@ class OllamaServer:
     error line under status 200), "drops" (an old server that shortens the prompt and ignores `truncate`), "cut" (the
     connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-json" (a line that is
     none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the answer, `says` is a
-    text to give instead of the model's. `most` caps the window that it really loads, whatever `num_ctx` asks.
+    text to give instead of the model's; without a model it says nothing else. `most` caps the window that it really loads,
+    whatever `num_ctx` asks.
     """
 
-    model: LanguageModel
+    model: LanguageModel | None
     name: str = "smollm2:135m"
     window: int = 8192
     capabilities: list[str] = field(default_factory=lambda: ["completion"])
@@ -81,7 +82,7 @@ class OllamaServer:
 
     def chat(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the lines of one answer; raise PromptTooLong as the model behind does."""
-        if any("images" in message for message in request["messages"]):
+        if self.model is None or any("images" in message for message in request["messages"]):
             yield from self._scripted()
             return
         options = request["options"]
@@ -117,6 +118,9 @@ class OllamaServer:
     def _scripted(self) -> Iterator[dict[str, Any]]:
         for piece in self.says or (["a", "b"] if self.failing == "not-json" else []):
             yield self._line(piece, done=False)
+        if self.failing == "mid-stream":
+            yield {"error": "an error was encountered while running the model: GGML_ASSERT"}
+            return
         while self.failing == "endless":
             yield self._line(" and", done=False)
         yield self._line("", done=True, done_reason="stop", prompt_eval_count=999, eval_count=len(self.says))
@@ -158,6 +162,9 @@ class _Handler(LocalHandler[OllamaServer]):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.ollama.requests.append((self.path, request))
+        if self.ollama.failing == "html":
+            self.send(200, b"<html>another program</html>", "text/html")
+            return
         chats = sum(path == "/api/chat" for path, _ in self.ollama.requests)
         if self.path == "/api/pull":
             self._lines(self.ollama.pull(request["model"]))

@@ -110,6 +110,9 @@ class _Handler(LocalHandler[OpenAIServer]):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server = self.openai
         server.requests.append((self.path, request, dict(self.headers)))
+        if server.failing == "html":
+            self.send(200, b"<html>another program</html>", "text/html")
+            return
         asked = sum(path == "/v1/chat/completions" for path, _, _ in server.requests)
         if self.path == "/tokenize" and server.kind == "vllm":
             words = sum(len(message["content"].split()) for message in request["messages"])
