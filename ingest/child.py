@@ -1,7 +1,8 @@
 """The isolated parser process: reads one file after the other under its own limits, asked through a pipe.
 
 One JSON object a line on standard input:
-{"task": "read" | "render", "path", "inside", "password", "page", "dpi", "plain", "seconds", "memory_bytes", "output_bytes"}.
+{"task": "read" | "render" | "pictures", "path", "inside", "password", "page", "dpi", "most", "plain", "seconds", "memory_bytes",
+"output_bytes"}.
 One message an answer on standard output: one byte that says what it is, eight bytes of length, the content. Before it
 there may be messages "busy", without content: one more page was read by OCR.
 """
@@ -24,7 +25,7 @@ from typing import Any, BinaryIO
 from ingest.errors import UnreadableFile
 
 HEADER = struct.Struct(">cQ")
-READING, IMAGE, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"I", b"U", b"M", b"F", b"B"
+READING, IMAGE, PICTURES, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"I", b"P", b"U", b"M", b"F", b"B"
 _PR_SET_PDEATHSIG = 1
 _CPU_GRACE = 5
 _RESERVED = 1100 * 1024 * 1024
@@ -131,7 +132,7 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Read a file or render a page, of the file itself or of a member inside it."""
+    """Read a file, render a page or take out pictures, of the file itself or of a member inside it."""
     from ingest.container import member, read
     from ingest.wire import pack
 
@@ -140,6 +141,12 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
         with member(path, inside, password) as (file, form, _):
             _limit(request, form)
             return IMAGE, _picture(file, form, request, password)
+    if request["task"] == "pictures":
+        from ingest import pictures
+
+        with member(path, inside, password) as (file, form, _):
+            _limit(request, form)
+            return PICTURES, pictures.pack(pictures.pictures(file, form, int(request["most"]), password))
     plain = bool(request.get("plain"))
     content = pack(read(path, inside, password, lambda form: _limit(request, form), plain))
     if len(content) > int(request["output_bytes"]):

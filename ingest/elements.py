@@ -45,7 +45,8 @@ class Element:
     The first row of a table's text is its header row when `header_rows` is 1 (a Markdown rule row follows it and
     counts as part of the header). `continues` is the start of the table on an earlier page that this table goes on,
     whose header row is the header of its rows too; -1 for every other element. `hidden` says how its text is hidden from
-    who looks at the document ("white on white"), "" for text that is shown: no element has text of both kinds.
+    who looks at the document ("white on white"), "" for text that is shown: no element has text of both kinds. For the
+    description of a picture it says which model made it (`DESCRIBED`).
     """
 
     kind: Kind
@@ -74,6 +75,9 @@ class Page:
     confidence: float | None = None
     runs: bytes = b""
 
+
+DESCRIBED = "description made by "
+"""How the `hidden` of an element begins whose text a model made of a picture: it is no text of the document."""
 
 INSIDE = " » "
 """What stands between a container's path and a member's name in the path of a document: `mail.eml » report.pdf`."""

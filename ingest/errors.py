@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+NO_TEXT_IN_PICTURE = "The picture holds no text that OCR can read."
+NO_TEXT_IN_PDF = "The PDF has no text layer, and OCR found no text in its pictures."
+"""The two reasons why a file can't be read that don't keep a model from describing its pictures."""
+
 _SLIPS = (ValueError, TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, RuntimeError)
 
 

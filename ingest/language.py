@@ -44,10 +44,15 @@ _SIGN_WEIGHT = 2.5
 """A sign of Han or Hangul says about as much as this many letters of an alphabet."""
 
 
+def scripts(text: str) -> dict[str, int]:
+    """Return how many letters of each script a text has."""
+    return {name: len(letters.findall(text)) for name, letters in _SCRIPTS.items()}
+
+
 def language(text: str) -> str | None:
     """Return the ISO 639-1 code of the language that most of a text is written in, or None where it has too few letters."""
     sample = _sample(text)
-    counts = {name: len(letters.findall(sample)) for name, letters in _SCRIPTS.items()}
+    counts = scripts(sample)
     own = max("Kana", "Hangul", key=lambda name: counts[name])
     if counts[own] > _OWN_SHARE * (counts["Han"] + counts[own]):
         counts[own] += counts.pop("Han")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Box, Page, Reading, Writer
-from ingest.errors import UnreadableFile, is_ours
+from ingest.errors import NO_TEXT_IN_PICTURE, UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.layout import Word
 from ingest.ocr_page import Line, write_lines
@@ -203,7 +203,7 @@ def weak_pages(pages: Sequence[Page]) -> str | None:
 def read_image(path: Path) -> Reading:
     """Read the text in an image file (each page of a TIFF); UnreadableFile when there is none, or the file is damaged."""
     writer, pages, problems = Writer(), list[Page](), list[str]()
-    for number, (frame, scale) in enumerate(_frames(path), start=1):
+    for number, (frame, scale) in enumerate(frames(path), start=1):
         if number > MOST_PAGES:
             problems.append(f"Pages after {MOST_PAGES} were not read. Split the file into smaller ones.")
             break
@@ -213,7 +213,7 @@ def read_image(path: Path) -> Reading:
         pages.append(Page(number, None, *size, ocr=True, confidence=round(seen.confidence, 3)))
     if not writer.elements:
         raise UnreadableFile(
-            "The picture holds no text that OCR can read.",
+            NO_TEXT_IN_PICTURE,
             "If it has text, scan it again at 300 dpi, upright and sharp.",
         )
     weak = weak_pages(pages)
@@ -222,7 +222,7 @@ def read_image(path: Path) -> Reading:
 
 def render_image(path: Path, page: int, dpi: float) -> bytes:
     """Return one page (from 1) of an image file as PNG at `dpi` pixels an inch of the reading's page size."""
-    for number, (frame, scale) in enumerate(_frames(path), start=1):
+    for number, (frame, scale) in enumerate(frames(path), start=1):
         if number == page:
             wanted = min(dpi * scale / 72, 4000 / max(frame.size))
             size = (max(1, round(frame.width * wanted)), max(1, round(frame.height * wanted)))
@@ -232,7 +232,7 @@ def render_image(path: Path, page: int, dpi: float) -> bytes:
     raise UnreadableFile(f"The picture has no page {page}.", "Give a page number that it has.")
 
 
-def _frames(path: Path) -> Iterator[tuple[Image, float]]:
+def frames(path: Path | io.BytesIO) -> Iterator[tuple[Image, float]]:
     """Yield the upright pages of an image file with their points a pixel; animations have one, their first."""
     from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import ocr
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import UnreadableFile
+from ingest.errors import NO_TEXT_IN_PDF, UnreadableFile
 from ingest.pdf_hidden import Concealed, conceal
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_objects import broken_pages
@@ -155,7 +155,7 @@ def _nothing(sources: Sources, damaged: bool) -> UnreadableFile:
         return UnreadableFile("The PDF is damaged: no text could be read from its pages.", _DAMAGED)
     if sources.empty:
         return UnreadableFile(
-            "The PDF has no text layer, and OCR found no text in its pictures.",
+            NO_TEXT_IN_PDF,
             "If they hold text, scan it again at 300 dpi, upright and sharp.",
         )
     return UnreadableFile("The PDF has no text: its pages are empty.", "Check that it is the right file.")

@@ -105,6 +105,19 @@ def look(document: PdfDocument, number: int) -> Look | None:
         return Look(shown, tuple(hidden), min(1.0, area / max(1.0, width * height)), drawn)
 
 
+def figures(document: PdfDocument, number: int) -> list[Box]:
+    """Return where images stand on a page, cut at its edges; nothing for a page that can't be loaded."""
+    from pypdfium2 import raw
+
+    with _page(document, number) as page:
+        if page is None:
+            return []
+        width, height = page.get_size()
+        images = (item for kind, item in _objects(raw, page.raw) if kind == raw.FPDF_PAGEOBJ_IMAGE)
+        boxes = [_shown_box(raw, page, item, number) for item in images]
+        return [Box(number, max(0.0, b.x0), max(0.0, b.y0), min(width, b.x1), min(height, b.y1)) for b in boxes]
+
+
 def _objects(raw: Any, page: Any) -> Iterator[tuple[int, Any]]:
     """Yield the kinds and objects of a page and of the forms in it, up to a limit, without pypdfium2's costly wrappers."""
     kind_of, form = raw.FPDFPageObj_GetType, raw.FPDF_PAGEOBJ_FORM

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ingest.errors import UnreadableFile
+from ingest.describe import Described, Describing
+from ingest.elements import Reading
+from ingest.errors import NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE, UnreadableFile
 from ingest.facets import facets
 from ingest.language import language
-from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
+from ingest.ports import Chunk, Copied, Describer, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
@@ -24,16 +26,20 @@ _LONG_PATH = "The path is longer than the system allows, so what is there can't 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What every file is read with. `parser` names the parsers' versions; files above `max_bytes` are refused."""
+    """What every file is read with. `parser` names the parsers' versions; files above `max_bytes` are refused. `describer`
+    describes at most so many pictures of a file (`most_pictures`)."""
 
     parser: str
     embedder: Embedder
     max_bytes: int
+    describer: Describer | None = None
+    most_pictures: int = 0
 
     @property
     def fingerprint(self) -> str:
         """Which reader and splitter made a version: another one makes another version of the same bytes."""
-        return f"{self.parser}+{SPLITTER}"
+        described = f"+pictures-{self.most_pictures}-{self.describer.name}" if self.describer else ""
+        return f"{self.parser}+{SPLITTER}{described}"
 
 
 class Failed(Exception):
@@ -51,13 +57,15 @@ def prepare(
     reader: FileReader,
     recipe: Recipe,
     has_version: Callable[[str, str], bool] = lambda version, but: False,
+    describing: Describing | None = None,
 ) -> Outcome:
     """Return what the catalog has to do for one file; raise Failed.
 
     Its SHA-256 decides: the version that the document has already, or has failed with, is Unchanged; one that another
-    document has is Copied; anything else is read and split.
+    document has is Copied; anything else is read and split. A version that lacks descriptions which another time there may be is
+    one of its own, so that the file is read again the next time.
     """
-    seen, tried = None, ""
+    seen, tried, by = None, "", recipe.fingerprint
     try:
         before = _look(Path(task.source), recipe.max_bytes)
         seen = Seen(before.st_size, before.st_mtime_ns)
@@ -67,7 +75,12 @@ def prepare(
             return Unchanged(seen)
         if tried and has_version(tried, document_id):
             return Copied(tried, seen)
-        reading = reader.read(Path(task.source), task.inside)
+        reading, described, refused = _read(task, reader, describing)
+        if described and described.lacking:
+            by = f"{recipe.fingerprint} without {described.lacking[:16]}"
+            tried = version_of(digest, by, task.path) if digest and refused is None else ""
+        if refused is not None:
+            raise refused
         if _identity(_look(Path(task.source), recipe.max_bytes)) != _identity(before):
             changed, tried = "The file changed while it was read.", ""
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
@@ -85,11 +98,34 @@ def prepare(
         digest,
         kind,
         seen,
-        recipe.fingerprint,
+        by,
         reading,
         chunks,
         _beyond(reading.text, chunks, recipe),
+        described.pictures if described else (),
     )
+
+
+def _read(
+    task: Task, reader: FileReader, describing: Describing | None
+) -> tuple[Reading, Described | None, UnreadableFile | None]:
+    """Return what a file says, with descriptions of its pictures where they are wanted. The error is that of a file which has
+    nothing but pictures that nobody could describe."""
+    refused = None
+    try:
+        reading = reader.read(Path(task.source), task.inside)
+    except UnreadableFile as error:
+        if describing is None or error.reason not in (NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE):
+            raise
+        reading, refused = Reading("", (), ()), error
+    if describing is None:
+        return reading, None, None
+    described = describing.add_to(reading, Path(task.source), task.inside)
+    if refused is not None and described.reading.text:
+        refused = None
+    elif refused is not None:
+        refused = UnreadableFile(refused.reason, " ".join([refused.remedy, *described.reading.problems]))
+    return described.reading, described, refused
 
 
 def version_of(digest: str, fingerprint: str, path: str) -> str:

@@ -1,4 +1,4 @@
-"""What ingestion needs from outside: a tokenizer, an embedder and a catalog, handed in by the caller."""
+"""What ingestion needs from outside: a tokenizer, an embedder, a describer and a catalog, handed in by the caller."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
+from ingest.pictures import Pictures
 
 if TYPE_CHECKING:  # a tenth of a second, which only those pay who compute with vectors
     import numpy as np
@@ -65,11 +66,47 @@ class FileReader(Protocol):
         """Return one page as PNG."""
         ...
 
+    def pictures(self, path: Path, most: int, inside: Sequence[str] = ()) -> Pictures:
+        """Return the first pictures of a file that a model may describe."""
+        ...
+
     def interrupt(self) -> None:
         """Give up the file that another thread is reading, at once: its call fails."""
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a model wrote about a picture, and which model ("" digest: its server doesn't say). `problem` says why there is no
+    text, and asking again would not help."""
+
+    text: str
+    model: str
+    digest: str
+    problem: str = ""
+
+
+class NotDescribed(Exception):
+    """Raised when there is no description of a picture; `again` says that another time there may be."""
+
+    def __init__(self, reason: str, *, again: bool) -> None:
+        super().__init__(reason)
+        self.again = again
+
+
+class Describer(Protocol):
+    """Describes pictures with a model on this machine, or on a host that the settings allow."""
+
+    @property
+    def name(self) -> str:
+        """The model's name: another one makes other versions of documents with pictures."""
+        ...
+
+    def describe(self, png: bytes) -> Description:
+        """Return what is to be seen, within a limit of time and length; raise NotDescribed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +163,8 @@ class Seen:
 class Version:
     """One version of a document, read and split, ready to be made visible.
 
-    `beyond` counts the tokens of its chunks that the embedder would not read; 0 unless the splitter is broken.
+    `beyond` counts the tokens of its chunks that the embedder would not read; 0 unless the splitter is broken. `pictures`
+    are the hashes of those that were to be described.
     """
 
     document_id: str
@@ -138,6 +176,7 @@ class Version:
     reading: Reading
     chunks: tuple[Chunk, ...]
     beyond: int
+    pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +262,16 @@ class Catalog(Protocol):
 
     def remove_missing(self, job: Job) -> None:
         """Forget the documents of the job's folders whose files are not there any more."""
+        ...
+
+    def descriptions(self, document_id: str, describer: str) -> dict[str, Description]:
+        """Return what is kept of a document's pictures by the name of a describer, by their hash."""
+        ...
+
+    def keep_description(
+        self, job: Job, document_id: str, describer: str, picture: str, description: Description
+    ) -> None:
+        """Keep a picture's description until the document or the picture is gone."""
         ...
 
     def start_embedding(self, job: Job) -> None: ...

@@ -21,6 +21,8 @@ from ingest import child
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.formats import check_name
+from ingest.pictures import Pictures
+from ingest.pictures import unpack as unpack_pictures
 from ingest.wire import unpack
 
 _READER = 4
@@ -94,6 +96,18 @@ class Reader:
         if kind != child.IMAGE:
             raise self._broken()
         return bytes(content)
+
+    def pictures(self, path: Path, most: int, inside: Sequence[str] = (), password: str | None = None) -> Pictures:
+        """Return the first pictures of a file that a model may describe. UnreadableFile when they can't be had."""
+        check_name(path)
+        request = {"task": "pictures", "path": str(path.absolute()), "inside": list(inside), "most": most}
+        kind, content = self._ask(request | {"password": password})
+        if kind != child.PICTURES:
+            raise self._broken()
+        try:
+            return unpack_pictures(content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._broken() from error
 
     def interrupt(self) -> None:
         """End the child while another thread waits for it: that thread's call raises UnreadableFile."""
@@ -227,7 +241,7 @@ class Reader:
     def _length(self, got: bytearray) -> int:
         """Return the length of the answer's content; end the child when it is more than allowed."""
         kind, length = child.HEADER.unpack(bytes(got[: child.HEADER.size]))
-        if kind not in (child.READING, child.IMAGE, child.REFUSED, child.NO_MEMORY, child.FAILED):
+        if kind not in (child.READING, child.IMAGE, child.PICTURES, child.REFUSED, child.NO_MEMORY, child.FAILED):
             self._stop()
             raise self._broken()
         if length > self._limits.output_bytes:

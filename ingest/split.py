@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
-from ingest.elements import Element, Reading
+from ingest.elements import DESCRIBED, Element, Reading
 from ingest.ports import Chunk
 
 Count = Callable[[Sequence[str]], list[int]]
@@ -47,7 +47,7 @@ class _Unit:
     opens_section: bool = False
     table_header: str = ""  # for a table row: what a chunk that starts with it has to repeat
     tokens: int = 0
-    hidden: bool = False
+    apart: str = ""  # text of another kind: hidden, or made by a model
 
 
 def split(reading: Reading, count: Count) -> tuple[Chunk, ...]:
@@ -77,7 +77,8 @@ def _units(reading: Reading) -> Iterator[_Unit]:
     for element in reading.elements:
         text = reading.text[element.start : element.end]
         if element.hidden:  # it is no heading, caption or header of what is shown
-            yield _Unit(element.start, element.end, element.page, "", hidden=True)
+            kind = DESCRIBED if element.hidden.startswith(DESCRIBED) else "hidden"
+            yield _Unit(element.start, element.end, element.page, "", apart=kind)
             continue
         if before is not None and element.page != before.page:  # a table of contents is no section for what follows
             path = [entry for entry in path if not _CONTENTS.fullmatch(entry[1])]
@@ -185,7 +186,7 @@ def _pack(units: Iterable[_Unit]) -> Iterator[list[_Unit]]:
     for unit in units:
         full = size + unit.tokens > CHUNK_TOKENS
         new_section = unit.opens_section and size >= SECTION_TOKENS
-        if group and unit.hidden != group[0].hidden:
+        if group and unit.apart != group[0].apart:
             yield group
             group, size = [], 0
         if group and (full or new_section or unit.page != group[0].page):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from ingest.describe import Describing
 from ingest.errors import UnreadableFile
 from ingest.pipeline import Failed, Recipe, prepare
 from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
@@ -126,9 +127,24 @@ class Worker:
         try:
             identity = self.identify(job.collection, task.path)
             _check_link(task, job)
-            return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version)
+            describing = self._describing(job, identity, reader)
+            return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version, describing)
         finally:
             free.put(reader)
+
+    def _describing(self, job: Job, identity: str, reader: FileReader) -> Describing | None:
+        """Return what describes the pictures of one file; None when no model is to."""
+        describer, catalog = self.recipe.describer, self.catalog
+        if describer is None:
+            return None
+        return Describing(
+            describer,
+            reader,
+            self.recipe.most_pictures,
+            known=lambda: catalog.descriptions(identity, describer.name),
+            keep=lambda picture, said: catalog.keep_description(job, identity, describer.name, picture, said),
+            stopped=self.stop.is_set,
+        )
 
     def _commit(self, job: Job, task: Task, future: Future[Outcome]) -> None:
         reader = self.recipe.fingerprint

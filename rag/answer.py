@@ -14,7 +14,7 @@ from rag.claim import places, states
 from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, chance
-from rag.excerpts import excerpt, orders, shown, support
+from rag.excerpts import excerpt, orders, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
@@ -25,7 +25,8 @@ from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.replay import SEED, generation
-from rag.retrieve import Clock, Found, Retriever
+from rag.reply_language import other_language
+from rag.retrieve import Clock, Found, Retriever, hit
 from rag.routing import Candidate as Model
 from rag.routing import in_turn
 from rag.rows import header_row
@@ -36,6 +37,9 @@ NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+PICTURES = 3
+"""Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
 
 FAILED_SHOWN = 10
 """Files that could not be read, of those that an answer "not found" names."""
@@ -114,6 +118,7 @@ class Answerer:
         clock.lap("retrieve")
         if "rerank" in laps:  # a part of it
             clock.laps["rerank"] = laps["rerank"]
+        found, described = sources(found, self.catalog)
         supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
@@ -134,6 +139,12 @@ class Answerer:
         if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
+        if draft.outcome == "not_found" and described:  # a picture may show it: a person has to look
+            at = len(passages) + 1
+            passages += [
+                hit(self.catalog, one, rank, one.passage.start, one.passage.end)
+                for rank, one in enumerate(described[:PICTURES], start=at)
+            ]
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
         searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
@@ -189,6 +200,10 @@ class Answerer:
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
+        elif strayed := other_language(question, reply.quote, reply.answer):
+            draft = quoted(
+                f"The model answered in another language ({strayed}) than the question; the documents are quoted."
+            )
         elif claim := self._supported(question, asked, reply, sent, supports[0].score):
             return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
         else:

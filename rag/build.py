@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ingest.ports import Embedder
+from ingest.ports import Describer, Embedder
 from rag.errors import ModelError, SettingsError
 from rag.generations import Generations, named_in
 from rag.home import Home
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ingest.read import Reader
     from ingest.worker import Worker
     from rag.model_choice import ModelChoice
+    from rag.ollama_server import OllamaServer
+    from rag.openai_connection import OpenAIConnection
 
 READERS = 2
 
@@ -111,16 +113,25 @@ def build_embedder(settings: Settings) -> Embedder:
 def _server_embedder(settings: Settings) -> Embedder:
     from rag.embed_server import ollama_embedder, openai_embedder  # their clients, only where they are used
 
-    answer, hosts = settings.answer, settings.network.allowed_hosts
     if settings.embedding.backend == "ollama":
-        from rag.ollama_server import OllamaServer
+        return ollama_embedder(_ollama_server(settings), settings.embedding.model)
+    return openai_embedder(_openai_connection(settings), settings.embedding.model)
 
-        key = read_key(answer.ollama_key, "answer.ollama_key")
-        return ollama_embedder(OllamaServer(answer.ollama_host, allowed_hosts=hosts, key=key), settings.embedding.model)
+
+def _ollama_server(settings: Settings, seconds: float = 300.0) -> OllamaServer:
+    from rag.ollama_server import OllamaServer
+
+    answer, hosts = settings.answer, settings.network.allowed_hosts
+    key = read_key(answer.ollama_key, "answer.ollama_key")
+    return OllamaServer(answer.ollama_host, allowed_hosts=hosts, key=key, answer_seconds=seconds)
+
+
+def _openai_connection(settings: Settings, seconds: float = 300.0) -> OpenAIConnection:
     from rag.openai_connection import OpenAIConnection
 
+    answer, hosts = settings.answer, settings.network.allowed_hosts
     key = read_key(answer.openai_key, "answer.openai_key")
-    return openai_embedder(OpenAIConnection(answer.openai_host, allowed_hosts=hosts, key=key), settings.embedding.model)
+    return OpenAIConnection(answer.openai_host, allowed_hosts=hosts, key=key, answer_seconds=seconds)
 
 
 def build_reranker(settings: Settings) -> Reranker:
@@ -151,7 +162,22 @@ def build_recipe(settings: Settings) -> Recipe:
     from ingest.pipeline import Recipe  # as above
     from ingest.read import PARSER
 
-    return Recipe(PARSER, build_embedder(settings), settings.ingest.max_file_mb * 1_000_000)
+    ingest = settings.ingest
+    most_bytes, describer = ingest.max_file_mb * 1_000_000, build_describer(settings)
+    return Recipe(PARSER, build_embedder(settings), most_bytes, describer, ingest.vision_pictures)
+
+
+def build_describer(settings: Settings) -> Describer | None:
+    """Return what describes pictures, None when no model is to; no server is asked before the first picture."""
+    backend, _, name = settings.ingest.vision_model.partition(":")
+    seconds = settings.ingest.vision_seconds
+    if not backend:
+        return None
+    from rag.describe import ollama_describer, openai_describer  # their clients, only where they are used
+
+    if backend == "ollama":
+        return ollama_describer(_ollama_server(settings, seconds), name, seconds)
+    return openai_describer(_openai_connection(settings, seconds), name, seconds)
 
 
 def build_worker(settings: Settings, stop: threading.Event) -> Worker:
@@ -236,6 +262,7 @@ def check_models(settings: Settings) -> Sequence[str]:
     try:
         build_embedder(settings)
         build_reranker(settings)
+        build_describer(settings)
         if settings.answer.model.startswith("transformers:"):
             open_model(settings, *settings.answer.model.split(":", 1))
         elif settings.answer.model != "none":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answer import WEIGHED
 from rag.errors import ReadingRoomError, UsageError
-from rag.excerpts import support
+from rag.excerpts import sources, support
 from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
 from rag.logistic import auc, errors, fit, threshold
 from rag.marking import wilson
@@ -60,15 +60,16 @@ class Calibration:
 
 def look(library: Library, questions: Sequence[Known], progress: Callable[[str], None]) -> list[Judged]:
     """Return the signs of each question among a home's documents."""
-    found = []
+    judged = []
     for number, known in enumerate(questions, start=1):
-        passages = library.found(known.question, [], WEIGHED, library.settings.answer.hidden_text)
+        found = library.found(known.question, [], WEIGHED, library.settings.answer.hidden_text)
+        passages = sources(found, library.catalog)[0]
         supports, _ = support(known.question, passages, library.catalog, library.embedder)
         seen = signs(known.question, supports) if supports else None
-        found.append(Judged(known.question, seen, known.answerable))
+        judged.append(Judged(known.question, seen, known.answerable))
         if number % 50 == 0:
             progress(f"{number} of {len(questions)} questions looked at")
-    return found
+    return judged
 
 
 def calibrate(judged: Sequence[Judged], refusals: float) -> Calibration:

@@ -100,13 +100,16 @@ def add(
 @commands.command()
 def bench(names: Named = None, as_json: Json = False) -> None:
     """Measure models that are installed: load, first token, prompt and generation speed, memory."""
+    from rag.hardware import look
     from rag.model_survey import bench as measure
 
-    found = measure(_settings(), names or [], lambda name: show.progress(f"measuring {name}"))
+    settings = _settings()
+    machine = look(settings.path(settings.models.folder))  # before: the measurement itself keeps the cores busy
+    found = measure(settings, names or [], lambda name: show.progress(f"measuring {name}"))
     if as_json:
         _print_rows(found)
     else:
-        show.measured(found)
+        show.measured(machine, found)
     if found and all(item.error for item in found):
         raise typer.Exit(FAILED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ingest.ports import Embedder
@@ -15,6 +16,23 @@ from rag.retrieve import Found, hit
 from rag.rows import caption, header_row
 from rag.shapes import Hit
 from rag.words import sentences
+
+
+def sources(found: Sequence[Found], catalog: Catalog) -> tuple[list[Found], list[Found]]:
+    """Return what may be quoted, and descriptions of pictures, which may not: in the place of each stands the text of its page,
+    where there is any."""
+    kept: dict[str, Found] = {}
+    described = []
+    for item in found:
+        passage = item.passage
+        if not passage.made_by:
+            kept.setdefault(passage.chunk_id, item)
+            continue
+        described.append(item)
+        for near in catalog.passages_of(passage.document_id):
+            if near.page == passage.page and not near.made_by and not near.hidden:
+                kept.setdefault(near.chunk_id, replace(item, passage=near))
+    return list(kept.values()), described
 
 
 def support(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, literal, select, text, update
 
-from rag.passages import HIDDEN
+from rag.passages import HIDDEN, MADE_BY
 from rag.schema import chunks, documents, former_chunks, former_pages, former_versions, pages, versions
 
 _COPIED = (
@@ -70,7 +70,8 @@ def _insert(connection: Connection, row: Row[Any]) -> None:
     connection.execute(insert(former_pages).from_select(["former_id", "number", "runs"], kept_pages))
     theirs = (chunks.c.document_id == row.document_id) & (chunks.c.version == row.version)
     copied = (chunks.c[name] for name in _COPIED)
-    kept = select(literal(former_id), *copied, HIDDEN).where(theirs).order_by(chunks.c.ordinal)
+    own = MADE_BY.is_(None)  # what a model made is found as long as it is live
+    kept = select(literal(former_id), *copied, HIDDEN).where(theirs, own).order_by(chunks.c.ordinal)
     connection.execute(insert(former_chunks).from_select(["former_id", *_COPIED, "hidden"], kept))
     connection.execute(_ADD_WORDS, {"former_id": former_id})
 

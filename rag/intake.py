@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, select, true, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, insert, literal, select, true, update
 
 from ingest.elements import INSIDE
 from ingest.errors import UnreadableFile
 from ingest.pipeline import UNLISTED, embedded_text
-from ingest.ports import Copied, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
+from ingest.ports import Copied, Description, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
 from rag.erase import drop_versions, erase_documents, repoint_answers, tidy
 from rag.former_rows import keep_former, repoint_former
 from rag.generations import live_embedder
 from rag.lease import LEASE_SECONDS, is_running, this_process
-from rag.schema import chunks, documents, embeddings, job_files, jobs, versions
+from rag.schema import chunks, descriptions, documents, embeddings, job_files, jobs, versions
 from rag.store import Store
 from rag.version_rows import below, copy_version, document_id, insert_version
 
@@ -225,6 +225,8 @@ class Intake:
             insert_version(connection, job.collection, task.path, version)
             self._now_searchable(connection, identity, version.version, version.seen, version.reader)
             self._add_members(connection, job, task, version)
+            gone = descriptions.c.picture.not_in(version.pictures)
+            connection.execute(delete(descriptions).where(descriptions.c.document_id == identity, gone))
             outcome = "updated" if old.version else "added"
             pages, number = len(version.reading.pages), len(version.chunks)
             _note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
@@ -239,6 +241,22 @@ class Intake:
             found.append({**row, "inside": inside, "sha256": member.sha256})
         _add_files(connection, job, found, version.document_id)
         _drop_former(connection, job, version.document_id, {row["document_id"] for row in found})
+
+    def descriptions(self, document_id: str, describer: str) -> dict[str, Description]:
+        mine = (descriptions.c.document_id == document_id) & (descriptions.c.describer == describer)
+        with self._store.read() as connection:
+            rows = connection.execute(select(descriptions).where(mine)).all()
+        return {row.picture: Description(row.text, row.model, row.digest, row.problem) for row in rows}
+
+    def keep_description(
+        self, job: Job, document_id: str, describer: str, picture: str, description: Description
+    ) -> None:
+        said = description
+        values = (document_id, picture, describer, said.model, said.digest, said.text, said.problem)
+        with self._working(job) as connection:
+            there = select(*map(literal, values)).where(documents.c.document_id == document_id)  # not when forgotten
+            names = [column.name for column in descriptions.c]
+            connection.execute(insert(descriptions).prefix_with("OR REPLACE").from_select(names, there))
 
     def adopt(self, job: Job, task: Task, copied: Copied, reader: str) -> bool:
         identity = document_id(job.collection, task.path)

@@ -50,11 +50,11 @@ def join(
     place of that hit. Hits of one document beyond `per_document` are left out.
     """
     hits: list[Joined] = []
-    by_page: dict[tuple[str, int, bool], Joined] = {}
+    by_page: dict[tuple[str, int, bool, str], Joined] = {}
     counts: dict[str, int] = {}
     for item in found[:_COMPARED]:
         passage = item.passage
-        page = (passage.document_id, passage.page, passage.hidden)
+        page = (passage.document_id, passage.page, passage.hidden, passage.made_by)
         if (there := by_page.get(page)) is not None:
             _take_in(there, passage, longest)
             continue
@@ -100,14 +100,15 @@ def _take_in(hit: Joined, passage: Passage, longest: int) -> None:
 
 
 def _said_before(item: Found, hits: Sequence[Joined]) -> Joined | None:
-    mine = Joined(item, 0, 0)
-    size = len(mine.words)
+    said = Joined(item, 0, 0)
+    size = len(said.words)
     for hit in hits:
         # texts whose numbers of words differ so much can't share enough of them
         if min(size, len(hit.words)) < ALIKE * max(size, len(hit.words)):
             continue
-        if item.passage.hidden != hit.lead.passage.hidden:
-            continue  # what is shown does not become a place of what is hidden
-        if len(mine.words & hit.words) >= ALIKE * len(mine.words | hit.words) and mine.numbers == hit.numbers:
+        mine, other = item.passage, hit.lead.passage
+        if (mine.hidden, mine.made_by) != (other.hidden, other.made_by):
+            continue  # what is shown does not become a place of what is hidden, or made by a model
+        if len(said.words & hit.words) >= ALIKE * len(said.words | hit.words) and said.numbers == hit.numbers:
             return hit
     return None

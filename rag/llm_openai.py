@@ -131,9 +131,10 @@ class OpenAIModel:
             note = "The server can't hold a model to a schema; it was only asked for that form."
         limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
         reply = ReplyCollector(self._name, self._profile, max_tokens, **limits)
-        finish, evaluated, generated = "", 0, 0
+        finish, evaluated, generated, heard = "", 0, 0, False
         with self._connection.chat(request) as stream:
             for chunk in stream:
+                heard = True
                 if chunk.usage is not None:
                     evaluated, generated = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
                 for choice in chunk.choices or ():
@@ -143,6 +144,11 @@ class OpenAIModel:
                         reply.think(str(thought))
                     if choice.delta.content and (shown := reply.take(choice.delta.content)):
                         yield shown
+        if not heard:  # another program took its port: the client reads its page as a stream without events
+            raise ModelError(
+                f"What answers at {self._connection.host} does not speak like OpenAI's API.",
+                "Check `answer.openai_host`.",
+            )
         if not finish:
             raise ModelError(f"The server at {self._connection.host} stopped in the middle of an answer.", "Ask again.")
         if shown := reply.rest():

@@ -40,5 +40,9 @@ def _from_3(connection: Connection) -> None:
     )
 
 
-STEPS: dict[str, tuple[str, Callable[[Connection], None]]] = {"3": ("4", _from_3)}
+def _from_4(connection: Connection) -> None:
+    """Descriptions of pictures, in a table that the caller makes: a program before it would take them for hidden text."""
+
+
+STEPS: dict[str, tuple[str, Callable[[Connection], None]]] = {"3": ("4", _from_3), "4": ("5", _from_4)}
 """Schema version → the next one, and what leads there."""

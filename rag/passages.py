@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, select, text
 
+from ingest.elements import DESCRIBED
 from ingest.ports import Vectors
 from rag.filters import Scope
 from rag.schema import chunks, documents, embeddings, hidden_spans
@@ -18,7 +19,8 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A live chunk with where it stands; `hidden` says that its text is hidden from who looks at the document."""
+    """A live chunk with where it stands; `hidden` says that its text is hidden from who looks at the document, `made_by` which
+    model wrote it about a picture."""
 
     chunk_id: str
     collection: str
@@ -32,6 +34,7 @@ class Passage:
     start: int
     end: int
     hidden: bool = False
+    made_by: str = ""
 
 
 def match_expression(word: str) -> str:
@@ -39,13 +42,19 @@ def match_expression(word: str) -> str:
     return '"' + word.replace('"', '""') + '"' + (" *" if is_single(word) else "")
 
 
-HIDDEN = exists().where(
+_MADE = hidden_spans.c.way.startswith(DESCRIBED)
+_OVER = (
     hidden_spans.c.document_id == chunks.c.document_id,
     hidden_spans.c.version == chunks.c.version,
     hidden_spans.c.start < chunks.c.end,
     hidden_spans.c.end > chunks.c.start,
 )
+HIDDEN = exists().where(*_OVER, ~_MADE)
 """Whether a chunk's text is hidden from who looks at the document."""
+
+
+MADE_BY = select(hidden_spans.c.way).where(*_OVER, _MADE).limit(1).scalar_subquery()
+"""How a model's text is marked, NULL for text of the document."""
 
 
 def _passages() -> Any:
@@ -63,6 +72,7 @@ def _passages() -> Any:
         chunks.c.start,
         chunks.c.end,
         HIDDEN.label("hidden"),
+        MADE_BY.label("made_by"),
     ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
 
 
@@ -81,6 +91,7 @@ def passage_of(row: Row[Any]) -> Passage:
         row.start,
         row.end,
         bool(row.hidden),
+        (row.made_by or "").removeprefix(DESCRIBED).partition(" ")[0],
     )
 
 

@@ -292,6 +292,7 @@ def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
         boxes=boxes(catalog, passage, start, start + len(body)),
         found_by=list(item.found_by),
         hidden=passage.hidden,
+        made_by=passage.made_by,
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "4"
+SCHEMA_VERSION = "5"
 """Raised with every change of the tables; rag/migrate.py has a step for each."""
 
 metadata = MetaData()
@@ -99,8 +99,22 @@ hidden_spans = Table(
     Column("start", Integer, primary_key=True),
     Column("end", Integer, nullable=False, comment="characters [start, end) of the version's text"),
     Column("page", Integer, nullable=False),
-    Column("way", String, nullable=False, comment="how it is hidden, such as: white on white"),
+    Column("way", String, nullable=False, comment="how it is hidden, such as: white on white; or which model made it"),
     ForeignKeyConstraint(["document_id", "version"], ["versions.document_id", "versions.version"], ondelete="CASCADE"),
+)
+
+descriptions = Table(
+    "descriptions",
+    metadata,
+    Column("document_id", String, primary_key=True),
+    Column("picture", String, primary_key=True, comment="SHA-256 of the picture as PNG"),
+    Column("describer", String, nullable=False, comment="the name by which the settings ask for the model"),
+    Column("model", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("problem", Text, nullable=False, comment="why there is no text"),
+    ForeignKeyConstraint(["document_id"], ["documents.document_id"], ondelete="CASCADE"),
+    comment="what a model wrote about pictures of documents, so that nothing is asked twice",
 )
 
 document_names = Table(

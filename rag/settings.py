@@ -33,7 +33,7 @@ class Server(_Section):
 
 
 class Ingest(_Section):
-    """What may be ingested, and the limits on reading one file."""
+    """What may be ingested, the limits on reading one file, and who describes pictures."""
 
     roots: tuple[str, ...] = ("~", ".")
     seconds_per_file: float = Field(120, gt=0)
@@ -41,6 +41,17 @@ class Ingest(_Section):
     max_file_mb: int = Field(500, ge=1)
     max_upload_mb: int = Field(200, ge=1)
     keep_versions: int = Field(3, ge=0, le=1000)
+    vision_model: str = ""
+    vision_seconds: float = Field(120, gt=0)
+    vision_pictures: int = Field(20, ge=1, le=500)
+
+    @field_validator("vision_model")
+    @classmethod
+    def _server_and_name(cls, value: str) -> str:
+        backend, _, name = value.partition(":")
+        if value and (backend not in ("ollama", "openai") or not name):
+            raise ValueError("must be ollama:NAME or openai:NAME")
+        return value
 
 
 class Embedding(_Section):

@@ -62,6 +62,9 @@ class Hit(Shape):
     boxes: list[Box]
     found_by: list[Literal["keyword", "vector"]]
     hidden: bool = Field(False, description="The text is hidden from who looks at the document; answers leave it out.")
+    made_by: str = Field(
+        "", description="The model that wrote the text, as a description of a picture: it is not the document's text."
+    )
     also: list[Place] = []
 
 
@@ -178,7 +181,8 @@ class Searched(Shape):
 
 
 class Answer(Shape):
-    """An answer with its citations; `passages` are the passages as they were sent to the model."""
+    """An answer with its citations; `passages` are the passages as they were sent to the model; with `not_found`
+    descriptions of pictures follow them, which no model was sent."""
 
     id: str
     question: str

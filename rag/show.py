@@ -65,13 +65,20 @@ def search_result(result: SearchResult) -> None:
     for hit in result.hits:
         out.print(
             Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
-            Text(f"{'  (hidden text)' if hit.hidden else ''}  {hit.heading}", style="dim"),
+            Text(f"{mark(hit)}  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
         if hit.also:
             note(f"   also: {also(hit)}")
     reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
     note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
+
+
+def mark(hit: Hit) -> str:
+    """Return what is to be said of a hit whose text is not simply the document's."""
+    if hit.made_by:
+        return f"  (description made by {hit.made_by})"
+    return "  (hidden text)" if hit.hidden else ""
 
 
 def also(hit: Hit) -> str:
@@ -162,14 +169,32 @@ def progress(line: str) -> None:
     err.print(line, style="dim")
 
 
-def measured(found: Sequence[Measured]) -> None:
-    """Print a table of what was measured of models."""
-    table = Table("model", "load s", "first token s", "prompt tokens/s", "tokens/s", "MB", "", box=None)
+def measured(machine: Machine, found: Sequence[Measured]) -> None:
+    """Print a table of what was measured of models, and whether the machine was free for that."""
+    table = Table(
+        "model",
+        "load s",
+        "first token s",
+        "prompt tokens/s",
+        "tokens/s",
+        "MB",
+        "problem" if any(item.error for item in found) else "",
+        box=None,
+    )
     for item in found:
         numbers = (item.load_seconds, item.first_token_seconds, item.prompt_tokens_per_second, item.tokens_per_second)
         shown = ["" if item.error else f"{number:g}" for number in numbers]
         table.add_row(f"{item.backend}:{item.model}", *shown, str(item.memory_mb or ""), Text(item.error))
     out.print(table)
+    _busy(machine)
+
+
+def _busy(machine: Machine) -> None:
+    """Say that what was measured is too slow, where it is."""
+    if machine.busy > 1:
+        note(
+            f"Other programs keep these cores busy ({machine.busy:g} for each): the speeds are lower than on an idle machine."
+        )
 
 
 def recommended(machine: Machine, found: Sequence[Recommendation]) -> None:
@@ -190,13 +215,21 @@ def recommended(machine: Machine, found: Sequence[Recommendation]) -> None:
         note(f"{item.model}: {item.command}")
         if item.note:
             note(f"    {item.note}")
-    quick = next((item for item in found if 0 < item.seconds <= QUICK_SECONDS), None)
+    if found:
+        note(
+            "`models pull ollama:...` needs an Ollama server; `models pull default` (1.5B) and `small` (135M) need none."
+        )
+    timed = [item for item in found if item.seconds]
+    quick = next((item for item in timed if item.seconds <= QUICK_SECONDS), None)
     if quick is not None:
         note(f"The largest that would answer within {QUICK_SECONDS} s here: {quick.model}.")
-    if machine.busy > 1 and any(item.tokens_per_second for item in found):
-        note(
-            f"Other programs keep these cores busy ({machine.busy:g} for each): the speeds are lower than on an idle machine."
-        )
+    elif timed:
+        best = min(timed, key=lambda item: item.seconds)
+        note(f"None would answer within {QUICK_SECONDS} s here; {best.model} is nearest, with {best.seconds:.0f} s.")
+    elif any(item.where == "memory" for item in found):
+        note("?: not measured. `readingroom models pull small`, then leave out `--no-measure`, to have speeds.")
+    if timed:
+        _busy(machine)
     if not found:
         note("No model of the profiles fits; `readingroom models pull small` needs 0.3 GB of memory.")
 

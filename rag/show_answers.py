@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.shapes import Answer, AnswerLine, Replay, Searched, StoredAnswer
-from rag.show import also, note, out
+from rag.show import also, mark, note, out
 
 
 def answer(answer: Answer) -> None:
@@ -30,8 +30,8 @@ def answer(answer: Answer) -> None:
             quote = " ".join(side.quote.split())
             note(f"    {side.date or 'no date'}, {Path(side.path).name}, page {side.page}: “{quote}”")
     if answer.outcome == "not_found":
-        for hit in answer.passages[:3]:
-            note(f"  nearest: {Path(hit.path).name}, page {hit.page}: {' '.join(hit.text.split())[:100]}…")
+        for hit in [*answer.passages[:3], *(more for more in answer.passages[3:] if more.made_by)]:
+            note(f"  nearest: {Path(hit.path).name}, page {hit.page}:{mark(hit)} {' '.join(hit.text.split())[:100]}…")
             if hit.also:
                 note(f"           also: {also(hit)}")
         if answer.searched is not None:

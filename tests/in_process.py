@@ -12,8 +12,9 @@ from chromadb.config import Settings as ChromaSettings
 
 from ingest import container
 from ingest.elements import Reading
+from ingest.pictures import Pictures, pictures
 from ingest.pipeline import Recipe
-from ingest.ports import Embedder
+from ingest.ports import Describer, Embedder
 from ingest.worker import Worker
 from rag.build import build_embedder, open_store
 from rag.catalog import Catalog
@@ -39,6 +40,10 @@ class DirectReader:
     def render(self, path: Path, page: int, dpi: float, inside: Sequence[str] = ()) -> bytes:
         raise NotImplementedError
 
+    def pictures(self, path: Path, most: int, inside: Sequence[str] = ()) -> Pictures:
+        with container.member(path, inside) as (file, form, _):
+            return pictures(file, form, most)
+
     def interrupt(self) -> None:
         """Nothing runs beside this."""
 
@@ -57,6 +62,7 @@ class Room:
         self.index = VectorIndex(settings.home / "chroma", self.embedder.fingerprint)
         self.publisher = Publisher(self.store, self.index, self.embedder.fingerprint)
         self.reader = DirectReader()
+        self.describer: Describer | None = None
 
     def ingest(self, folder: Path, collection: str = "documents", allow_empty: bool = True) -> Any:
         """Ingest a folder; return the job's report."""
@@ -74,7 +80,7 @@ class Room:
         return Worker(
             catalog=Intake(self.store, self.embedder.fingerprint),
             readers=[self.reader],
-            recipe=Recipe("tests", self.embedder, 50_000_000),
+            recipe=Recipe("tests", self.embedder, 50_000_000, self.describer, 20),
             identify=document_id,
             stop=threading.Event(),
             log=lambda *_, **__: None,

@@ -6,13 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from rag.errors import PromptTooLong
 from rag.llm import Completion, LanguageModel, Message
+from tests.local_server import LocalHandler
 
 DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
 
@@ -25,10 +24,11 @@ class OllamaServer:
     error line under status 200), "drops" (an old server that shortens the prompt and ignores `truncate`), "cut" (the
     connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-json" (a line that is
     none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the answer, `says` is a
-    text to give instead of the model's. `most` caps the window that it really loads, whatever `num_ctx` asks.
+    text to give instead of the model's; without a model it says nothing else. `most` caps the window that it really loads,
+    whatever `num_ctx` asks.
     """
 
-    model: LanguageModel
+    model: LanguageModel | None
     name: str = "smollm2:135m"
     window: int = 8192
     capabilities: list[str] = field(default_factory=lambda: ["completion"])
@@ -43,6 +43,10 @@ class OllamaServer:
     requests: list[tuple[str, Any]] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     host: str = ""
+
+    def handler(self) -> type[LocalHandler[Any]]:
+        """Return what answers its requests."""
+        return _Handler
 
     def tags(self) -> dict[str, Any]:
         details = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"]}
@@ -78,6 +82,9 @@ class OllamaServer:
 
     def chat(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the lines of one answer; raise PromptTooLong as the model behind does."""
+        if self.model is None or any("images" in message for message in request["messages"]):
+            yield from self._scripted()
+            return
         options = request["options"]
         prompt = [Message(m["role"], m["content"]) for m in request["messages"]]
         tokens = self.model.count(prompt)
@@ -111,6 +118,9 @@ class OllamaServer:
     def _scripted(self) -> Iterator[dict[str, Any]]:
         for piece in self.says or (["a", "b"] if self.failing == "not-json" else []):
             yield self._line(piece, done=False)
+        if self.failing == "mid-stream":
+            yield {"error": "an error was encountered while running the model: GGML_ASSERT"}
+            return
         while self.failing == "endless":
             yield self._line(" and", done=False)
         yield self._line("", done=True, done_reason="stop", prompt_eval_count=999, eval_count=len(self.says))
@@ -130,33 +140,15 @@ class OllamaServer:
 _NOW = "2026-11-22T19:54:17.100910488Z"
 
 
-@contextmanager
-def serving(server: OllamaServer) -> Iterator[OllamaServer]:
-    """Serve on a free loopback port while the block runs; `server.host` is its address."""
-
-    class Handler(_Handler):
-        ollama = server
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        server.host = f"http://127.0.0.1:{http.server_port}"
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    ollama: OllamaServer
-    protocol_version = "HTTP/1.1"
+class _Handler(LocalHandler[OllamaServer]):
+    @property
+    def ollama(self) -> OllamaServer:
+        return self.served
 
     def do_GET(self) -> None:
         self.ollama.requests.append((self.path, None))
         if self.ollama.failing == "html":
-            self._send(200, b"<html>another program</html>", "text/html")
+            self.send(200, b"<html>another program</html>", "text/html")
         else:
             answers = {
                 "/api/tags": self.ollama.tags(),
@@ -165,26 +157,29 @@ class _Handler(BaseHTTPRequestHandler):
             }
             if self.ollama.cloud_disabled is not None:
                 answers["/api/status"] = {"cloud": {"disabled": self.ollama.cloud_disabled, "source": "env"}}
-            self._json(200 if self.path in answers else 404, answers.get(self.path, {"error": "not found"}))
+            self.json(200 if self.path in answers else 404, answers.get(self.path, {"error": "not found"}))
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.ollama.requests.append((self.path, request))
+        if self.ollama.failing == "html":
+            self.send(200, b"<html>another program</html>", "text/html")
+            return
         chats = sum(path == "/api/chat" for path, _ in self.ollama.requests)
         if self.path == "/api/pull":
             self._lines(self.ollama.pull(request["model"]))
         elif request["model"] != self.ollama.name:
-            self._json(404, {"error": f"model '{request['model']}' not found"})
+            self.json(404, {"error": f"model '{request['model']}' not found"})
         elif self.path == "/api/show":
-            self._json(200, self.ollama.show())
+            self.json(200, self.ollama.show())
         elif self.path == "/api/embed":
             self._embed(request)
         elif self.ollama.failing == "busy" or (self.ollama.failing == "loading" and chats <= 2):
-            self._json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
+            self.json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
         elif "think" in request and "thinking" not in self.ollama.capabilities:
-            self._json(400, {"error": f'"{request["model"]}" does not support thinking'})
+            self.json(400, {"error": f'"{request["model"]}" does not support thinking'})
         elif not request["messages"]:
-            self._json(200, self.ollama.load(request))
+            self.json(200, self.ollama.load(request))
         else:
             if self.ollama.failing == "slow":
                 time.sleep(1.0)
@@ -192,14 +187,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _embed(self, request: dict[str, Any]) -> None:
         if "embedding" not in self.ollama.capabilities:
-            self._json(501, {"error": "This server does not support embeddings. Start it with `--embeddings`"})
+            self.json(501, {"error": "This server does not support embeddings. Start it with `--embeddings`"})
             return
         # the shape of a real answer; the numbers are the lengths of words: equal texts are equal, others hardly ever
         vectors = [[float(len(word)) for word in [*text.split()[:8], *[""] * 8][:8]] for text in request["input"]]
-        self._json(200, {"model": self.ollama.name, "embeddings": vectors, "prompt_eval_count": 9})
+        self.json(200, {"model": self.ollama.name, "embeddings": vectors, "prompt_eval_count": 9})
 
     def _lines(self, lines: list[dict[str, Any]]) -> None:
-        self._send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines), "application/x-ndjson")
+        self.send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines), "application/x-ndjson")
 
     def _chat(self, request: dict[str, Any]) -> None:
         lines = self.ollama.chat(request)
@@ -207,14 +202,14 @@ class _Handler(BaseHTTPRequestHandler):
             first = next(lines)
         except PromptTooLong as error:
             inner = {"error": {"code": 400, "message": error.message, "type": "exceed_context_size_error"}}
-            self._json(400, {"error": json.dumps(inner)})
+            self.json(400, {"error": json.dumps(inner)})
             return
         self.send_response(200)
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
-            self._chunk(first)
+            self._line(first)
             for line in lines:
                 if self.ollama.failing == "not-json":
                     self.wfile.write(b"5\r\nnope\n\r\n")
@@ -222,26 +217,12 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.ollama.failing == "cut":
                     self.close_connection = True
                     return
-                self._chunk(line)
+                self._line(line)
             self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the client went away: stop generating
         finally:
             lines.close()  # type: ignore[attr-defined]
 
-    def _chunk(self, line: dict[str, Any]) -> None:
-        data = json.dumps(line).encode() + b"\n"
-        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-
-    def _json(self, status: int, body: dict[str, Any]) -> None:
-        self._send(status, json.dumps(body).encode(), "application/json; charset=utf-8")
-
-    def _send(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output clean."""
+    def _line(self, line: dict[str, Any]) -> None:
+        self.chunk(json.dumps(line).encode() + b"\n")

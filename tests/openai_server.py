@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.local_server import LocalHandler
+
 
 @contextmanager
-def llama_server(path: Path, window: int, key: str) -> Iterator[str]:
+def llama_server(path: Path, window: int, key: str, threads: int = 1) -> Iterator[str]:
     """Run llama.cpp's server with a model file in a process of its own; give its address."""
-    order = {"path": str(path), "window": window, "threads": 1, "cache_mib": 64, "api_key": key}
+    order = {"path": str(path), "window": window, "threads": threads, "cache_mib": 64, "api_key": key}
     process = subprocess.Popen(
         [sys.executable, "-m", "rag.llm_embedded"],
         stdin=subprocess.PIPE,
@@ -56,6 +56,10 @@ class OpenAIServer:
     requests: list[tuple[str, Any, dict[str, str]]] = field(default_factory=list)
     host: str = ""
 
+    def handler(self) -> type[LocalHandler[Any]]:
+        """Return what answers its requests."""
+        return _Handler
+
     def routes(self) -> dict[str, Any]:
         """Return what GET answers, by path."""
         owner = {"llamacpp": "llamacpp", "vllm": "vllm", "ollama": "library"}.get(self.kind, "someone")
@@ -82,33 +86,15 @@ class OpenAIServer:
         return answers
 
 
-@contextmanager
-def misbehaving(server: OpenAIServer) -> Iterator[OpenAIServer]:
-    """Serve on a free loopback port while the block runs; `server.host` is its address."""
-
-    class Handler(_Handler):
-        openai = server
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        server.host = f"http://127.0.0.1:{http.server_port}"
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    openai: OpenAIServer
-    protocol_version = "HTTP/1.1"
+class _Handler(LocalHandler[OpenAIServer]):
+    @property
+    def openai(self) -> OpenAIServer:
+        return self.served
 
     def do_GET(self) -> None:
         self.openai.requests.append((self.path, None, dict(self.headers)))
         if self.openai.failing == "html":
-            self._send(200, b"<html>another program</html>", "text/html")
+            self.send(200, b"<html>another program</html>", "text/html")
         elif self.openai.failing == "redirect":
             self.send_response(302)
             self.send_header("Location", "http://192.0.2.7/v1/models")
@@ -118,23 +104,26 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(401, "Invalid API Key")
         else:
             found = self.openai.routes().get(self.path)
-            self._json(200, found) if found else self._error(404, "Not Found")
+            self.json(200, found) if found else self._error(404, "Not Found")
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server = self.openai
         server.requests.append((self.path, request, dict(self.headers)))
+        if server.failing == "html":
+            self.send(200, b"<html>another program</html>", "text/html")
+            return
         asked = sum(path == "/v1/chat/completions" for path, _, _ in server.requests)
         if self.path == "/tokenize" and server.kind == "vllm":
             words = sum(len(message["content"].split()) for message in request["messages"])
-            self._json(200, {"count": words + 4, "max_model_len": server.window, "tokens": []})
+            self.json(200, {"count": words + 4, "max_model_len": server.window, "tokens": []})
         elif self.path == "/v1/embeddings":
             made = [[float(len(word)) for word in [*text.split()[:8], *[""] * 8][:8]] for text in request["input"]]
             if server.failing == "few":
                 made = made[:-1]
             data = [{"object": "embedding", "index": n, "embedding": vector} for n, vector in enumerate(made)]
             usage = {"prompt_tokens": 1, "total_tokens": 1}
-            self._json(200, {"object": "list", "data": data[::-1], "model": request["model"], "usage": usage})
+            self.json(200, {"object": "list", "data": data[::-1], "model": request["model"], "usage": usage})
         elif self.path != "/v1/chat/completions":
             self._error(404, "Not Found")
         elif server.failing == "busy":
@@ -155,6 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         try:
+            number = -1
             for number, delta in enumerate(self._deltas()):
                 if number == 1 and server.failing == "cut":
                     self.close_connection = True
@@ -166,10 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
             if server.failing != "ends":
                 self._choice({}, "stop")
             if server.failing not in ("ends", "no-usage"):
-                words = sum(len(message["content"].split()) for message in request["messages"])
+                words = sum(len(str(message["content"]).split()) for message in request["messages"])
                 used = {"prompt_tokens": 1 if server.failing == "drops" else words + 4, "completion_tokens": number + 1}
                 self._event({"choices": [], "usage": {**used, "total_tokens": sum(used.values())}})
-            self._chunk(b"data: [DONE]\n\n")
+            self.chunk(b"data: [DONE]\n\n")
             self.wfile.write(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the client went away
@@ -185,23 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _event(self, event: dict[str, Any]) -> None:
         base = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "tiny-model"}
-        self._chunk(b"data: " + json.dumps({**base, **event}).encode() + b"\n\n")
-
-    def _chunk(self, data: bytes) -> None:
-        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.chunk(b"data: " + json.dumps({**base, **event}).encode() + b"\n\n")
 
     def _error(self, status: int, message: str) -> None:
-        self._json(status, {"error": {"message": message, "type": "error", "code": status}})
-
-    def _json(self, status: int, body: Any) -> None:
-        self._send(status, json.dumps(body).encode(), "application/json")
-
-    def _send(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the tests' output clean."""
+        self.json(status, {"error": {"message": message, "type": "error", "code": status}})

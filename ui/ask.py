@@ -205,6 +205,8 @@ def _show_passage(hit: Hit) -> None:
         ", put in order by the reranker" if hit.reranked is not None else ""
     )
     show(f"{hit.place.path} · collection {hit.collection} · {by}", "rr-small")
+    if hit.made_by:
+        show(f"A description of a picture, made by {hit.made_by}: not text of the document.", "rr-small")
     show(hit.place.quote, "rr-block")
     if hit.also:
         show(f"Also: {'; '.join(_also(hit))}", "rr-small")

@@ -76,6 +76,7 @@ class Hit:
     reranked: float | None
     place: Place
     also: tuple[Elsewhere, ...]
+    made_by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def _measure(name: str, variant: str, weights: Weights, options: argparse.Namesp
 
     if name in BEIR:
         return _beir(options.data / "beir" / name, prepared, options.scorer)
-    with _home(name, options.data) as library:
+    with filings(name, options.data) as library:
         prepared(library)
         if name == "financebench":
             return _financebench(library, options.data / name / "questions.jsonl", options.scorer)
@@ -107,7 +107,7 @@ def _say(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
-def _home(name: str, data: Path) -> Library:
+def filings(name: str, data: Path) -> Library:
     """Open a home that holds a set's documents, ingested as an admin would."""
     place = {"chunking": data / "chunking_eval" / "corpora", "kgrag": data / "kgrag_sec10q" / "docs"}.get(
         name, data / "financebench" / "pdfs"

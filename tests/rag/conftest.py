@@ -10,9 +10,10 @@ import pytest
 
 from rag.llm_embedded import EmbeddedModel
 from rag.model_store import ModelStore
-from tests.ollama_server import OllamaServer, serving
+from tests.local_server import serving
+from tests.ollama_server import OllamaServer
 from tests.openai_server import llama_server
-from tests.tiny_model import build
+from tests.tiny_models import tiny_chat_model
 
 WINDOW = 1024
 KEY = "a-key-for-tests"
@@ -52,4 +53,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model for Transformers, built here; skipped where the extra `models` is not installed."""
     pytest.importorskip("transformers")
     pytest.importorskip("torch")
-    return build(tmp_path_factory.mktemp("tiny") / "tiny-model")
+    return tiny_chat_model(tmp_path_factory.mktemp("tiny") / "tiny-model")

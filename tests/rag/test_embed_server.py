@@ -15,8 +15,9 @@ from rag.llm_embedded import EmbeddedModel
 from rag.ollama_server import OllamaServer as Connection
 from rag.openai_connection import OpenAIConnection
 from rag.settings import load_settings
+from tests.local_server import serving
 from tests.ollama_server import DIGEST, OllamaServer
-from tests.openai_server import OpenAIServer, misbehaving
+from tests.openai_server import OpenAIServer
 from tests.processes import environment
 
 TEXTS = ["The tenant pays the rent.", "A ship", "The tenant pays the rent.", *(f"word {'x' * n}" for n in range(30))]
@@ -51,7 +52,7 @@ def test_a_chat_model_that_cannot_embed_is_refused(ollama_server: OllamaServer) 
 
 def test_an_openai_compatible_server_embeds() -> None:
     """Vectors come back in the order of the texts, however the server sorts them; too few of them are an error."""
-    with misbehaving(OpenAIServer(models=["nomic-embed"])) as server:
+    with serving(OpenAIServer(models=["nomic-embed"])) as server:
         embedder = openai_embedder(OpenAIConnection(server.host), "nomic-embed")
         check(embedder)
         assert embedder.fingerprint == "nomic-embed/unknown/openai/server/unit/8"

@@ -13,7 +13,8 @@ from rag.errors import ModelError, PromptTooLong, ReadingRoomError, SettingsErro
 from rag.llm import Completion, Message
 from rag.llm_openai import OpenAIModel
 from rag.model_host import checked_host, read_key
-from tests.openai_server import OpenAIServer, misbehaving
+from tests.local_server import serving
+from tests.openai_server import OpenAIServer
 
 QUESTION = [Message("system", "Answer in one word."), Message("user", "What is the capital of France?")]
 SCHEMA = {"type": "object", "properties": {"capital": {"type": "string"}}, "required": ["capital"]}
@@ -21,7 +22,7 @@ SCHEMA = {"type": "object", "properties": {"capital": {"type": "string"}}, "requ
 
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
-    with misbehaving(OpenAIServer()) as running:
+    with serving(OpenAIServer()) as running:
         yield running
 
 
@@ -193,7 +194,7 @@ def test_nobody_there(server: OpenAIServer) -> None:
 
 def test_a_server_that_ends_between_questions_is_an_error(server: OpenAIServer) -> None:
     """A model that was open and whose server is gone raises ModelError with a remedy."""
-    with misbehaving(OpenAIServer()) as other:
+    with serving(OpenAIServer()) as other:
         model = OpenAIModel("", other.host)
     with pytest.raises(ModelError, match="No server answers"):
         list(model.stream(QUESTION, max_tokens=24))

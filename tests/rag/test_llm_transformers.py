@@ -12,7 +12,7 @@ from rag.llm_transformers import TransformersModel
 from rag.settings import load_settings
 from tests.processes import environment
 from tests.rag.test_llm_contract import QUESTION, SCHEMA, ask
-from tests.tiny_model import build
+from tests.tiny_models import tiny_chat_model
 
 
 def test_the_card_is_complete_once_it_is_loaded(tiny: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_schema_is_only_asked_for_and_said_so(tiny: Path) -> None:
 
 def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     """A base model can't be asked: its name and what to take instead are said."""
-    model = TransformersModel(build(tmp_path / "base-model", template=None))
+    model = TransformersModel(tiny_chat_model(tmp_path / "base-model", template=None))
     with pytest.raises(ModelError, match=r"base-model has no chat template.*instruct"):
         ask(model, QUESTION)
 

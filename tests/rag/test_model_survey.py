@@ -17,8 +17,9 @@ from rag.model_recommend import Speed, recommend, speed_of, weights_of
 from rag.model_survey import available, bench, pin
 from rag.settings import Settings, load_settings
 from tests.conftest import Run
+from tests.local_server import serving
 from tests.ollama_server import DIGEST, OllamaServer
-from tests.openai_server import OpenAIServer, misbehaving
+from tests.openai_server import OpenAIServer
 from tests.processes import environment
 from tests.rag.conftest import KEY
 
@@ -191,7 +192,7 @@ def test_doctor_warns_of_a_cloud_that_is_not_off(with_ollama: Settings, ollama_s
 
 def test_doctor_looks_at_the_openai_compatible_server(home: Path) -> None:
     """Doctor says which model answers there, and what is wrong when none does."""
-    with misbehaving(OpenAIServer(kind="vllm")) as server:
+    with serving(OpenAIServer(kind="vllm")) as server:
         settings = load_settings(
             environment(home, READINGROOM_ANSWER__MODEL="small", READINGROOM_ANSWER__OPENAI_HOST=server.host)
         )

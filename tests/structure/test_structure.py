@@ -75,7 +75,7 @@ ONE_FILE = {
     "py7zr": {"ingest/archive.py"},
     "openpyxl": {"ingest/sheets.py"},
     "rapidocr": {"ingest/ocr.py"},
-    "PIL": {"rag/page_image.py", "ingest/ocr.py", "ingest/pdfium.py"},  # pictures in, pages out
+    "PIL": {"rag/page_image.py", "ingest/ocr.py", "ingest/pdfium.py", "ingest/pictures.py"},  # pictures in, pages out
 }
 """Library → the files that may import it."""
 
