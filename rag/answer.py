@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ingest.ports import Embedder, Vectors
+from ingest.ports import Embedder
 from rag.catalog import Catalog
-from rag.claim import places, states
 from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, chance
-from rag.excerpts import excerpt, orders, shown, sources, support
+from rag.evidence import Asked, Support
+from rag.excerpts import excerpt, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
@@ -29,8 +28,19 @@ from rag.reply_language import other_language
 from rag.retrieve import Clock, Found, Retriever, hit
 from rag.routing import Candidate as Model
 from rag.routing import in_turn
-from rag.rows import header_row
-from rag.shapes import Answer, Candidate, Citation, Disagreement, Generation, Hit, ModelUsed, Searched, Tokens
+from rag.shapes import (
+    Answer,
+    Candidate,
+    Citation,
+    Disagreement,
+    Generation,
+    Hit,
+    ModelUsed,
+    Searched,
+    Statement,
+    Tokens,
+)
+from rag.statements import Checker, Said, Stand, told
 from rag.words import content_words, stem, stems
 
 NOTHING = "Not found in these documents."
@@ -43,9 +53,6 @@ PICTURES = 3
 
 FAILED_SHOWN = 10
 """Files that could not be read, of those that an answer "not found" names."""
-
-CLAIM_SHARE = 0.8
-"""A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
 
 ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
@@ -72,6 +79,8 @@ class Limits:
     min_evidence: float
     min_evidence_alone: float
     hidden_text: bool = False
+    leave_out: bool = False
+    """Whether statements without support are left out instead of shown as such."""
     guarded: bool = True
     """Whether instructions in passages are kept out; False is for measuring what that does."""
 
@@ -82,7 +91,8 @@ class _Draft:
 
     text: str = NOTHING
     outcome: Literal["answered", "not_found", "partial", "clarify"] = "not_found"
-    supports: list[tuple[Found, int, int]] = field(default_factory=list)
+    supports: list[Stand] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
@@ -180,8 +190,8 @@ class Answerer:
                 return _Draft(
                     note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
                 )
-            text, chosen = extract(question, asked, supports)
-            return _Draft(text, "answered", [(item.found, item.start, item.end) for item in chosen], note=why)
+            text, stands, shown = told(extract(question, asked, supports), between="\n")
+            return _Draft(text, "answered", stands, shown, note=why)
 
         try:
             model = self.choose()
@@ -204,12 +214,24 @@ class Answerer:
             draft = quoted(
                 f"The model answered in another language ({strayed}) than the question; the documents are quoted."
             )
-        elif claim := self._supported(question, asked, reply, sent, supports[0].score):
-            return _Draft(f"{reply.answer} [1]", "answered", [claim], used, tokens, generation=made)
+        elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
+            draft = self._checked(said)
+            draft.model = used
         else:
             draft = quoted("The model's draft had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
+
+    def _checked(self, said: Sequence[Said]) -> _Draft:
+        """Return the answer that a checked reply makes: "partial" when a statement has no support."""
+        text, stands, shown = told(said, self.limits.leave_out)
+        unsupported = sum(not item.supported for item in shown)
+        if not unsupported:
+            return _Draft(text, "answered", stands, shown)
+        done = "left out" if self.limits.leave_out else "shown without a citation"
+        number = "One statement of the model is" if unsupported == 1 else f"{unsupported} statements of the model are"
+        kept = [item for item in shown if item.supported or not self.limits.leave_out]
+        return _Draft(text, "partial", stands, kept, note=f"{number} said by no passage and {done}.")
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
@@ -230,38 +252,6 @@ class Answerer:
             if fresh := answer.feed(piece):
                 yield "token", fresh
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
-
-    def _supported(
-        self, question: str, asked: Asked, reply: Reply, sent: Sequence[tuple[Found, Hit]], best: float
-    ) -> tuple[Found, int, int] | None:
-        """Return where the reply's claim stands, or None when it does not hold.
-
-        The quote must stand in a passage, word for word; or, since models put the quote of a table together from its cells,
-        the answer rests on a row that has all of its numbers. Every number of the answer must stand in that sentence or row,
-        in the table's caption or header, or in the question, and every unit in the passage. And the sentence must say nearly
-        as much about what is asked as the best sentence does (`best`): a small model gladly quotes a true sentence about
-        something else.
-        """
-        order = sorted(range(len(sent)), key=lambda index: index != reply.passage - 1)  # the passage it named first
-        stands = [(found, place) for index in order for found, place in places(reply, *sent[index])]
-        if self.limits.guarded:
-            stands = [(found, place) for found, place in stands if not orders(found.passage, *place)]
-        if not stands:
-            return None
-        vector = self.embedder.embed([question])[0]
-        held = [(self._chance(asked, vector, found, *place), found, place) for found, place in stands]
-        held = [
-            claim for claim in held if claim[0] >= CLAIM_SHARE * best and states(reply.answer, question, *claim[1:])
-        ]
-        if not held:
-            return None
-        _, found, place = max(held, key=lambda claim: claim[0])
-        return found, *place
-
-    def _chance(self, asked: Asked, vector: Vectors, found: Found, start: int, end: int) -> float:
-        passage = found.passage
-        quoted = f"{header_row(passage, start)} {passage.text[start - passage.start : end - passage.start]}"
-        return chance(asked.features(found, start, end, float(self.embedder.embed([quoted])[0] @ vector)))
 
     def _searched(
         self, collections: Sequence[str], wanted: Filter | None, as_of: AsOf | None, question: str
@@ -311,6 +301,7 @@ class Answerer:
             question=question,
             outcome=draft.outcome,
             answer=draft.text,
+            statements=draft.statements,
             citations=citations,
             passages=sent,
             model=draft.model,

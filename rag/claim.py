@@ -13,10 +13,12 @@ from rag.quote import locate
 from rag.retrieve import Found
 from rag.rows import caption, header_row
 from rag.shapes import Hit
-from rag.words import content_words, numbers, sentences, stems, units
+from rag.words import content_words, denies, numbers, sentences, stem, stems, units
 
 OWN_WORDS = 0.5
 """Share of an answer's words that must stand in its passage, its headings or the question."""
+SAID_SHARE = 0.6
+"""Share of a statement's words that must stand in the sentence or row that says it, its header, caption or headings."""
 FEW_WORDS = 3
 """Fewer words than these may say the same in other words, or in another language."""
 _ADDRESS = re.compile(r"https?:\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:com|net|org|io|xyz|info|biz|ru|cn)\b")
@@ -45,6 +47,21 @@ def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> 
     if not _own_words(answer, f"{around} {Path(passage.path).stem} {question}"):
         return False
     return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
+
+
+def holds(statement: str, question: str, found: Found, place: tuple[int, int]) -> bool:
+    """Return whether the sentence or row at a place says a statement: its numbers and units (see `states`), most of its words,
+    its names, and a denial only where the place denies too."""
+    passage = found.passage
+    quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
+    if not states(statement, question, found, place) or denies(statement) != denies(quoted):
+        return False
+    there = stems(f"{quoted} {header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}")
+    around = there | stems(f"{passage.context} {Path(passage.path).stem} {question}")
+    words = content_words(statement)
+    names = {stem(word) for word in words[1:] if word[0].isupper()}
+    share = sum(stem(word) in there for word in words) / len(words)
+    return names <= around and share >= SAID_SHARE
 
 
 def _own_words(answer: str, around: str) -> bool:

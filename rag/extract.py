@@ -9,6 +9,7 @@ from rag.answer_type import Candidate, Kind, candidates, is_date, kind_asked
 from rag.evidence import Asked, Support
 from rag.instructions import instructions
 from rag.rows import caption, header_row
+from rag.statements import Said
 from rag.words import numbers, stem, stems, tokens, units
 
 ALSO = 0.95
@@ -26,8 +27,8 @@ _SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousa
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
-def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[str, list[Support]]:
-    """Return an answer with marks of its citations, and the sentences or rows that it cites, in the order of the marks.
+def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Said]:
+    """Return what is said, each with the sentence or row that it rests on.
 
     Where the kind of the answer can be told, it is the words of the best sentence that have this kind, or the cell of the
     best row; else it is the best sentence, and a second one that is nearly as good and says something else. A sentence that
@@ -37,10 +38,9 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> tuple[s
     best = supports[0]
     short = cell(question, asked, best) if best.text.startswith("|") else span(question, asked, best.text)
     if short:
-        return f"{short} [1]", [best]
+        return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
-    chosen = [best, *others][:2]
-    return "\n".join(f"“{item.text}” [{number}]" for number, item in enumerate(chosen, start=1)), chosen
+    return [Said(f"“{item.text}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
 
 
 def span(question: str, asked: Asked, sentence: str) -> str | None:

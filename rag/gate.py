@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from rag.evidence import Support
-from rag.words import content_words, stem, stems
+from rag.words import content_words, denies, stem, stems
 
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|none|nor|neither|without|cannot|lack\w*|fail\w*|refus\w*|except|(?:is|was|did|does|do|are|were)n)\b"
-    r"|n['’]t\b",
-    re.IGNORECASE,
-)
 _OPPOSITES = (
     "first last|before after|increase decrease|rise fall|more less|most least|high low|highest lowest|large small|"
     "largest smallest|big small|early late|earliest latest|north south|east west|northern southern|eastern western|win lose|"
@@ -79,7 +73,7 @@ def signs(question: str, supports: Sequence[Support]) -> Signs:
         states=features.states,
         retrieved=ranked[0],
         ahead=min(1.0, 2 * (ranked[0] - ranked[1])) if len(ranked) > 1 else 1.0,
-        negated=float(bool(_NEGATION.search(question)) != bool(_NEGATION.search(sentence))),
+        negated=float(denies(question) != denies(sentence)),
         opposed=float(
             any(
                 word not in own and OPPOSITES.get(word, frozenset()) & own

@@ -69,7 +69,13 @@ class Live:
         gate, own = gate_of(self.catalog.store)
         before_model, alone = own or (answer.min_evidence, answer.min_evidence_alone)
         limits = Limits(
-            answer.passages, answer.passage_tokens, answer.max_tokens, before_model, alone, answer.hidden_text
+            answer.passages,
+            answer.passage_tokens,
+            answer.max_tokens,
+            before_model,
+            alone,
+            answer.hidden_text,
+            answer.unsupported == "leave_out",
         )
         return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate)
 

@@ -99,6 +99,7 @@ class Answer(_Section):
     min_evidence: float = Field(0.23, ge=0, le=1)
     min_evidence_alone: float = Field(0.45, ge=0, le=1)
     hidden_text: bool = False
+    unsupported: Literal["show", "leave_out"] = "show"
 
     @field_validator("thinking", mode="before")
     @classmethod

@@ -91,6 +91,15 @@ class Citation(Shape):
     stale: bool = Field(False, description="The document has another live version by now; the quote is of this one.")
 
 
+class Statement(Shape):
+    """One sentence of an answer. `supported`: it says what its citations say, numbers and units included; one that is not
+    supported has no citation."""
+
+    text: str
+    supported: bool
+    citations: list[int] = Field(description="The `n` of the citations that it rests on.")
+
+
 class ModelUsed(Shape):
     """Which model wrote the answer, and how it was asked. `extractive` means: no model, the answer is quoted sentences.
 
@@ -188,6 +197,7 @@ class Answer(Shape):
     question: str
     outcome: Literal["answered", "not_found", "partial", "clarify"]
     answer: str
+    statements: list[Statement] = Field([], description="The answer's sentences; empty when there is none.")
     citations: list[Citation]
     passages: list[Hit]
     model: ModelUsed

@@ -18,6 +18,9 @@ def answer(answer: Answer) -> None:
     if answer.standalone_question not in ("", answer.question):
         out.print(Text(f"Understood as: {answer.standalone_question}", style="italic"), soft_wrap=True)
     note(answer.answer)
+    for statement in answer.statements:
+        if not statement.supported:
+            note(f"  not supported by the documents: {statement.text}")
     for citation in answer.citations:
         stale = " (stale: the document changed since)" if citation.stale else ""
         quote = " ".join(citation.quote.split())

@@ -36,6 +36,12 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|none|nor|neither|without|cannot|lack\w*|fail\w*|refus\w*|except|(?:is|was|did|does|do|are|were)n)\b"
+    r"|n['’]t\b",
+    re.IGNORECASE,
+)
+
 STOP_WORDS = frozenset(
     """
     a about above after again all also am an and any are as at be because been before being below between both but
@@ -139,6 +145,11 @@ def _beside(text: str, match: re.Match[str]) -> bool:
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text without thousands separators, trailing zeros of decimals kept."""
     return {match.group().replace(",", "") for match in _NUMBER.finditer(scripts.fold(text))}
+
+
+def denies(text: str) -> bool:
+    """Return whether a text has a word that denies: "not", "without", "refused"."""
+    return bool(_NEGATION.search(text))
 
 
 def units(text: str) -> set[str]:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from ui import filters
 from ui.client import Api
-from ui.inert import answer_html, html, label, show, show_problem
+from ui.inert import answer_html, html, label, show, show_problem, statements_html
 from ui.place import name, show_place
 from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place, Searched
 
@@ -131,7 +131,8 @@ def _show(api: Api, answer: Answer) -> None:
             show(f"Understood as: {answer.standalone}", "rr-small")
         if asked_of := st.session_state.get("asked-of", {}).get(answer.id):
             show(asked_of, "rr-small")
-        st.html(answer_html(answer.text))
+        supported = all(item.supported for item in answer.statements)
+        st.html(answer_html(answer.text) if supported else statements_html(answer.statements))
         for number, candidate in enumerate(answer.candidates):
             said = f"{label(candidate.label)} · {label(name(candidate.path))}"
             st.button(said, key=f"candidate-{answer.id}-{number}", on_click=_choose_candidate, args=(candidate,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from ui.shapes import Answer, Candidate, Citation, Document, Elsewhere, Hit, Place, Searched, Side
+from ui.shapes import Answer, Candidate, Citation, Document, Elsewhere, Hit, Place, Searched, Side, Statement
 
 Shape = TypeVar("Shape")
 
@@ -39,6 +39,9 @@ def answer_of(found: dict[str, Any]) -> Answer:
         question=found["question"],
         outcome=found["outcome"],
         text=found["answer"],
+        statements=tuple(
+            Statement(item["text"], item["supported"], tuple(item["citations"])) for item in found["statements"]
+        ),
         note=found["note"],
         standalone=found["standalone_question"],
         backend=found["model"]["backend"],

@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from ui.shapes import ApiProblem
+from ui.shapes import ApiProblem, Statement
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 3.25rem clamp(1rem, 3vw, 3rem) 3rem; max-width: 88rem; }
@@ -24,6 +24,7 @@ STYLE = """<style>
 .rr-block { border-left: 3px solid #c3c9d4; padding: .1rem 0 .1rem .8rem; }
 .rr-problem { border-left: 4px solid #b3261e; background: #fdf1f0; color: #410e0b; padding: .6rem .8rem; }
 .rr-stale { border-left: 4px solid #9a6700; background: #fff8e1; color: #3d2a00; padding: .5rem .8rem; }
+.rr-unsupported { color: #7a1a14; text-decoration: underline dotted #b3261e; }
 .rr mark { background: #ffe27a; color: #1a1c20; padding: 0 .1em; }
 .rr-n { font-weight: 700; color: #0b4a8f; }
 .rr-table { width: 100%; overflow-x: auto; }
@@ -54,6 +55,17 @@ def answer_html(text: str, *classes: str) -> str:
     """Return an answer as escaped HTML, its citation numbers set apart."""
     body = re.sub(r"\[\d{1,3}\]", lambda found: f'<span class="rr-n">{found[0]}</span>', escape(text))
     return f'<div class="{" ".join(["rr", "rr-answer", *classes])}">{body}</div>'
+
+
+def statements_html(statements: Iterable[Statement]) -> str:
+    """Return the statements of an answer as escaped HTML, those that no document supports marked as such."""
+    body = " ".join(
+        escape(item.text) + "".join(f' <span class="rr-n">[{number}]</span>' for number in item.citations)
+        if item.supported
+        else f'<span class="rr-unsupported">{escape(item.text)} (not supported by the documents)</span>'
+        for item in statements
+    )
+    return f'<div class="rr rr-answer">{body}</div>'
 
 
 def marked_html(before: str, quote: str, after: str) -> str:

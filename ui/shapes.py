@@ -91,6 +91,15 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer with its citations' numbers; without support it has none."""
+
+    text: str
+    supported: bool
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, who wrote it, and what it rests on."""
 
@@ -102,6 +111,7 @@ class Answer:
     standalone: str
     backend: str
     model: str
+    statements: tuple[Statement, ...]
     citations: tuple[Citation, ...]
     candidates: tuple[Candidate, ...]
     disagreements: tuple[tuple[Side, ...], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -113,6 +113,42 @@ def test_a_true_quote_about_something_else_is_not_believed(library: Library) -> 
     other = next(hit.text.split("\n")[-1] for hit in first.passages[1:] if "9,980" not in hit.text.split("\n")[-1])
     answer, _ = ask(library, Scripted(reply(other.strip("| "), 2, "It is included.")))
     assert answer.model.backend == "extractive"
+
+
+def test_each_statement_needs_its_own_place(library: Library) -> None:
+    """Statements that other rows say get citations of their own; a wrong number, an invention and a denial are not supported;
+    invented citation numbers are dropped, and by setting so is what has no support."""
+    said = (
+        "Annual maintenance, type B, costs EUR 9,980 [7]. Annual maintenance, type A, costs EUR 7,450 [1, 2]. "
+        "Annual maintenance, type A, costs EUR 7,460. Annual maintenance, type B, does not cost EUR 9,980. "
+        "The price of type B includes free lunch."
+    )
+    model = Scripted(reply("Annual maintenance, type B | Vessel and year | 9,980", 1, said))
+    answer, _ = ask(library, model)
+    rows = {citation.n: citation.quote for citation in answer.citations}
+    assert [(item.supported, item.citations) for item in answer.statements] == [
+        (True, [1]), (True, [2]), (False, []), (False, []), (False, []),
+    ]  # fmt: skip
+    assert "9,980" in rows[1] and "type A" in rows[2] and len(rows) == 2
+    assert answer.outcome == "partial" and "3 statements of the model are said by no passage" in answer.note
+    assert answer.answer.startswith(
+        "Annual maintenance, type B, costs EUR 9,980. [1] Annual maintenance, type A, costs EUR 7,450. [2]"
+    )
+    assert answer.answer.endswith(
+        "7,460. Annual maintenance, type B, does not cost EUR 9,980. The price of type B includes free lunch."
+    )
+    short, _ = ask(library, model, limits=replace(LIMITS, leave_out=True))
+    assert short.outcome == "partial" and "lunch" not in short.answer and "7,460" not in short.answer
+    assert all(item.supported for item in short.statements) and len(short.statements) == 2
+
+
+def test_quoted_sentences_are_statements(library: Library) -> None:
+    """Without a model each quoted sentence is a supported statement with its citation."""
+    answer, _ = ask(library, None)
+    assert answer.outcome == "answered" and [item.citations for item in answer.statements] == [
+        [citation.n] for citation in answer.citations
+    ]
+    assert all(item.supported and item.text in answer.answer for item in answer.statements)
 
 
 def test_a_refusal_is_not_found(library: Library) -> None:

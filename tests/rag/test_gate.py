@@ -17,6 +17,7 @@ from rag.logistic import auc, errors, fit, threshold
 from rag.passages import Passage
 from rag.retrieve import Found
 from rag.settings import Settings
+from rag.statements import Said
 from tests.conftest import Run
 from tests.in_process import Room
 
@@ -84,11 +85,11 @@ def test_a_sentence_that_asks_is_not_the_answer() -> None:
     text = "What does the buoy cost?\nThe green buoy is dear."
     question, statement = support(text, "What does the buoy cost?"), support(text, "The green buoy is dear.")
     wanted = asked("Why is the buoy dear?", "buoy", "dear")
-    assert extract("Why is the buoy dear?", wanted, [question, statement]) == (
-        "“The green buoy is dear.” [1]",
-        [statement],
-    )
-    assert extract("Why is the buoy dear?", wanted, [question])[1] == [question]
+    (said,) = extract("Why is the buoy dear?", wanted, [question, statement])
+    assert said == Said("“The green buoy is dear.”", (statement.found, statement.start, statement.end))
+    assert [one.stands for one in extract("Why is the buoy dear?", wanted, [question])] == [
+        (question.found, question.start, question.end)
+    ]
 
 
 def test_signs_against_an_answer() -> None:

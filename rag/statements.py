@@ -1,0 +1,142 @@
+"""Splits a model's reply into statements and finds the place that each rests on: a statement without one is not supported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ingest.ports import Embedder, Vectors
+from rag.claim import holds, places, states
+from rag.evidence import Asked, chance
+from rag.excerpts import orders
+from rag.prompt import Reply
+from rag.retrieve import Found
+from rag.rows import header_row
+from rag.shapes import Hit, Statement
+from rag.words import content_words, sentences, stems
+
+CLAIM_SHARE = 0.8
+"""A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
+
+_MARK = re.compile(r"\s*(?:\[\d+(?:\s*[,;–-]\s*\d+)*\]|【[^】]*】)")
+"""Numbers of citations as models invent them; ours are set by what is found."""
+
+Stand = tuple[Found, int, int]
+"""A passage and the characters [start, end) of its version that a statement rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement of a reply and the place that it rests on, or None."""
+
+    text: str
+    stands: Stand | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """Checks replies to one question against the passages that were sent, each with the hit that was shown of it."""
+
+    question: str
+    asked: Asked
+    sent: Sequence[tuple[Found, Hit]]
+    best: float
+    embedder: Embedder
+    guarded: bool
+
+    def check(self, reply: Reply) -> list[Said] | None:
+        """Return the statements of a reply, or None when none of them rests on what the reply quotes.
+
+        One statement must stand where the reply's quote stands and say nearly as much about what is asked as the best
+        sentence does. Every other one needs a place of its own that says it.
+        """
+        texts = statements(reply.answer)
+        vector = self.embedder.embed([self.question])[0]
+        for at, text in enumerate(texts):
+            if lead := self._quoted(replace(reply, answer=text), vector):
+                return [
+                    Said(other, lead if number == at else self._found(other, lead))
+                    for number, other in enumerate(texts)
+                ]
+        return None
+
+    def _quoted(self, reply: Reply, vector: Vectors) -> Stand | None:
+        """Return where the reply's claim stands, or None when it does not hold.
+
+        The quote must stand in a passage, word for word; or, since models put the quote of a table together from its cells,
+        the answer rests on a row that has all of its numbers. Every number of the answer must stand in that sentence or row,
+        in the table's caption or header, or in the question, and every unit in the passage. And the sentence must say nearly
+        as much about what is asked as the best sentence does: a small model gladly quotes a true sentence about something
+        else.
+        """
+        order = sorted(
+            range(len(self.sent)), key=lambda index: index != reply.passage - 1
+        )  # the passage it named first
+        stands = [(found, *place) for index in order for found, place in places(reply, *self.sent[index])]
+        held = [
+            (self._chance(vector, *stand), stand)
+            for stand in self._allowed(stands)
+            if states(reply.answer, self.question, stand[0], stand[1:])
+        ]
+        held = [claim for claim in held if claim[0] >= CLAIM_SHARE * self.best]
+        return max(held, key=lambda claim: claim[0])[1] if held else None
+
+    def _found(self, text: str, lead: Stand) -> Stand | None:
+        """Return the sentence or row of a sent passage that says a statement, with the most of its words; where the quote
+        stands first."""
+        words = stems(" ".join(content_words(text)))
+        stands = [lead] + [
+            (found, item.start + start, item.start + end)
+            for found, item in self.sent
+            for start, end in sentences(item.text)
+        ]
+        held = [stand for stand in self._allowed(stands) if holds(text, self.question, stand[0], stand[1:])]
+        return max(held, key=lambda stand: len(words & stems(_text(*stand))), default=None)
+
+    def _allowed(self, stands: Sequence[Stand]) -> list[Stand]:
+        """Return the places that hold no instructions."""
+        return [stand for stand in stands if not self.guarded or not orders(stand[0].passage, *stand[1:])]
+
+    def _chance(self, vector: Vectors, found: Found, start: int, end: int) -> float:
+        quoted = f"{header_row(found.passage, start)} {_text(found, start, end)}"
+        likeness = float(self.embedder.embed([quoted])[0] @ vector)
+        return chance(self.asked.features(found, start, end, likeness))
+
+
+def statements(answer: str) -> list[str]:
+    """Return the statements of an answer: its sentences, without the numbers of citations that a model invents."""
+    plain = _MARK.sub("", answer)
+    return [plain[start:end] for start, end in sentences(plain)] or [plain]
+
+
+def told(said: Sequence[Said], leave_out: bool = False, between: str = " ") -> tuple[str, list[Stand], list[Statement]]:
+    """Return the text of an answer with marks of its citations, their places in the order of the marks, and its statements.
+
+    Statements without support have no mark; with `leave_out` they are not in the text either.
+    """
+    stands: list[Stand] = []
+    shown: list[Statement] = []
+    for one in said:
+        if one.stands is None:
+            shown.append(Statement(text=one.text, supported=False, citations=[]))
+            continue
+        if _place(one.stands) not in map(_place, stands):
+            stands.append(one.stands)
+        number = list(map(_place, stands)).index(_place(one.stands)) + 1
+        shown.append(Statement(text=one.text, supported=True, citations=[number]))
+    return between.join(_marked(shown, leave_out)), stands, shown
+
+
+def _marked(shown: Sequence[Statement], leave_out: bool) -> Iterator[str]:
+    for item in shown:
+        if item.supported or not leave_out:
+            yield " ".join([item.text, *(f"[{number}]" for number in item.citations)])
+
+
+def _place(stand: Stand) -> tuple[str, int, int]:
+    return stand[0].passage.chunk_id, stand[1], stand[2]
+
+
+def _text(found: Found, start: int, end: int) -> str:
+    return found.passage.text[start - found.passage.start : end - found.passage.start]
