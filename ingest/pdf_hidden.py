@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import io
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.elements import Box
+from ingest.pdf_grey import crop, grey, has_ink, hull, pixels
 from ingest.pdf_scene import Bounds, Scene, bounds_of, holds, overlaps, scene_of
 from ingest.pdfium import box_on_page, opened
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _INVISIBLE = 3
 _TINY = 2.0
 _LIGHT = 200
-_SCALE = 2.0
 _DIFFERS = 24
 """Grey values by which a pixel has to differ without the text, for the text to be seen."""
-_INK = 48
 _NO_GROUND = -2
 _FEWEST_LETTERS = 3
+_AT_ONCE = 150
+"""Pages that are looked at before the file is opened anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +75,41 @@ def conceal(path: Path, password: str | None) -> Concealed:
     Hidden is text in invisible ink unless a picture with ink lies behind it (a scan's OCR layer), text below two points,
     text off the page, and text that makes no difference to the page: in the colour of what lies behind it, covered, transparent.
     """
-    from pypdfium2 import PdfiumError, raw
+    from pypdfium2 import raw
 
-    found: dict[int, list[HiddenText]] = {}
     seen: dict[int, Glance] = {}
-    with opened(path, password) as document:
-        for number in range(1, len(document) + 1):
-            try:
-                page = document[number - 1]
-            except PdfiumError:
-                continue  # `ingest.pdf` names pages that can't be loaded
-            try:
+    some: list[int] = []
+    last, first = 1, 1
+    while first <= last:  # PDFium keeps what it has read of a document until that is closed
+        with opened(path, password) as document:
+            last = len(document)
+            numbers = range(first, min(last, first + _AT_ONCE - 1) + 1)
+            for number, page in _pages(document, numbers):
                 scene = scene_of(raw, page)
                 seen[number] = Glance(bool((scene.texts.mode == _INVISIBLE).any()), bool(scene.images))
-                if hidden := _take(raw, page, scene, number):
-                    found[number] = hidden
-            finally:
-                page.close()
-        return Concealed(_copy(raw, document) if found else None, found, seen)
+                if _found(raw, page, scene, number):
+                    some.append(number)
+        first += _AT_ONCE
+    if not some:
+        return Concealed(None, {}, seen)
+    with opened(path, password) as document:
+        found = {number: _take(raw, page, number) for number, page in _pages(document, some)}
+        return Concealed(_copy(raw, document), found, seen)
+
+
+def _pages(document: PdfDocument, numbers: Iterable[int]) -> Iterator[tuple[int, PdfPage]]:
+    """Yield pages one after the other; `ingest.pdf` names those that can't be loaded."""
+    from pypdfium2 import PdfiumError
+
+    for number in numbers:
+        try:
+            page = document[number - 1]
+        except PdfiumError:
+            continue
+        try:
+            yield number, page
+        finally:
+            page.close()
 
 
 def _copy(raw: Any, document: PdfDocument) -> bytes:
@@ -101,8 +118,8 @@ def _copy(raw: Any, document: PdfDocument) -> bytes:
     return buffer.getvalue()
 
 
-def _take(raw: Any, page: PdfPage, scene: Scene, number: int) -> list[HiddenText]:
-    """Return a page's hidden text, and take it out of the page."""
+def _found(raw: Any, page: PdfPage, scene: Scene, number: int) -> list[tuple[list[_Piece], HiddenText]]:
+    """Return a page's hidden text, each passage with the objects that it is made of."""
     pieces = list(_suspects(raw, page, scene))
     if not pieces:
         return []
@@ -114,16 +131,21 @@ def _take(raw: Any, page: PdfPage, scene: Scene, number: int) -> list[HiddenText
         passages = [(group, _passage(raw, page, text, group, number)) for group in _groups(pieces)]
     finally:
         text.close()
-    kept = [(group, passage) for group, passage in passages if passage is not None]
-    for group, _ in kept:
+    return [(group, passage) for group, passage in passages if passage is not None]
+
+
+def _take(raw: Any, page: PdfPage, number: int) -> list[HiddenText]:
+    """Return a page's hidden text, and take it out of the page."""
+    found = _found(raw, page, scene_of(raw, page), number)
+    for group, _ in found:
         for piece in group:
             if piece.form is None:
                 raw.FPDFPageObj_SetIsActive(piece.item, False)
             else:
                 raw.FPDFFormObj_RemoveObject(piece.form, piece.item)
-    if kept:
+    if found:
         raw.FPDFPage_GenerateContent(page.raw)
-    return [passage for _, passage in kept]
+    return [passage for _, passage in found]
 
 
 def _suspects(raw: Any, page: PdfPage, scene: Scene) -> Iterator[_Piece]:
@@ -192,64 +214,23 @@ def _seen(raw: Any, page: PdfPage, pieces: Sequence[_Piece]) -> Iterator[_Piece]
     Only the part of the page around the pieces is drawn.
     """
     scans = [piece for piece in pieces if piece.how == "in invisible ink"]
-    areas = {id(piece): _area(page, piece.bounds) for piece in pieces}
-    around = _hull(areas.values())
-    whole = _picture(page, around)
-    blank = [piece for piece in scans if not _has_ink(_crop(whole, around, areas[id(piece)]))]
+    areas = {id(piece): pixels(page, piece.bounds) for piece in pieces}
+    around = hull(areas.values())
+    whole = grey(page, around)
+    blank = [piece for piece in scans if not has_ink(crop(whole, around, areas[id(piece)]))]
     yield from (scans if 2 * len(blank) > len(scans) else [p for p in scans if not any(p is other for other in blank)])
     others = [piece for piece in pieces if piece.how != "in invisible ink"]
     if not others:
         return
     for piece in others:
         raw.FPDFPageObj_SetIsActive(piece.item, False)
-    without = _picture(page, around)
+    without = grey(page, around)
     for piece in others:
         raw.FPDFPageObj_SetIsActive(piece.item, True)
     for piece in others:
-        differ = _crop(whole, around, areas[id(piece)]) - _crop(without, around, areas[id(piece)])
+        differ = crop(whole, around, areas[id(piece)]) - crop(without, around, areas[id(piece)])
         if (np.abs(differ) > _DIFFERS).any():
             yield piece
-
-
-_Pixels = tuple[int, int, int, int]
-"""A part of the page's picture: left, top, right, bottom."""
-
-
-def _size(page: PdfPage) -> tuple[int, int]:
-    return math.ceil(page.get_width() * _SCALE), math.ceil(page.get_height() * _SCALE)
-
-
-def _picture(page: PdfPage, part: _Pixels) -> NDArray[np.int16]:
-    """Return the grey values of a part of the page, row by row."""
-    width, height = _size(page)
-    x0, y0, x1, y1 = part
-    if x1 <= x0 or y1 <= y0:
-        return np.zeros((0, 0), np.int16)
-    beside = (x0 / _SCALE, (height - y1) / _SCALE, (width - x1) / _SCALE, y0 / _SCALE)
-    image = page.render(scale=_SCALE, grayscale=True, crop=beside).to_pil().convert("L")
-    return np.asarray(image, np.int16)
-
-
-def _area(page: PdfPage, bounds: Bounds) -> _Pixels:
-    box, (width, height) = box_on_page(page, bounds, 0), _size(page)
-    x0, y0 = max(0, int(box.x0 * _SCALE)), max(0, int(box.y0 * _SCALE))
-    x1, y1 = min(width, int(box.x1 * _SCALE) + 2), min(height, int(box.y1 * _SCALE) + 2)
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0, 0, 0, 0)
-
-
-def _hull(areas: Iterable[_Pixels]) -> _Pixels:
-    x0, y0, x1, y1 = zip(*[area for area in areas if area[2]] or [(0, 0, 0, 0)], strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
-
-
-def _crop(picture: NDArray[np.int16], around: _Pixels, area: _Pixels) -> NDArray[np.int16]:
-    x0, y0, x1, y1 = area
-    left, top = around[:2]
-    return picture[y0 - top : y1 - top, x0 - left : x1 - left] if x1 else picture[:0, :0]
-
-
-def _has_ink(grey: NDArray[np.int16]) -> bool:
-    return bool(grey.size) and int(grey.max() - grey.min()) >= _INK
 
 
 def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:

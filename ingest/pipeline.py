@@ -6,14 +6,15 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.facets import facets
 from ingest.language import language
-from ingest.ports import Chunk, Copied, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
+from ingest.ports import Chunk, Copied, Embedder, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
@@ -48,7 +49,7 @@ def prepare(
     task: Task,
     document_id: str,
     known: Known | None,
-    reader: FileReader,
+    read: Callable[[Path, Sequence[str]], Reading],
     recipe: Recipe,
     has_version: Callable[[str, str], bool] = lambda version, but: False,
 ) -> Outcome:
@@ -67,7 +68,7 @@ def prepare(
             return Unchanged(seen)
         if tried and has_version(tried, document_id):
             return Copied(tried, seen)
-        reading = reader.read(Path(task.source), task.inside)
+        reading = read(Path(task.source), task.inside)
         if _identity(_look(Path(task.source), recipe.max_bytes)) != _identity(before):
             changed, tried = "The file changed while it was read.", ""
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.pipeline import Failed, Recipe, prepare
 from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
@@ -81,21 +82,22 @@ class Worker:
 
     def _read_files(self, job: Job) -> int:
         done = 0
-        free: SimpleQueue[FileReader] = SimpleQueue()
+        shared = _Shared(SimpleQueue(), threading.Event())
         for reader in self.readers:
-            free.put(reader)
-        pool = ThreadPoolExecutor(len(self.readers))
+            shared.free.put(reader)
+        pool = ThreadPoolExecutor(len(self.readers) + 1)  # one splits what was read while all readers read
         finished = False
         try:
             while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
                 known = self.catalog.known(job, [task.path for task in tasks])
-                for task, future in self._ahead(pool, free, job, tasks, known):
+                for task, future in self._ahead(pool, shared, job, tasks, known):
                     self._commit(job, task, future)
                     done += 1
             finished = not self.stop.is_set()
         finally:
             pool.shutdown(wait=finished, cancel_futures=True)
             if not finished:  # what is being read now is read again later
+                shared.left.set()
                 for reader in self.readers:
                     reader.interrupt()
                 pool.shutdown(wait=True)
@@ -104,7 +106,7 @@ class Worker:
     def _ahead(
         self,
         pool: ThreadPoolExecutor,
-        free: SimpleQueue[FileReader],
+        shared: _Shared,
         job: Job,
         tasks: Sequence[Task],
         known: dict[str, Known],
@@ -113,22 +115,18 @@ class Worker:
         waiting: list[tuple[Task, Future[Outcome]]] = []
         for task in [*tasks, None]:
             if task is not None:
-                waiting.append((task, pool.submit(self._prepare, free, job, task, known.get(task.path))))
-            while len(waiting) > (len(self.readers) if task is not None else 0):
+                waiting.append((task, pool.submit(self._prepare, shared, job, task, known.get(task.path))))
+            while len(waiting) > (len(self.readers) + 1 if task is not None else 0):
                 wait([waiting[0][1]], timeout=0.1)
                 if self.stop.is_set():
                     return
                 if waiting[0][1].done():
                     yield waiting.pop(0)
 
-    def _prepare(self, free: SimpleQueue[FileReader], job: Job, task: Task, known: Known | None) -> Outcome:
-        reader = free.get()
-        try:
-            identity = self.identify(job.collection, task.path)
-            _check_link(task, job)
-            return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version)
-        finally:
-            free.put(reader)
+    def _prepare(self, shared: _Shared, job: Job, task: Task, known: Known | None) -> Outcome:
+        identity = self.identify(job.collection, task.path)
+        _check_link(task, job)
+        return prepare(task, identity, known, shared.read, self.recipe, self.catalog.has_version)
 
     def _commit(self, job: Job, task: Task, future: Future[Outcome]) -> None:
         reader = self.recipe.fingerprint
@@ -151,17 +149,43 @@ class Worker:
             self.catalog.make_visible(job, task, found)
 
     def _embed(self, job: Job) -> int:
+        """Embed the job's texts; while one part is embedded, the one before is committed."""
         done = 0
-        while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AHEAD)):
-            texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
-            for at in range(0, len(texts), EMBED_AT_ONCE):
-                if self.stop.is_set():
-                    break
-                some = texts[at : at + EMBED_AT_ONCE]
-                vectors = self.recipe.embedder.embed([text for _, text in some])
-                self.catalog.put_vectors(job, list(zip([key for key, _ in some], vectors, strict=True)))
-                done += len(some)
+        with ThreadPoolExecutor(1) as writer:
+            while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AHEAD)):
+                texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
+                written: Future[None] | None = None
+                for at in range(0, len(texts), EMBED_AT_ONCE):
+                    if self.stop.is_set():
+                        break
+                    some = texts[at : at + EMBED_AT_ONCE]
+                    vectors = self.recipe.embedder.embed([text for _, text in some])
+                    if written is not None:
+                        written.result()
+                    keyed = list(zip([key for key, _ in some], vectors, strict=True))
+                    written = writer.submit(self.catalog.put_vectors, job, keyed)
+                    done += len(some)
+                if written is not None:
+                    written.result()
         return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The readers of one job, of which each call takes a free one; once `left` is set none is given out any more."""
+
+    free: SimpleQueue[FileReader]
+    left: threading.Event
+
+    def read(self, path: Path, inside: Sequence[str]) -> Reading:
+        """Read a file with the next reader that is free."""
+        reader = self.free.get()
+        try:
+            if self.left.is_set():
+                raise UnreadableFile("The worker stopped before it came to this file.", "Ingest it again.", again=True)
+            return reader.read(path, inside)
+        finally:
+            self.free.put(reader)
 
 
 def skip_unchanged(catalog: Catalog, job: Job, reader: str) -> bool:
