@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.elements import DESCRIBED, SEPARATOR, Element, Page, Reading
 from ingest.errors import UnreadableFile
 from ingest.pictures import Picture, Pictures
-from ingest.ports import Describer, Description, FileReader, NotDescribed
+from ingest.ports import Describer, Description, NotDescribed
 from ingest.runs import pack_runs, unpack_runs
 
 MOST_CHARACTERS = 2000
@@ -35,7 +35,7 @@ class Describing:
     description is kept at once (`keep`): a worker that is killed does not ask for it again."""
 
     describer: Describer
-    reader: FileReader
+    pictures: Callable[[Path, int, Sequence[str]], Pictures]
     most: int
     known: Callable[[], dict[str, Description]]
     keep: Callable[[str, Description], None]
@@ -44,7 +44,7 @@ class Describing:
     def add_to(self, reading: Reading, path: Path, inside: Sequence[str]) -> Described:
         """Return the reading with a description for each picture; what is missing is told in its problems."""
         try:
-            found = self.reader.pictures(path, self.most, inside)
+            found = self.pictures(path, self.most, inside)
         except UnreadableFile as error:
             told = f"The pictures in the file could not be described: {error.reason} {error.remedy}"
             return Described(replace(reading, problems=(*reading.problems, told)))

@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 from ingest.elements import Box
@@ -15,6 +16,7 @@ from ingest.tables import Spot
 
 _TOKEN = re.compile(r"\S+")
 _HYPHENS = "-\u00ad\u2010"
+_left = attrgetter("box.x0")
 MARGIN = 1.5
 """How far beside an area, in points, the middle of a word may lie that belongs to it."""
 
@@ -215,14 +217,16 @@ def lines(words: Sequence[Word]) -> list[list[Word]]:
     """Return words as lines from top to bottom, each from left to right."""
     found: list[list[Word]] = []
     middle = height = 0.0
-    for word in sorted(words, key=lambda w: (w.box.y0 + w.box.y1) / 2):
-        centre = (word.box.y0 + word.box.y1) / 2
-        if not found or centre - middle > max(height, word.box.y1 - word.box.y0) / 2:
-            found.append([])
-            middle, height = centre, word.box.y1 - word.box.y0
-        found[-1].append(word)
+    levels = [((y0 + y1) / 2, number, y1 - y0) for number, (_, (_, _, y0, _, y1), _) in enumerate(words)]
+    levels.sort()
+    for centre, number, tall in levels:
+        if not found or centre - middle > (tall if tall > height else height) / 2:
+            found.append([words[number]])
+            middle, height = centre, tall
+        else:
+            found[-1].append(words[number])
     for line in found:
-        line.sort(key=lambda w: w.box.x0)
+        line.sort(key=_left)
     return found
 
 
@@ -236,10 +240,5 @@ def hull(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around some boxes of one page."""
     if len(boxes) == 1:
         return boxes[0]
-    return Box(
-        boxes[0].page,
-        min(b.x0 for b in boxes),
-        min(b.y0 for b in boxes),
-        max(b.x1 for b in boxes),
-        max(b.y1 for b in boxes),
-    )
+    pages, x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return Box(pages[0], min(x0), min(y0), max(x1), max(y1))

@@ -1,42 +1,24 @@
-"""Reads PDFs through liteparse (the only file that imports it): blocks with their places, tables, page images."""
+"""Reads PDFs: blocks with their places, tables, what they hide, page images."""
 
 from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingest import ocr
 from ingest.elements import Page, Reading, Writer
 from ingest.errors import NO_TEXT_IN_PDF, UnreadableFile
 from ingest.pdf_hidden import Concealed, conceal
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
+from ingest.pdf_liteparse import BATCH, BATCH_ABOVE, DAMAGED, parse, picture, upright
 from ingest.pdf_objects import broken_pages
 from ingest.pdf_page import Carried, write_pages
 from ingest.pdf_source import BarePage, Sources, choose
-from ingest.pdf_words import Turn, turned
+from ingest.pdf_words import turned
 from ingest.pdfium import image_of, opened, sizes
-
-if TYPE_CHECKING:
-    from liteparse import LiteParse
-    from liteparse.types import ParsedPage, ParseResult
-
-_DAMAGED = "Open it in a PDF viewer, print or save it as a new PDF, and ingest that."
-_BATCH_ABOVE = 300
-_BATCH = 150
-_MAX_PAGES = 10_000_000
-_STRUCTURE = {
-    "output_format": "markdown",
-    "extract_blocks": True,
-    "emit_word_boxes": True,
-    "extract_links": False,
-    "extract_annotations": True,
-    "extract_form_fields": True,
-    "continue_on_page_error": True,
-    "include_complexity": True,
-}
 
 
 def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Reading:
@@ -66,30 +48,30 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     for found in _batches(source, path, password, info, plain):
         lost += [page.page_num for page in found if not page.width]
         batch = [page for page in found if page.width]
-        choose(sources, concealed.source or path, password, batch)
+        choose(sources, source, password, batch, concealed.seen)
         turns = turned([page for page in batch if page.page_num not in sources.lines])
         pages += [_page(page, info.labels, sources) for page in batch]
         blank += write_pages(
-            writer, _upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages
+            writer, upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages
         )
         sources.lines.clear()
         ocr.page_done()  # a long document may take longer than one file may
         del batch, found  # or the next one is parsed beside it
     if not pages:
-        raise UnreadableFile("The PDF has no pages that can be read.", _DAMAGED)
+        raise UnreadableFile("The PDF has no pages that can be read.", DAMAGED)
     damage = _damage(path, password, info, [n for n in blank if n not in sources.empty], lost)
     if not writer.elements:
         raise _nothing(sources, damaged=bool(damage or lost))
     unread = [number for number in blank if number in sources.empty]
     if info.drawn_by_program:
-        problems.append(f"The PDF is a form that draws its pages itself (XFA): they were not read. {_DAMAGED}")
+        problems.append(f"The PDF is a form that draws its pages itself (XFA): they were not read. {DAMAGED}")
     if unread:
         problems.append(_sentence(unread, "no text layer, and OCR found no text in the picture"))
     problems += damage
     if lost:
-        problems.append(f"{_sentence(lost, 'damaged content')} {_DAMAGED}")
+        problems.append(f"{_sentence(lost, 'damaged content')} {DAMAGED}")
     if plain:
-        problems.append(f"Reading crashed on this PDF: headings and tables were read as plain text. {_DAMAGED}")
+        problems.append(f"Reading crashed on this PDF: headings and tables were read as plain text. {DAMAGED}")
     weak = ocr.weak_pages(pages)
     metadata = {"author": info.author, "created": info.created}
     told = [*problems, *sources.problems(), *([weak] if weak else [])]
@@ -101,7 +83,7 @@ def _concealed(path: Path, password: str | None) -> Concealed:
     try:
         return conceal(path, password)
     except UnreadableFile:
-        return Concealed(None, {})
+        return Concealed(None, {}, {})
 
 
 def _opening(path: Path, password: str | None) -> str | None:
@@ -125,11 +107,11 @@ def _batches(source: Path | bytes, path: Path, password: str | None, info: PdfIn
         yield _bare(path, password, set())
         return
     begun = 1
-    for result in _parse(source, password, info.pages):
-        pages: list[Any] = list(result.pages)
-        failed = {error.page_num for error in result.page_errors if error.page_num}
-        del result
-        end = min(info.pages, begun + _BATCH - 1) if info.pages > _BATCH_ABOVE else info.pages
+    for parsed in parse(source, password, info.pages):
+        pages: list[Any] = parsed.pages
+        failed = parsed.failed
+        del parsed
+        end = min(info.pages, begun + BATCH - 1) if info.pages > BATCH_ABOVE else info.pages
         missing = (set(range(begun, end + 1)) | failed) - {page.page_num for page in pages}
         if missing:
             pages = sorted([*pages, *_bare(path, password, missing)], key=lambda page: page.page_num)
@@ -152,7 +134,7 @@ def _bare(path: Path, password: str | None, numbers: set[int]) -> list[BarePage]
 def _nothing(sources: Sources, damaged: bool) -> UnreadableFile:
     """Return the error for a PDF without any text."""
     if damaged:
-        return UnreadableFile("The PDF is damaged: no text could be read from its pages.", _DAMAGED)
+        return UnreadableFile("The PDF is damaged: no text could be read from its pages.", DAMAGED)
     if sources.empty:
         return UnreadableFile(
             NO_TEXT_IN_PDF,
@@ -173,67 +155,6 @@ def _label(page: Any, labels: Sequence[str]) -> str | None:
     """Return the printed number of a page, where the file has page labels."""
     given = labels[page.page_num - 1] if page.page_num <= len(labels) else page.page_label
     return given or None
-
-
-def _liteparse(password: str | None, **options: Any) -> LiteParse:
-    """Return liteparse with everything off that isn't needed.
-
-    Its OCR must stay off: it downloads Tesseract's data at first use. One worker: the child has one task at a time.
-    """
-    from liteparse import LiteParse
-
-    # Without max_pages it stops after 1,000 pages and says nothing.
-    return LiteParse(
-        ocr_enabled=False,
-        image_mode="off",
-        quiet=True,
-        num_workers=1,
-        max_pages=_MAX_PAGES,
-        password=password,
-        **options,
-    )
-
-
-def _parse(source: Path | bytes, password: str | None, pages: int) -> Iterator[ParseResult]:
-    """Yield liteparse's results: one, or for a long document one for each batch of pages, which bounds the memory.
-
-    liteparse recognises running headers over the pages that it parses together.
-    """
-    from liteparse.types import ParseError
-
-    parser = _liteparse(password, **_STRUCTURE)
-    try:
-        if pages <= _BATCH_ABOVE:
-            yield parser.parse(source)
-        else:
-            for batch in parser.parse_batches(source, _BATCH):
-                yield batch.result
-                del batch
-    except ParseError as error:
-        raise _refusal(str(error), password) from error
-    except FileNotFoundError as error:
-        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
-
-
-def _upright(
-    source: Path | bytes, password: str | None, pages: list[ParsedPage], turns: Mapping[int, Turn]
-) -> list[ParsedPage]:
-    """Return pages with those that are turned parsed again, upright: liteparse sets turned text letter by letter."""
-    if not turns:
-        return pages
-    corrections = [(number, turn.angle) for number, turn in turns.items()]
-    numbers = ",".join(map(str, turns))
-    parser = _liteparse(password, page_orientation_corrections=corrections, target_pages=numbers, **_STRUCTURE)
-    upright = {page.page_num: page for page in parser.parse(source).pages}
-    return [upright.get(page.page_num, page) for page in pages]
-
-
-def _refusal(message: str, password: str | None) -> UnreadableFile:
-    """Return liteparse's error in our words; its own text may hold the file's path."""
-    if "password" in message.lower() or "encrypt" in message.lower():
-        wrong = "and the password given is wrong" if password else "and needs a password"
-        return UnreadableFile(f"The PDF is encrypted {wrong}.", "Give its password, or save a copy without one.")
-    return UnreadableFile("The PDF is damaged: it can't be opened.", _DAMAGED)
 
 
 def _sentence(numbers: Sequence[int], what: str) -> str:
@@ -257,16 +178,14 @@ def _damage(path: Path, password: str | None, info: PdfInfo, blank: Sequence[int
         return []
     found = broken_pages(path, password, None if whole else blank)
     if not found.listed:
-        return [f"The PDF is damaged; text may be missing or wrong on any of its pages. {_DAMAGED}"] if whole else []
+        return [f"The PDF is damaged; text may be missing or wrong on any of its pages. {DAMAGED}"] if whole else []
     sentences = []
     broken = [number for number in found.pages if number not in lost]
     if broken:
         shown = ", ".join(map(str, broken[:10])) + (", …" if len(broken) > 10 else "")
-        sentences.append(f"The PDF is damaged; text may be missing or wrong on page {shown}. {_DAMAGED}")
+        sentences.append(f"The PDF is damaged; text may be missing or wrong on page {shown}. {DAMAGED}")
     if found.unchecked:
-        sentences.append(
-            f"The PDF is damaged, and its last {found.unchecked} pages were not checked for it. {_DAMAGED}"
-        )
+        sentences.append(f"The PDF is damaged, and its last {found.unchecked} pages were not checked for it. {DAMAGED}")
     return sentences
 
 
@@ -284,14 +203,4 @@ def render_page(path: Path, number: int, dpi: float, password: str | None = None
         buffer = io.BytesIO()
         found[0].save(buffer, "PNG")
         return buffer.getvalue()
-    from liteparse.types import ParseError
-
-    try:
-        shots = _liteparse(password, dpi=float(dpi)).screenshot(path, page_numbers=[number])
-    except ParseError as error:
-        if "out of range" in str(error):
-            raise UnreadableFile(f"The PDF has no page {number}.", "Give a page number that it has.") from error
-        raise _refusal(str(error), password) from error
-    except FileNotFoundError as error:
-        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.") from error
-    return bytes(shots[0].image_bytes)
+    return picture(path, number, dpi, password)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ctypes
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.elements import Box
-from ingest.pdf_scene import Bounds, Scene, bounds_of, holds, overlaps, scene_of, times
+from ingest.pdf_grey import crop, grey, has_ink, hull, pixels
+from ingest.pdf_scene import Bounds, Scene, bounds_of, holds, overlaps, scene_of
 from ingest.pdfium import box_on_page, opened
 
 if TYPE_CHECKING:
@@ -20,12 +24,12 @@ if TYPE_CHECKING:
 _INVISIBLE = 3
 _TINY = 2.0
 _LIGHT = 200
-_SCALE = 2.0
 _DIFFERS = 24
 """Grey values by which a pixel has to differ without the text, for the text to be seen."""
-_INK = 48
-_BAND, _BANDS = 12.0, 2000
+_NO_GROUND = -2
 _FEWEST_LETTERS = 3
+_AT_ONCE = 150
+"""Pages that are looked at before the file is opened anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,21 @@ class HiddenText:
     spots: tuple[tuple[int, int, Box], ...]
 
 
+class Glance(NamedTuple):
+    """What a page that could be looked at has beside plain text."""
+
+    invisible: bool
+    pictures: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Concealed:
-    """The hidden text of a file by page, and the file without it; `source` is None where there is none."""
+    """The hidden text of a file by page, and the file without it; `source` is None where there is none. `seen` are the pages
+    that could be looked at."""
 
     source: bytes | None
     pages: dict[int, list[HiddenText]]
+    seen: dict[int, Glance]
 
 
 @dataclass(slots=True)
@@ -62,21 +75,41 @@ def conceal(path: Path, password: str | None) -> Concealed:
     Hidden is text in invisible ink unless a picture with ink lies behind it (a scan's OCR layer), text below two points,
     text off the page, and text that makes no difference to the page: in the colour of what lies behind it, covered, transparent.
     """
-    from pypdfium2 import PdfiumError, raw
+    from pypdfium2 import raw
 
-    found: dict[int, list[HiddenText]] = {}
+    seen: dict[int, Glance] = {}
+    some: list[int] = []
+    last, first = 1, 1
+    while first <= last:  # PDFium keeps what it has read of a document until that is closed
+        with opened(path, password) as document:
+            last = len(document)
+            numbers = range(first, min(last, first + _AT_ONCE - 1) + 1)
+            for number, page in _pages(document, numbers):
+                scene = scene_of(raw, page)
+                seen[number] = Glance(bool((scene.texts.mode == _INVISIBLE).any()), bool(scene.images))
+                if _found(raw, page, scene, number):
+                    some.append(number)
+        first += _AT_ONCE
+    if not some:
+        return Concealed(None, {}, seen)
     with opened(path, password) as document:
-        for number in range(1, len(document) + 1):
-            try:
-                page = document[number - 1]
-            except PdfiumError:
-                continue  # `ingest.pdf` names pages that can't be loaded
-            try:
-                if hidden := _take(raw, page, number):
-                    found[number] = hidden
-            finally:
-                page.close()
-        return Concealed(_copy(raw, document) if found else None, found)
+        found = {number: _take(raw, page, number) for number, page in _pages(document, some)}
+        return Concealed(_copy(raw, document), found, seen)
+
+
+def _pages(document: PdfDocument, numbers: Iterable[int]) -> Iterator[tuple[int, PdfPage]]:
+    """Yield pages one after the other; `ingest.pdf` names those that can't be loaded."""
+    from pypdfium2 import PdfiumError
+
+    for number in numbers:
+        try:
+            page = document[number - 1]
+        except PdfiumError:
+            continue
+        try:
+            yield number, page
+        finally:
+            page.close()
 
 
 def _copy(raw: Any, document: PdfDocument) -> bytes:
@@ -85,9 +118,8 @@ def _copy(raw: Any, document: PdfDocument) -> bytes:
     return buffer.getvalue()
 
 
-def _take(raw: Any, page: PdfPage, number: int) -> list[HiddenText]:
-    """Return a page's hidden text, and take it out of the page."""
-    scene = scene_of(raw, page)
+def _found(raw: Any, page: PdfPage, scene: Scene, number: int) -> list[tuple[list[_Piece], HiddenText]]:
+    """Return a page's hidden text, each passage with the objects that it is made of."""
     pieces = list(_suspects(raw, page, scene))
     if not pieces:
         return []
@@ -99,115 +131,106 @@ def _take(raw: Any, page: PdfPage, number: int) -> list[HiddenText]:
         passages = [(group, _passage(raw, page, text, group, number)) for group in _groups(pieces)]
     finally:
         text.close()
-    kept = [(group, passage) for group, passage in passages if passage is not None]
-    for group, _ in kept:
+    return [(group, passage) for group, passage in passages if passage is not None]
+
+
+def _take(raw: Any, page: PdfPage, number: int) -> list[HiddenText]:
+    """Return a page's hidden text, and take it out of the page."""
+    found = _found(raw, page, scene_of(raw, page), number)
+    for group, _ in found:
         for piece in group:
             if piece.form is None:
                 raw.FPDFPageObj_SetIsActive(piece.item, False)
             else:
                 raw.FPDFFormObj_RemoveObject(piece.form, piece.item)
-    if kept:
+    if found:
         raw.FPDFPage_GenerateContent(page.raw)
-    return [passage for _, passage in kept]
+    return [passage for _, passage in found]
 
 
 def _suspects(raw: Any, page: PdfPage, scene: Scene) -> Iterator[_Piece]:
     """Yield the text objects that may be hidden.
 
-    A page may have one for every letter: what is asked of each is looked up once, and areas are kept by the bands they cross.
+    A page may have one for every letter, so all are looked at together, and only those one by one that may be hidden.
     """
-    paper = page.get_bbox()
-    bands: dict[int, list[tuple[int, Bounds, tuple[int, ...] | None]]] = {}
-    for area in scene.areas:
-        for band in range(max(-_BANDS, int(area[1][1] // _BAND)), min(_BANDS, int(area[1][3] // _BAND) + 1)):
-            bands.setdefault(band, []).append(area)
-    size, place = ctypes.c_float(), raw.FS_MATRIX()
-    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    mode_of, size_of, colour_of, matrix_of = (
-        raw.FPDFTextObj_GetTextRenderMode,
-        raw.FPDFTextObj_GetFontSize,
-        raw.FPDFPageObj_GetFillColor,
-        raw.FPDFPageObj_GetMatrix,
-    )
-    for order, item, form, around in scene.texts:
-        mode = mode_of(item)
-        size_of(item, size)
-        matrix_of(item, place)
-        own = (place.a, place.b, place.c, place.d, place.e, place.f)
-        if form is not None:
-            own = times(own, around)
-        dye = (red.value, green.value, blue.value) if colour_of(item, red, green, blue, alpha) else (0, 0, 0)
-        x, y = own[4], own[5]
-        small = size.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 < _TINY
-        here = [area for area in bands.get(int(y // _BAND), ()) if holds(area[1], (x, y, x, y))]
-        later = [box for at, box, _ in here if at > order]
-        ground = next((under for at, _, under in reversed(here) if at < order), None)
-        pale = min(dye) >= _LIGHT or ground == dye
-        inside = paper[0] <= x <= paper[2] and paper[1] <= y <= paper[3]
-        if inside and not (mode == _INVISIBLE or small or later or pale or not alpha.value):
-            continue
+    texts, paper = scene.texts, page.get_bbox()
+    place, alpha = texts.matrix, texts.colour[:, 3]
+    x, y = place[:, 4], place[:, 5]
+    turn = np.abs(place[:, 0] * place[:, 3] - place[:, 1] * place[:, 2])
+    small = texts.size.astype(np.float64) * np.sqrt(turn) < _TINY
+    ground, covered = _grounds(scene)
+    pale = (texts.colour[:, :3].min(axis=1) >= _LIGHT) | (ground == texts.dye())
+    inside = (paper[0] <= x) & (x <= paper[2]) & (paper[1] <= y) & (y <= paper[3])
+    shown = inside & ~((texts.mode == _INVISIBLE) | small | covered | pale | (alpha == 0))
+    for at in np.flatnonzero(~shown).tolist():
+        form, around = scene.forms[texts.form[at]]
+        item = ctypes.cast(int(texts.item[at]), raw.FPDF_PAGEOBJECT)
+        held = ctypes.cast(form, raw.FPDF_PAGEOBJECT) if form is not None else None
         bounds = bounds_of(raw, item, around)
-        if mode == _INVISIBLE:
+        if texts.mode[at] == _INVISIBLE:
             behind = any(overlaps(image, bounds) for image in scene.images)
-            yield _Piece(item, form, bounds, "in invisible ink", sure=not behind)
+            yield _Piece(item, held, bounds, "in invisible ink", sure=not behind)
         elif not overlaps(paper, bounds):
-            yield _Piece(item, form, bounds, "off the page", sure=True)
-        elif small and min(bounds[3] - bounds[1], bounds[2] - bounds[0]) < _TINY:
-            yield _Piece(item, form, bounds, "tiny", sure=True)
-        elif any(holds(box, bounds) for box in later):
-            yield _Piece(item, form, bounds, "covered", sure=False)
-        elif pale or not alpha.value:
-            yield _Piece(
-                item, form, bounds, "in the colour of its background" if alpha.value else "transparent", sure=False
-            )
+            yield _Piece(item, held, bounds, "off the page", sure=True)
+        elif small[at] and min(bounds[3] - bounds[1], bounds[2] - bounds[0]) < _TINY:
+            yield _Piece(item, held, bounds, "tiny", sure=True)
+        elif covered[at] and _is_covered(scene, int(texts.order[at]), (x[at], y[at]), bounds):
+            yield _Piece(item, held, bounds, "covered", sure=False)
+        elif pale[at] or not alpha[at]:
+            how = "in the colour of its background" if alpha[at] else "transparent"
+            yield _Piece(item, held, bounds, how, sure=False)
+
+
+def _grounds(scene: Scene) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the colour of the area that was drawn last under the beginning of each text, and whether one is drawn over it."""
+    texts = scene.texts
+    x, y = texts.matrix[:, 4], texts.matrix[:, 5]
+    ground, covered = np.full(len(x), _NO_GROUND), np.zeros(len(x), bool)
+    upwards = np.argsort(y)
+    edges = np.array([area.bounds for area in scene.areas]).reshape(-1, 4)
+    lowest = np.searchsorted(y[upwards], edges[:, 1] - 1).tolist()
+    highest = np.searchsorted(y[upwards], edges[:, 3] + 1, "right").tolist()
+    for area, low, high in zip(scene.areas, lowest, highest, strict=True):
+        if low == high:
+            continue
+        here = upwards[low:high]
+        here = here[(x[here] >= area.bounds[0] - 1) & (x[here] <= area.bounds[2] + 1)]
+        before = texts.order[here] < area.order
+        covered[here[before]] = True
+        ground[here[~before]] = area.colour
+    return ground, covered
+
+
+def _is_covered(scene: Scene, order: int, point: tuple[float, float], bounds: Bounds) -> bool:
+    return any(
+        area.order > order and holds(area.bounds, bounds) and holds(area.bounds, (*point, *point))
+        for area in scene.areas
+    )
 
 
 def _seen(raw: Any, page: PdfPage, pieces: Sequence[_Piece]) -> Iterator[_Piece]:
-    """Yield the pieces that are seen: the page looks different without them, or a picture has ink where they stand."""
+    """Yield the pieces that are seen: the page looks different without them, or a picture has ink where they stand.
+
+    Only the part of the page around the pieces is drawn.
+    """
     scans = [piece for piece in pieces if piece.how == "in invisible ink"]
-    whole = _picture(page)
-    blank = [piece for piece in scans if not _has_ink(whole, page, piece.bounds)]
+    areas = {id(piece): pixels(page, piece.bounds) for piece in pieces}
+    around = hull(areas.values())
+    whole = grey(page, around)
+    blank = [piece for piece in scans if not has_ink(crop(whole, around, areas[id(piece)]))]
     yield from (scans if 2 * len(blank) > len(scans) else [p for p in scans if not any(p is other for other in blank)])
     others = [piece for piece in pieces if piece.how != "in invisible ink"]
     if not others:
         return
     for piece in others:
         raw.FPDFPageObj_SetIsActive(piece.item, False)
-    without = _picture(page)
+    without = grey(page, around)
     for piece in others:
         raw.FPDFPageObj_SetIsActive(piece.item, True)
     for piece in others:
-        area = _area(page, piece.bounds, whole[1:])
-        pairs = zip(_crop(whole, area), _crop(without, area), strict=True)
-        if any(abs(a - b) > _DIFFERS for a, b in pairs):
+        differ = crop(whole, around, areas[id(piece)]) - crop(without, around, areas[id(piece)])
+        if (np.abs(differ) > _DIFFERS).any():
             yield piece
-
-
-_Picture = tuple[bytes, int, int]
-"""Grey values row by row, width, height."""
-
-
-def _picture(page: PdfPage) -> _Picture:
-    image = page.render(scale=_SCALE, grayscale=True).to_pil().convert("L")
-    return image.tobytes(), image.width, image.height
-
-
-def _area(page: PdfPage, bounds: Bounds, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    box = box_on_page(page, bounds, 0)
-    x0, y0 = max(0, int(box.x0 * _SCALE)), max(0, int(box.y0 * _SCALE))
-    return x0, y0, min(size[0], int(box.x1 * _SCALE) + 2), min(size[1], int(box.y1 * _SCALE) + 2)
-
-
-def _crop(picture: _Picture, area: tuple[int, int, int, int]) -> bytes:
-    x0, y0, x1, y1 = area
-    return (
-        b"".join(picture[0][row * picture[1] + x0 : row * picture[1] + x1] for row in range(y0, y1)) if x1 > x0 else b""
-    )
-
-
-def _has_ink(picture: _Picture, page: PdfPage, bounds: Bounds) -> bool:
-    grey = _crop(picture, _area(page, bounds, picture[1:]))
-    return bool(grey) and max(grey) - min(grey) >= _INK
 
 
 def _groups(pieces: Sequence[_Piece]) -> Iterator[list[_Piece]]:

@@ -22,11 +22,11 @@ def notes_of(page: Any, text: str) -> Iterator[tuple[str, str]]:
     An entry is drawn on the page by the program that filled the form, but not by all of them.
     """
     known = _SPACES.sub("", text)
-    for note in page.annotations or ():
+    for note in page.annotations:
         said = " ".join((note.contents or "").split())
         if said and note.subtype not in _NOT_SAID and _SPACES.sub("", said) not in known:
             yield "" if note.subtype in _DRAWN else "in a comment", f"Comment: {said}"
-    for entry in page.form_fields or ():
+    for entry in page.form_fields:
         name = " ".join((entry.alternate_name or (entry.name or "").rpartition(".")[2]).split())
         value = " ".join((entry.value or "").split())
         if entry.type in _TYPED and value and _SPACES.sub("", value) not in known:

@@ -15,7 +15,7 @@ from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern,
 from ingest.pdf_hidden import HiddenText
 from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
-from ingest.pdf_words import Turn, words_of
+from ingest.pdf_words import Turn
 from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
 from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
 
@@ -99,14 +99,14 @@ class _PageWriter:
     def __init__(self, page: Any, turn: Turn | None) -> None:
         self.page = page
         self.turn = turn
-        self.words = PageWords(in_reading_order(words_of(page)))
+        self.words = PageWords(in_reading_order(page.words))
         self.placed: list[_Placed] = []
         self.left: list[list[Word]] = []
 
     def place_blocks(self) -> None:
         """Give each block its words; tables come last, so that text inside their frame stays text."""
-        for block in self.page.blocks or []:
-            placed = _Placed(block, self._area(block.bbox), "" if block.kind == "table" else _text(block))
+        for block in self.page.blocks:
+            placed = _Placed(block, self._area(block.area), "" if block.kind == "table" else _text(block))
             numbered = at_edge(placed.area, self.page) and PAGE_NUMBER.fullmatch(placed.text)
             if block.kind == "table" or (placed.text.strip() and not numbered):
                 self.placed.append(placed)
@@ -156,7 +156,7 @@ class _PageWriter:
                 area = Area.of(placed.area)
                 if area.holds(row[0].edge) and area.holds(row[-1].edge):
                     return True
-            for cells in [placed.block.header or [], *(placed.block.rows or [])]:
+            for cells in [placed.block.header or [], *placed.block.rows]:
                 if wanted <= {word for cell in cells for word in cell.text.split()}:
                     return True
         return False
@@ -236,20 +236,18 @@ class _PageWriter:
     def _vendor_rows(self, placed: _Placed, among: list[int]) -> None:
         """Take a table's rows as liteparse has them."""
         block = placed.block
-        rows = ([block.header] if block.header else []) + list(block.rows or [])
+        rows = ([block.header] if block.header else []) + list(block.rows)
         parts, held = [], set(among)
         for cell in (cell for row in rows for cell in row):
-            area = self._area(cell.bbox) if cell.bbox is not None else placed.area
+            area = cell.area or placed.area
             parts.append((clean(plain(cell.text)), [i for i in self.words.inside(Area.of(area)) if i in held], area))
         spots = iter(self.words.places(parts, among))
         placed.rows = tidy([[Cell(clean(plain(cell.text)), next(spots)) for cell in row] for row in rows])
         placed.header = True if block.header else None
 
-    def _area(self, box: Any) -> Box:
-        """Return a vendor's rectangle as a box; the whole page when it has none."""
-        if box is None:
-            return Box(self.page.page_num, 0.0, 0.0, self.page.width, self.page.height)
-        return Box(self.page.page_num, box.x, box.y, box.x + box.width, box.y + box.height)
+    def _area(self, box: Box | None) -> Box:
+        """Return a block's area; the whole page when it has none."""
+        return box or Box(self.page.page_num, 0.0, 0.0, self.page.width, self.page.height)
 
     def write(self, writer: Writer, chrome: set[str], carried: Carried) -> None:
         """Append the page's elements; lines that no block has come after the last block that begins above them.
@@ -330,7 +328,7 @@ class _PageWriter:
 def _sound(block: Any) -> bool:
     """Say whether liteparse's own cells can be trusted: it saw a header row (the table has rules), and no cell holds two figures,
     as cells of rows that it has merged do."""
-    cells = [cell.text.split() for row in block.rows or [] for cell in row]
+    cells = [cell.text.split() for row in block.rows for cell in row]
     return bool(block.header) and not any(sum(is_amount(word) for word in words) > 1 for words in cells)
 
 

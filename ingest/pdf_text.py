@@ -27,7 +27,7 @@ def _once(found: re.Match[str]) -> str:
 
 def vocabulary(words: Iterable[str]) -> set[str]:
     """Return the words of a document in lower case, without the punctuation around them."""
-    return {word.strip(_EDGES).lower() for word in words}
+    return {word.strip(_EDGES).lower() for word in set(words)}
 
 
 def hyphenated(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,38 +34,39 @@ def turned(pages: Sequence[Any]) -> dict[int, Turn]:
     """Return how those of liteparse's pages are turned on which most text does not run from left to right."""
     found = {}
     for page in pages:
-        letters = Counter[int]()
-        for item in page.text_items:
-            letters[round(item.rotation / 90) % 4 * 90] += len(item.text)
-        angle, most = max(letters.items(), key=lambda entry: entry[1], default=(0, 0))
-        if angle and most > 0.6 * letters.total():
+        angle, most = max(page.letters.items(), key=lambda entry: entry[1], default=(0, 0))
+        if angle and most > 0.6 * sum(page.letters.values()):
             found[page.page_num] = Turn(angle, page.width, page.height)
     return found
 
 
-def words_of(page: Any) -> list[Word]:
-    """Return the page's words; a text item without word boxes is one word."""
+def words_of(page: int, items: Sequence[Any]) -> list[Word]:
+    """Return the words of liteparse's text items on a page; an item without word boxes is one word."""
     found: list[Word] = []
-    for number, item in enumerate(page.text_items, start=1):
+    for number, item in enumerate(items, start=1):
         # In text turned by 90 or 270 degrees liteparse's "words" are single letters.
         if 45 < item.rotation % 180 < 135:
-            found += _turned(page.page_num, number, item)
+            found += _turned(page, number, item)
             continue
-        for piece in item.words or [item]:
-            text = "".join(piece.text.split()) if item.words else piece.text.strip()
+        words = item.words
+        for piece in words or [item]:
+            text = piece.text
+            if not text.isalnum():
+                text = "".join(text.split()) if words else text.strip()
             if len(text) > 5 or not text.isascii():
                 text = plain(text)
             if text:
-                box = Box(page.page_num, piece.x, piece.y, piece.x + piece.width, piece.y + piece.height)
-                found.append(Word(text, box))
+                x, y = piece.x, piece.y
+                found.append(Word(text, Box(page, x, y, x + piece.width, y + piece.height)))
     return found
 
 
 def _turned(page: int, number: int, item: Any) -> list[Word]:
     """Return the words of an item that runs down or up the page; each gets its share of the item's height."""
     found = []
-    length = max(1, len(plain(item.text)))
-    for match in re.finditer(r"\S+", plain(item.text)):
+    said = plain(item.text)
+    length = max(1, len(said))
+    for match in re.finditer(r"\S+", said):
         first, last = match.start() / length, match.end() / length
         if item.rotation % 360 > 180:  # runs upwards
             first, last = 1 - last, 1 - first

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ingest.elements import Reading
 from ingest.errors import NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE, UnreadableFile
 from ingest.facets import facets
 from ingest.language import language
-from ingest.ports import Chunk, Copied, Describer, Embedder, FileReader, Known, Outcome, Seen, Task, Unchanged, Version
+from ingest.ports import Chunk, Copied, Describer, Embedder, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
@@ -54,7 +54,7 @@ def prepare(
     task: Task,
     document_id: str,
     known: Known | None,
-    reader: FileReader,
+    read: Callable[[Path, Sequence[str]], Reading],
     recipe: Recipe,
     has_version: Callable[[str, str], bool] = lambda version, but: False,
     describing: Describing | None = None,
@@ -75,7 +75,7 @@ def prepare(
             return Unchanged(seen)
         if tried and has_version(tried, document_id):
             return Copied(tried, seen)
-        reading, described, refused = _read(task, reader, describing)
+        reading, described, refused = _read(task, read, describing)
         if described and described.lacking:
             by = f"{recipe.fingerprint} without {described.lacking[:16]}"
             tried = version_of(digest, by, task.path) if digest and refused is None else ""
@@ -107,13 +107,13 @@ def prepare(
 
 
 def _read(
-    task: Task, reader: FileReader, describing: Describing | None
+    task: Task, read: Callable[[Path, Sequence[str]], Reading], describing: Describing | None
 ) -> tuple[Reading, Described | None, UnreadableFile | None]:
     """Return what a file says, with descriptions of its pictures where they are wanted. The error is that of a file which has
     nothing but pictures that nobody could describe."""
     refused = None
     try:
-        reading = reader.read(Path(task.source), task.inside)
+        reading = read(Path(task.source), task.inside)
     except UnreadableFile as error:
         if describing is None or error.reason not in (NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE):
             raise

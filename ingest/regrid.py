@@ -60,7 +60,7 @@ class Grid:
 
 def phrases(line: Sequence[Word]) -> list[Phrase]:
     """Return the phrases of one line; a lone currency sign or bracket belongs to the figure beside it."""
-    height = max(word.box.y1 - word.box.y0 for word in line)
+    height = max([y1 - y0 for _, (_, _, y0, _, y1), _ in line])
     groups: list[list[Word]] = []
     for word in line:
         if groups and _belongs(groups[-1], word, height):
@@ -69,9 +69,9 @@ def phrases(line: Sequence[Word]) -> list[Phrase]:
             groups.append([word])
     found = [Phrase(group) for group in groups]
     for phrase in found:
-        if phrase.figure:
+        if phrase.figure and len(phrase.words) > 1:
             figures = [w.box for w in phrase.words if not _SIGNS.fullmatch(w.text) and not _TAIL.fullmatch(w.text)]
-            phrase.edge = hull(figures or [w.box for w in phrase.words])
+            phrase.edge = hull(figures) if figures else phrase.edge
     return found
 
 

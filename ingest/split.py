@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 
 from ingest.elements import DESCRIBED, Element, Reading
 from ingest.ports import Chunk
+from ingest.sentences import sentences
 
 Count = Callable[[Sequence[str]], list[int]]
 """Numbers of tokens of some texts, special tokens not counted."""
@@ -162,11 +163,13 @@ def _sentence_cuts(text: str, tokens: int, count: Count) -> list[int]:
     # are used and a cursor of our own keeps the place. Imported here: it takes a second, and only long paragraphs need it.
     from llama_index.core.node_parser import SentenceSplitter
 
-    known = {text: tokens}  # it asks for the whole first, then for each sentence
+    found = sentences(text)
+    known = dict(zip(found, count(found), strict=True)) | {text: tokens}  # it asks for the whole first, then for each
     splitter = SentenceSplitter(
         chunk_size=CHUNK_TOKENS,
         chunk_overlap=0,
         tokenizer=lambda piece: [0] * (known.get(piece) or count([piece])[0]),
+        chunking_tokenizer_fn=sentences,
         include_metadata=False,
     )
     cuts, cursor = [0], 0

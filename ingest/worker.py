@@ -14,9 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from ingest.describe import Describing
+from ingest.elements import Reading
 from ingest.errors import UnreadableFile
+from ingest.pictures import Pictures
 from ingest.pipeline import Failed, Recipe, prepare
 from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
 from ingest.walk import walk
@@ -30,6 +33,7 @@ LOOK_AT_ONCE = 2000
 """Files whose size and time are compared with the catalog in one transaction."""
 
 Log = Callable[..., None]
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +86,22 @@ class Worker:
 
     def _read_files(self, job: Job) -> int:
         done = 0
-        free: SimpleQueue[FileReader] = SimpleQueue()
+        shared = _Shared(SimpleQueue(), threading.Event())
         for reader in self.readers:
-            free.put(reader)
-        pool = ThreadPoolExecutor(len(self.readers))
+            shared.free.put(reader)
+        pool = ThreadPoolExecutor(len(self.readers) + 1)  # one splits what was read while all readers read
         finished = False
         try:
             while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
                 known = self.catalog.known(job, [task.path for task in tasks])
-                for task, future in self._ahead(pool, free, job, tasks, known):
+                for task, future in self._ahead(pool, shared, job, tasks, known):
                     self._commit(job, task, future)
                     done += 1
             finished = not self.stop.is_set()
         finally:
             pool.shutdown(wait=finished, cancel_futures=True)
             if not finished:  # what is being read now is read again later
+                shared.left.set()
                 for reader in self.readers:
                     reader.interrupt()
                 pool.shutdown(wait=True)
@@ -105,7 +110,7 @@ class Worker:
     def _ahead(
         self,
         pool: ThreadPoolExecutor,
-        free: SimpleQueue[FileReader],
+        shared: _Shared,
         job: Job,
         tasks: Sequence[Task],
         known: dict[str, Known],
@@ -114,32 +119,28 @@ class Worker:
         waiting: list[tuple[Task, Future[Outcome]]] = []
         for task in [*tasks, None]:
             if task is not None:
-                waiting.append((task, pool.submit(self._prepare, free, job, task, known.get(task.path))))
-            while len(waiting) > (len(self.readers) if task is not None else 0):
+                waiting.append((task, pool.submit(self._prepare, shared, job, task, known.get(task.path))))
+            while len(waiting) > (len(self.readers) + 1 if task is not None else 0):
                 wait([waiting[0][1]], timeout=0.1)
                 if self.stop.is_set():
                     return
                 if waiting[0][1].done():
                     yield waiting.pop(0)
 
-    def _prepare(self, free: SimpleQueue[FileReader], job: Job, task: Task, known: Known | None) -> Outcome:
-        reader = free.get()
-        try:
-            identity = self.identify(job.collection, task.path)
-            _check_link(task, job)
-            describing = self._describing(job, identity, reader)
-            return prepare(task, identity, known, reader, self.recipe, self.catalog.has_version, describing)
-        finally:
-            free.put(reader)
+    def _prepare(self, shared: _Shared, job: Job, task: Task, known: Known | None) -> Outcome:
+        identity = self.identify(job.collection, task.path)
+        _check_link(task, job)
+        describing = self._describing(job, identity, shared)
+        return prepare(task, identity, known, shared.read, self.recipe, self.catalog.has_version, describing)
 
-    def _describing(self, job: Job, identity: str, reader: FileReader) -> Describing | None:
+    def _describing(self, job: Job, identity: str, shared: _Shared) -> Describing | None:
         """Return what describes the pictures of one file; None when no model is to."""
         describer, catalog = self.recipe.describer, self.catalog
         if describer is None:
             return None
         return Describing(
             describer,
-            reader,
+            shared.pictures,
             self.recipe.most_pictures,
             known=lambda: catalog.descriptions(identity, describer.name),
             keep=lambda picture, said: catalog.keep_description(job, identity, describer.name, picture, said),
@@ -167,17 +168,50 @@ class Worker:
             self.catalog.make_visible(job, task, found)
 
     def _embed(self, job: Job) -> int:
+        """Embed the job's texts; while one part is embedded, the one before is committed."""
         done = 0
-        while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AHEAD)):
-            texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
-            for at in range(0, len(texts), EMBED_AT_ONCE):
-                if self.stop.is_set():
-                    break
-                some = texts[at : at + EMBED_AT_ONCE]
-                vectors = self.recipe.embedder.embed([text for _, text in some])
-                self.catalog.put_vectors(job, list(zip([key for key, _ in some], vectors, strict=True)))
-                done += len(some)
+        with ThreadPoolExecutor(1) as writer:
+            while not self.stop.is_set() and (texts := self.catalog.texts_to_embed(job, EMBED_AHEAD)):
+                texts.sort(key=lambda pair: len(pair[1]))  # texts of one length waste no padding
+                written: Future[None] | None = None
+                for at in range(0, len(texts), EMBED_AT_ONCE):
+                    if self.stop.is_set():
+                        break
+                    some = texts[at : at + EMBED_AT_ONCE]
+                    vectors = self.recipe.embedder.embed([text for _, text in some])
+                    if written is not None:
+                        written.result()
+                    keyed = list(zip([key for key, _ in some], vectors, strict=True))
+                    written = writer.submit(self.catalog.put_vectors, job, keyed)
+                    done += len(some)
+                if written is not None:
+                    written.result()
         return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The readers of one job, of which each call takes a free one; once `left` is set none is given out any more."""
+
+    free: SimpleQueue[FileReader]
+    left: threading.Event
+
+    def read(self, path: Path, inside: Sequence[str]) -> Reading:
+        """Read a file with the next reader that is free."""
+        return self._with_one(lambda reader: reader.read(path, inside))
+
+    def pictures(self, path: Path, most: int, inside: Sequence[str]) -> Pictures:
+        """Return a file's pictures by the next reader that is free."""
+        return self._with_one(lambda reader: reader.pictures(path, most, inside))
+
+    def _with_one(self, work: Callable[[FileReader], _Read]) -> _Read:
+        reader = self.free.get()
+        try:
+            if self.left.is_set():
+                raise UnreadableFile("The worker stopped before it came to this file.", "Ingest it again.", again=True)
+            return work(reader)
+        finally:
+            self.free.put(reader)
 
 
 def skip_unchanged(catalog: Catalog, job: Job, reader: str) -> bool:

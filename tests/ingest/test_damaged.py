@@ -184,11 +184,11 @@ def test_pages_that_pdfium_cannot_draw_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     _three_pages(path)
     sources = Sources()
-    choose(sources, path, None, [BarePage(7, 595.0, 842.0)])
+    choose(sources, path, None, [BarePage(7, 595.0, 842.0)], {})
     assert "page 7" in sources.problems()[0] and "save it as a new PDF" in sources.problems()[0]
     path.write_bytes(b"%PDF-1.7 and nothing more")
     sources = Sources()
-    choose(sources, path, None, [BarePage(1, 595.0, 842.0), BarePage(2, 595.0, 842.0)])
+    choose(sources, path, None, [BarePage(1, 595.0, 842.0), BarePage(2, 595.0, 842.0)], {})
     assert "page 1, 2" in sources.problems()[0]
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.elements import Reading, Writer, table_markdown
+from ingest.sentences import sentences
 from ingest.split import CHUNK_TOKENS, CONTEXT_TOKENS, UNIT_CHARACTERS, split
 
 
@@ -118,3 +119,30 @@ def test_text_without_spaces_is_cut() -> None:
     assert "".join(reading.text[chunk.start : chunk.end] for chunk in chunks) == reading.text
     assert max(chunk.end - chunk.start for chunk in chunks) <= UNIT_CHARACTERS * CHUNK_TOKENS
     assert len(chunks) >= 1
+
+
+_PIECES = [*'.?!,;:-()" \n\t\u201d\u2019\u00e9\u65e5*#', *"a Bc J. 3. 1,000.5 .. ... -- e.g. Mr.".split(), "  ", "\n\n"]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=40).map("".join))
+@settings(deadline=None, max_examples=500)
+def test_sentences_are_those_of_nltk_without_a_model(text: str) -> None:
+    """Our rules cut any text where NLTK's untrained Punkt does, as llama-index asks it to."""
+    from llama_index.core.node_parser.text.utils import split_by_sentence_tokenizer_internal
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
+
+    assert sentences(text) == split_by_sentence_tokenizer_internal(text, PunktSentenceTokenizer())
+
+
+def test_sentences_of_prose() -> None:
+    """Initials and ordinals before a small letter end no sentence; closing quotes and brackets go with theirs."""
+    text = 'J. Bach paid 3. of May. "Really?" he asked. (Yes.) Then e.g. this!!! The end'
+    assert sentences(text) == [
+        "J. Bach paid 3. of May. ",
+        '"Really?" ',
+        "he asked. ",
+        "(Yes.) ",
+        "Then e.g. ",
+        "this!!! ",
+        "The end",
+    ]

@@ -64,7 +64,7 @@ class Desk:
     def version(self, path: Path) -> Version:
         name = document_id("documents", str(path))
         recipe = Recipe(PARSER, self.embedder, 1_000_000)
-        made = prepare(Task(str(path), str(path)), name, None, self._reader, recipe)
+        made = prepare(Task(str(path), str(path)), name, None, self._reader.read, recipe)
         assert isinstance(made, Version)
         return made
 

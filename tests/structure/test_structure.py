@@ -23,9 +23,10 @@ ONE_FILE = {
     "chromadb": {"rag/vectors.py"},
     "unstructured": {"ingest/office.py"},
     "llama_index": {"ingest/split.py"},
-    "liteparse": {"ingest/pdf.py"},
+    "liteparse": {"ingest/pdf_liteparse.py"},
     "pypdf": {"ingest/pdf_objects.py"},
     "pypdfium2": {
+        "ingest/pdf_grey.py",
         "ingest/pdf_hidden.py",
         "ingest/pdf_info.py",
         "ingest/pdf_scene.py",
@@ -82,7 +83,7 @@ ONE_FILE = {
 ONE_PURPOSE = {
     "tokenizers": 2,  # the embedder's own, and the count of it in the second backend
     "structlog": 5,  # whoever logs a stage
-    "numpy": 8,  # what holds, compares and fits vectors
+    "numpy": 11,  # what holds, compares and fits vectors; all the objects of a PDF page at once
     "httpx": 5,
 }
 """Library → how many files may import it, where one file would be artificial."""
