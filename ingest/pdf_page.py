@@ -11,7 +11,7 @@ from ingest.elements import Box, Kind, Writer
 from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
-from ingest.pdf_edges import PAGE_NUMBER, Edges, at_edge, joined, note, pattern, running
+from ingest.pdf_edges import PAGE_NUMBER, Edges, Outer, at_edge, joined, note, pattern, running, squeezed
 from ingest.pdf_hidden import HiddenText
 from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
@@ -29,6 +29,7 @@ class Carried:
     """What is known of the pages before: the lines at their edges, and the table written last."""
 
     edges: Edges = field(default_factory=dict)
+    outer: Outer = field(default_factory=Outer)
     table: OpenTable | None = None
 
 
@@ -49,8 +50,9 @@ def write_pages(
     blank = []
     writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
     prepared = list(writers.values())
+    gone = carried.outer.leave_out({number: (one.words, one.page) for number, one in writers.items()})
     for one in prepared:
-        one.place_blocks()
+        one.place_blocks(gone.get(one.page.page_num, set()))
         note(carried.edges, one.left, one.page)
     chrome = running(carried.edges)
     if any(placed.breaks for one in prepared for placed in one.placed):
@@ -103,16 +105,19 @@ class _PageWriter:
         self.placed: list[_Placed] = []
         self.left: list[list[Word]] = []
 
-    def place_blocks(self) -> None:
-        """Give each block its words; tables come last, so that text inside their frame stays text."""
+    def place_blocks(self, gone: set[str]) -> None:
+        """Give each block its words; tables come last, so that text inside their frame stays text. Lines that are `gone` are
+        left out of tables, and so are blocks that hold nothing else."""
         for block in self.page.blocks:
+            if block.kind != "table" and squeezed(_text(block)) in gone:
+                continue
             placed = _Placed(block, self._area(block.area), "" if block.kind == "table" else _text(block))
             numbered = at_edge(placed.area, self.page) and PAGE_NUMBER.fullmatch(placed.text)
             if block.kind == "table" or (placed.text.strip() and not numbered):
                 self.placed.append(placed)
             elif numbered:
                 self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
-        for ledger in ledgers(self.words.words):
+        for ledger in ledgers([word for at, word in enumerate(self.words.words) if at not in self.words.taken]):
             self._take_ledger(ledger)
         for placed in self.placed:
             if placed.block.kind != "table":
@@ -121,7 +126,7 @@ class _PageWriter:
         for placed in [one for one in self.placed if one.block.kind == "table" and not one.rows]:
             among = self.words.inside(Area.of(placed.area))
             if _sound(placed.block) or not self._regrid(placed, self._with_rows_beside(among)):
-                self._vendor_rows(placed, among)
+                self._vendor_rows(placed, among, gone)
         self.left = self.words.left()
 
     def _take_ledger(self, ledger: Ledger) -> None:
@@ -233,10 +238,11 @@ class _PageWriter:
         around = self.words.inside(Area.of(placed.area), free=False)
         return [i for i in around if id(self.words.words[i].box) in boxes]
 
-    def _vendor_rows(self, placed: _Placed, among: list[int]) -> None:
-        """Take a table's rows as liteparse has them."""
+    def _vendor_rows(self, placed: _Placed, among: list[int], gone: set[str]) -> None:
+        """Take a table's rows as liteparse has them, without lines that are `gone`."""
         block = placed.block
         rows = ([block.header] if block.header else []) + list(block.rows)
+        rows = [row for row in rows if squeezed(" ".join(cell.text for cell in row)) not in gone]
         parts, held = [], set(among)
         for cell in (cell for row in rows for cell in row):
             area = cell.area or placed.area

@@ -134,7 +134,7 @@ class Answerer:
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
-        asked = Asked.of(question, self.catalog)
+        asked = Asked.of(question, self.catalog, [item.passage.document_id for item in found])
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")

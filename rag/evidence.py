@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ingest.ports import Embedder
 from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
+from rag.naming import words_that_name
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
 from rag.words import STOP_WORDS, content_words, numbers, sentences, stem, stems, tokens
@@ -40,6 +41,8 @@ _FOCUS = re.compile(
     r"(?=(?:of|in|for|on|at|by|to|does|do|did|must|may|can|is|are|was|were|will|has|have|had|applies|apply)\b)",
     re.IGNORECASE,
 )
+CAPITALS = 0.6
+"""Share of capital letters from which on a line is taken for a heading."""
 _HEADING = re.compile(r"(?:[^\s|:]+\s+){0,9}[^\s|:]*[^\s.!?;:|”\")]")
 
 
@@ -47,12 +50,12 @@ _HEADING = re.compile(r"(?:[^\s|:]+\s+){0,9}[^\s|:]*[^\s.!?;:|”\")]")
 class Features:
     """What speaks for a sentence, each from 0 to 1. Shares of words are weighted by rarity in the catalog.
 
-    `own`: words of the question in the sentence; `passage`: in the sentence, its passage, headings or file name; `likeness`:
-    cosine of the two vectors; `names` and `figures`: shares of the question's capitalised names, and of its numbers and codes
-    (E200), in the passage, the latter for a table row in the row, its header, caption and headings; `focus`: 1 when the noun
-    that is asked for ("what rent", "the rent of") stands in the sentence, its headings or its table header; `kind`: 0 when a
-    number or a date is asked for and the sentence adds none; `states`: 0 for a line that looks like a heading or is a table's
-    header row, which state nothing.
+    `own`: words of the question in the sentence, those left out that name its document; `passage`: the same in the sentence, its
+    passage, headings or file name; `likeness`: cosine of the two vectors; `names` and `figures`: shares of the
+    question's capitalised names, and of its numbers and codes (E200), in the passage, the latter for a table row in the row, its
+    header, caption and headings; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence,
+    its headings or its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for
+    a line that looks like a heading or is a table's header row, which state nothing.
     """
 
     own: float
@@ -88,7 +91,8 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question asks for: its stems with their rarity, its names and numbers, and whether it wants a number."""
+    """What a question asks for: its stems with their rarity, its names and numbers, and whether it wants a number. `naming` are
+    those of its stems that say which document is meant, for each document."""
 
     weights: dict[str, float]
     names: frozenset[str]
@@ -96,9 +100,10 @@ class Asked:
     wants_number: bool
     wants_quantity: bool
     focus: str | None
+    naming: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, question: str, catalog: Catalog) -> Asked:
+    def of(cls, question: str, catalog: Catalog, document_ids: Sequence[str] = ()) -> Asked:
         words = content_words(question)[:64]
         counts, total = catalog.document_frequency(words)
         weights = {stem(word): math.log(1 + (total + 1) / (counts[word] + 0.5)) for word in words}
@@ -113,7 +118,16 @@ class Asked:
         wants_number = quantity or bool(_ASKS_NUMBER.search(question))
         codes = {word for word in weights if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
         figures = frozenset(numbers(question) | codes)
-        return cls(weights, frozenset(names), figures, wants_number, quantity, focus)
+        naming = {
+            name: frozenset(
+                words_that_name(
+                    question, {"organisation": facets.organisation, "period": facets.period, "kind": facets.kind}
+                )
+                & set(weights)
+            )
+            for name, facets in catalog.facets(document_ids).items()
+        }
+        return cls(weights, frozenset(names), figures, wants_number, quantity, focus, naming)
 
     def features(self, found: Found, start: int, end: int, likeness: float) -> Features:
         """Compare with the sentence or table row at [start, end); `likeness` is the cosine of its vector with the question's.
@@ -125,14 +139,17 @@ class Asked:
         above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
         own, over = stems(f"{header_row(passage, start)} {sentence}"), stems(above)
         around = own | over | stems(passage.text)
-        total = sum(self.weights.values()) or 1.0
+        named = self.naming.get(passage.document_id, frozenset())
+        content = {word: weight for word, weight in self.weights.items() if word not in named} or self.weights
+        whole = sum(content.values()) or 1.0
+        around = around | named
         header = header_row(passage, start)
         place = f"{header} {caption(passage, start)} {sentence}" if header else passage.text
         said = numbers(f"{above} {place}") | (stems(place) | over if header else around)
-        heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence))
+        heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence)) or _in_capitals(sentence)
         return Features(
-            own=sum(weight for word, weight in self.weights.items() if word in own) / total,
-            passage=sum(weight for word, weight in self.weights.items() if word in around) / total,
+            own=sum(weight for word, weight in content.items() if word in own) / whole,
+            passage=sum(weight for word, weight in content.items() if word in around) / whole,
             likeness=max(0.0, min(1.0, likeness)),
             names=len(self.names & around) / len(self.names) if self.names else 1.0,
             figures=len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0,
@@ -147,6 +164,12 @@ class Asked:
         return bool(numbers(plain) - self.numbers or words)
 
 
+def _in_capitals(sentence: str) -> bool:
+    """Return whether a line is written in capitals, as titles of statements and cover pages are."""
+    letters = [letter for letter in sentence if letter.isalpha()]
+    return len(letters) > 12 and sum(map(str.isupper, letters)) > CAPITALS * len(letters)
+
+
 def _focus(question: str) -> str | None:
     """Return the stem of the noun that a question asks for, or None where its form doesn't tell."""
     match = _FOCUS.search(question)
@@ -156,7 +179,7 @@ def _focus(question: str) -> str | None:
 
 def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Embedder) -> list[Support]:
     """Return the sentences of the passages, the best support first."""
-    asked = Asked.of(question, catalog)
+    asked = Asked.of(question, catalog, [item.passage.document_id for item in found])
     spans = [
         (item, item.passage.start + start, item.passage.start + end)
         for item in found

@@ -18,6 +18,9 @@ ALSO = 0.95
 CLAUSE = 3
 """Words that a comma counts for, when the distance of two words is told."""
 
+PHRASE = 5
+"""Words from which on the only filled cell of a row is running text."""
+
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
 
@@ -36,11 +39,18 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     """
     supports = [item for item in supports if not _ASKS.search(item.text)] or supports
     best = supports[0]
-    short = cell(question, asked, best) if best.text.startswith("|") else span(question, asked, best.text)
+    text = _prose(best.text)
+    short = cell(question, asked, best) if text.startswith("|") else span(question, asked, text)
     if short:
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
-    return [Said(f"“{item.text}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
+    return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
+
+
+def _prose(text: str) -> str:
+    """Return a row without its bars where it is running text: one cell of it is filled, and that with a phrase."""
+    filled = [one for one in cells(text) if one] if text.startswith("|") else []
+    return filled[0] if len(filled) == 1 and len(filled[0].split()) >= PHRASE else text
 
 
 def span(question: str, asked: Asked, sentence: str) -> str | None:

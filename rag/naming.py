@@ -34,6 +34,8 @@ _NO_NAMES = frozenset(
     "final draft version dated new old page scan pdf docx earnings".split()
 )
 """Words of names that many documents could have."""
+_CALLED = frozenset("report reports filing filings form quarterly annual latest recent fiscal according".split())
+"""Words for any report."""
 YEAR, QUARTER, KIND = "year:", "quarter:", "kind:"
 """What stands in front of a word that is no name."""
 MOST = 20_000
@@ -69,6 +71,24 @@ def words_of_name(path: str, facets: Mapping[str, str]) -> set[str]:
     if kind := facets.get("kind", ""):
         found.add(KIND + kind)
     return {word for word in found if word}
+
+
+def words_that_name(question: str, facets: Mapping[str, str]) -> set[str]:
+    """Return the stems of those words of a question that say which document is meant, of one with these facets: its
+    organisation, quarter and kind, and what any report is called. Years are not among them: a report has several."""
+    known = words_of_name("", {name: facets.get(name, "") for name in ("organisation", "ticker", "period", "kind")})
+    found = set()
+    for word in tokens(question):
+        lower = word.lower()
+        quarter = _QUARTER.fullmatch(word)
+        if (
+            {stem(word), lower} & known
+            or KIND + _KINDS.get(lower, "-") in known
+            or (quarter and QUARTER + quarter.group(1) in known)
+            or (lower in _CALLED and facets.get("kind"))
+        ):
+            found.add(stem(word))
+    return found
 
 
 def _plain(name: str) -> set[str]:

@@ -152,6 +152,30 @@ def test_a_long_pdf_is_read_to_its_end(tmp_path: Path) -> None:
     assert reading.elements[-1].page == 1050 and "Ledger" not in reading.text
 
 
+def test_a_footer_above_the_edge_is_left_out(tmp_path: Path) -> None:
+    """The lowest line of pages is a footer when it comes back and counts the pages, also where the page ends early; a last
+    line that comes back on few pages, or whose number does not count, is text."""
+
+    def page(number: int) -> Draw:
+        def draw(canvas: Canvas) -> None:
+            canvas.setFont("Helvetica", 9)
+            for line in range(9):
+                canvas.drawString(
+                    72, 700 - 14 * line, f"Ship {number * 31 + line * 7} came to quay {line} of the harbour office."
+                )
+            if number < 3:
+                canvas.drawString(72, 560, f"All {number} masters signed.")
+            if number > 3:
+                canvas.drawString(72, 560, f"Dues of {number * number * 10} kroner were paid.")
+            canvas.drawString(250, 520, f"Harbour office | Form 9 | {number}")
+
+        return draw
+
+    text = read_pdf(_draw(tmp_path / "a.pdf", *[page(number) for number in range(1, 21)])).text
+    assert "Harbour office | Form 9" not in text and text.count("came to quay") == 180
+    assert text.count("masters signed") == 2 and text.count("kroner were paid") == 17
+
+
 def _statement(canvas: Canvas) -> None:
     """Draw a statement whose figures stand far from their labels, with years above them."""
     canvas.setFont("Helvetica", 8)
