@@ -36,6 +36,8 @@ PARSER: str = " ".join([f"reader-{_READER}", *(f"{name}-{version(name)}" for nam
 _SMALLER = "Split the file into smaller ones, or raise the reader's limit in the settings."
 _CHUNK = 1 << 20
 _TAIL = 4096
+_LONG = 16 << 20
+"""Bytes of an answer after which the child is started anew: some 2,000 pages."""
 _LONGEST = 200
 """A file with many pages to read by OCR may take so many times the seconds of a file: each page read starts them anew."""
 
@@ -167,8 +169,8 @@ class Reader:
             except BrokenPipeError:
                 self._died(running)
         kind, content = self._receive(running)
-        if kind == child.NO_MEMORY:
-            self._stop()
+        if kind == child.NO_MEMORY or len(content) > _LONG:
+            self._stop()  # after a long document it holds 200 MB, while this process splits what it read
         return kind, content
 
     def _running(self) -> subprocess.Popen[bytes]:

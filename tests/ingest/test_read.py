@@ -46,6 +46,7 @@ for line in sys.stdin.buffer:
     if name == "broken.txt": out.write(HEADER.pack(b"R", 2) + b"{}"); out.flush(); continue
     writer = Writer()
     writer.add("paragraph", "pid %d" % os.getpid())
+    if name == "long.txt": writer.add("paragraph", "x" * (17 << 20))
     content = pack(writer.reading())
     out.write(HEADER.pack(b"R", len(content)) + content)
     out.flush()
@@ -162,6 +163,16 @@ def test_too_much_text_is_refused(tmp_path: Path) -> None:
     try:
         with pytest.raises(UnreadableFile, match="too large"):
             reader.read(_file(tmp_path, "a.txt", "words " * 5000))
+    finally:
+        reader.close()
+
+
+def test_a_long_answer_is_given_by_a_child_that_then_ends(tmp_path: Path, odd: Reader) -> None:
+    """After a long document another child reads the next file, and the long one's text has arrived whole."""
+    reader = Reader([sys.executable, str(tmp_path / "odd_child.py")], Limits(seconds=120))
+    try:
+        long = reader.read(_file(tmp_path, "long.txt")).text
+        assert len(long) > 17 << 20 and reader.read(_file(tmp_path, "good.txt")).text != long.split("\n")[0]
     finally:
         reader.close()
 
