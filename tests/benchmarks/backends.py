@@ -4,7 +4,8 @@
 
 MODEL is `default` (1.5B) or `small` (135M). It answers embedded, behind llama.cpp's own HTTP server, and behind the tests'
 Ollama-shaped server, each a process of its own with the same file. DATA holds `kgrag_sec10q`; its documents are kept, ingested,
-in `build/quality`. What counts is whether each answer names the same places; the texts and prompts are compared too.
+in `build/quality`. A run that was stopped goes on with the same OUT. What counts is whether each answer names the same places; the
+texts and prompts are compared too.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ QUESTIONS = (
     "Which law firm represented the tenants of Reading Room's office in 1931?",
 )
 """The last one has no answer there."""
+BACKENDS = ("embedded", "llama.cpp over HTTP", "Ollama-shaped")
 WINDOW, KEY = 4096, "a-key-for-benchmarks"
 
 
@@ -56,9 +58,11 @@ def main() -> int:
         *("default", str(SHARED / "data"), str(WORK / "backends.json"))[len(sys.argv) - 1 :],
     )
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "model": model, "answers": {}}
+    if Path(out).exists() and (before := json.loads(Path(out).read_text(encoding="utf-8")))["model"] == model:
+        result["answers"] = before["answers"]  # goes on where it was stopped
     with filings("kgrag", Path(data)) as library:
         store = ModelStore(library.settings.path(library.settings.models.folder))
-        for name in ("embedded", "llama.cpp over HTTP", "Ollama-shaped"):
+        for name in (name for name in BACKENDS if name not in result["answers"]):
             with _opened(name, store.path(model), store.digest(model)) as opened:
                 result["answers"][name] = [_ask(library, opened, question) for question in QUESTIONS]
             Path(out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -87,7 +91,7 @@ def _opened(name: str, path: Path, digest: str) -> Iterator[LanguageModel]:
         yield embedded
     else:
         with serving(OllamaServer(embedded, name=f"{path.stem}:latest", window=WINDOW)) as running:
-            ollama = OllamaModel(path.stem, running.host, WINDOW)
+            ollama = OllamaModel(f"{path.stem}:latest", running.host, WINDOW)
             yield ollama
             ollama.close()
     embedded.close()
