@@ -4,12 +4,13 @@
 
 MODEL is `default` (1.5B) or `small` (135M). It answers embedded, behind llama.cpp's own HTTP server, and behind the tests'
 Ollama-shaped server, each a process of its own with the same file. DATA holds `kgrag_sec10q`; its documents are kept, ingested,
-in `build/quality`. A run that was stopped goes on with the same OUT. What counts is whether each answer names the same places; the
-texts and prompts are compared too.
+in `build/quality`. A run that was stopped goes on with the same OUT. What counts is whether each answer names the same places;
+prompts and the texts that were written are compared too, by their hashes: no text of a document is written to OUT.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -105,7 +106,7 @@ def _ask(library: Library, model: LanguageModel, question: str) -> dict[str, Any
     return {
         "outcome": answer.outcome,
         "citations": [[Path(c.path).name, c.page, c.start, c.end] for c in answer.citations],
-        "written": made.output if made else "",
+        "written": hashlib.sha256(made.output.encode()).hexdigest() if made else "",
         "prompt": made.prompt_sha256 if made else "",
         "evaluated": answer.tokens.evaluated,
         "note": answer.note,
