@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ingest.ports import Describer, Embedder
+from ingest.ports import Embedder
 from rag.errors import ModelError, SettingsError
 from rag.generations import Generations, named_in
 from rag.home import Home
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ingest.pipeline import Recipe
     from ingest.read import Reader
     from ingest.worker import Worker
+    from rag.describe import PictureDescriber
     from rag.model_choice import ModelChoice
     from rag.ollama_server import OllamaServer
     from rag.openai_connection import OpenAIConnection
@@ -167,7 +168,7 @@ def build_recipe(settings: Settings) -> Recipe:
     return Recipe(PARSER, build_embedder(settings), most_bytes, describer, ingest.vision_pictures)
 
 
-def build_describer(settings: Settings) -> Describer | None:
+def build_describer(settings: Settings) -> PictureDescriber | None:
     """Return what describes pictures, None when no model is to; no server is asked before the first picture."""
     backend, _, name = settings.ingest.vision_model.partition(":")
     seconds = settings.ingest.vision_seconds

@@ -14,7 +14,7 @@ from rag.llm_reply import ReplyCollector
 from rag.model_profiles import profile_of
 from rag.ollama_server import OllamaServer
 from rag.openai_connection import OpenAIConnection
-from rag.openai_server import look
+from rag.openai_server import ServerModel, look
 
 PROMPT = (
     "Describe this picture from a document in at most five sentences, for somebody who searches for it: what kind of picture it "
@@ -30,9 +30,11 @@ Pieces = Generator[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class PictureDescriber:
-    """A vision model. `ask` sends one picture (base64 of its PNG) and returns the model's digest and its reply on its way."""
+    """A vision model. `look` asks its server what it is and returns its digest, or raises ModelError when it is not there or
+    can't see; `ask` does so too, sends one picture (base64 of its PNG) and returns the digest and the reply on its way."""
 
     name: str
+    look: Callable[[], str]
     ask: Callable[[str], tuple[str, Pieces]]
     seconds: float
 
@@ -69,11 +71,15 @@ class PictureDescriber:
 def ollama_describer(server: OllamaServer, name: str, seconds: float) -> PictureDescriber:
     """Return the describer that a model of an Ollama server is; the server is asked with each picture whose it is."""
 
-    def ask(picture: str) -> tuple[str, Pieces]:
+    def seeing() -> tuple[str, bool]:
         listed = server.model(name)  # refuses what runs elsewhere
-        capabilities = server.show(name).capabilities or listed.get("capabilities") or ()
-        if "vision" not in capabilities:
+        can = server.show(name).capabilities or listed.get("capabilities") or ()
+        if "vision" not in can:
             raise ModelError(f"The model {name} can't see pictures.", "Name a vision model in `ingest.vision_model`.")
+        return f"sha256:{str(listed.get('digest', '')).removeprefix('sha256:')}", "thinking" in can
+
+    def ask(picture: str) -> tuple[str, Pieces]:
+        digest, thinks = seeing()
         request: dict[str, Any] = {
             "model": name,
             "messages": [{"role": "user", "content": PROMPT, "images": [picture]}],
@@ -82,11 +88,11 @@ def ollama_describer(server: OllamaServer, name: str, seconds: float) -> Picture
             "shift": False,
             "options": {"temperature": 0, "seed": 0, "num_ctx": WINDOW, "num_predict": MAX_TOKENS},
         }
-        if "thinking" in capabilities:
+        if thinks:
             request["think"] = False
-        return f"sha256:{str(listed.get('digest', '')).removeprefix('sha256:')}", _of_ollama(server, request)
+        return digest, _of_ollama(server, request)
 
-    return PictureDescriber(name, ask, seconds)
+    return PictureDescriber(name, lambda: seeing()[0], ask, seconds)
 
 
 def _of_ollama(server: OllamaServer, request: dict[str, Any]) -> Pieces:
@@ -105,9 +111,12 @@ def _of_ollama(server: OllamaServer, request: dict[str, Any]) -> Pieces:
 def openai_describer(connection: OpenAIConnection, name: str, seconds: float) -> PictureDescriber:
     """Return the describer that a model of an OpenAI-compatible server is."""
 
-    def ask(picture: str) -> tuple[str, Pieces]:
+    def there() -> ServerModel:
         with connection.translated(name):
-            found = look(connection.ask, name, connection.host)
+            return look(connection.ask, name, connection.host)
+
+    def ask(picture: str) -> tuple[str, Pieces]:
+        found = there()
         content = [
             {"type": "text", "text": PROMPT},
             {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
@@ -122,7 +131,7 @@ def openai_describer(connection: OpenAIConnection, name: str, seconds: float) ->
         }
         return found.digest, _of_openai(connection, name, request)
 
-    return PictureDescriber(name, ask, seconds)
+    return PictureDescriber(name, lambda: there().digest, ask, seconds)
 
 
 def _of_openai(connection: OpenAIConnection, name: str, request: dict[str, Any]) -> Pieces:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from rag import privacy
-from rag.build import build_reranker, model_store
+from rag.build import build_describer, build_reranker, model_store
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.model_record import Pins
@@ -67,9 +67,24 @@ def _models(settings: Settings) -> Iterator[Finding]:
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
     yield from _reranker(settings)
+    yield from _describer(settings)
     if settings.answer.model != "none":
         yield from _ollama(settings)
         yield from _servers(settings)
+
+
+def _describer(settings: Settings) -> Iterator[Finding]:
+    named = settings.ingest.vision_model
+    if not named:
+        yield Finding(severity="ok", subject="pictures", message="not described (`ingest.vision_model`)")
+        return
+    try:
+        describer = build_describer(settings)
+        digest = describer.look() if describer else ""
+        message = f"described by {named}, {digest or 'whose server says no digest'}"
+        yield Finding(severity="ok", subject="pictures", message=message)
+    except ReadingRoomError as error:  # files are read all the same
+        yield Finding(severity="warning", subject="pictures", message=error.message, remedy=error.remedy)
 
 
 def _reranker(settings: Settings) -> Iterator[Finding]:

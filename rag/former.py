@@ -164,7 +164,7 @@ def _passages(connection: Connection, numbers: Sequence[int]) -> dict[int, Passa
             "SELECT f.id, v.document_id || '.' || v.version || '.' || f.ordinal AS chunk_id, "
             "v.document_id, v.version, d.collection, d.path, f.page, f.heading, f.context, f.text, "
             'f.start, f."end", f.hidden, '
-            " AS made_by FROM former_chunks f JOIN former_versions v ON v.former_id = f.former_id "
+            "NULL AS made_by FROM former_chunks f JOIN former_versions v ON v.former_id = f.former_id "
             "JOIN documents d ON d.document_id = v.document_id WHERE f.id IN (SELECT value FROM json_each(:numbers))"
         ),
         {"numbers": json.dumps(list(numbers))},

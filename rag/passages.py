@@ -91,7 +91,7 @@ def passage_of(row: Row[Any]) -> Passage:
         row.start,
         row.end,
         bool(row.hidden),
-        (row.made_by or "").removeprefix(DESCRIBED).partition(" ")[0],
+        (row.made_by or "").removeprefix(DESCRIBED).partition(" sha256:")[0],
     )
 
 

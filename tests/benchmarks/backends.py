@@ -4,11 +4,13 @@
 
 MODEL is `default` (1.5B) or `small` (135M). It answers embedded, behind llama.cpp's own HTTP server, and behind the tests'
 Ollama-shaped server, each a process of its own with the same file. DATA holds `kgrag_sec10q`; its documents are kept, ingested,
-in `build/quality`. What counts is whether each answer names the same places; the texts and prompts are compared too.
+in `build/quality`. A run that was stopped goes on with the same OUT. What counts is whether each answer names the same places;
+prompts and the texts that were written are compared too, by their hashes: no text of a document is written to OUT.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -46,6 +48,7 @@ QUESTIONS = (
     "Which law firm represented the tenants of Reading Room's office in 1931?",
 )
 """The last one has no answer there."""
+BACKENDS = ("embedded", "llama.cpp over HTTP", "Ollama-shaped")
 WINDOW, KEY = 4096, "a-key-for-benchmarks"
 
 
@@ -56,9 +59,11 @@ def main() -> int:
         *("default", str(SHARED / "data"), str(WORK / "backends.json"))[len(sys.argv) - 1 :],
     )
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "model": model, "answers": {}}
+    if Path(out).exists() and (before := json.loads(Path(out).read_text(encoding="utf-8")))["model"] == model:
+        result["answers"] = before["answers"]  # goes on where it was stopped
     with filings("kgrag", Path(data)) as library:
         store = ModelStore(library.settings.path(library.settings.models.folder))
-        for name in ("embedded", "llama.cpp over HTTP", "Ollama-shaped"):
+        for name in (name for name in BACKENDS if name not in result["answers"]):
             with _opened(name, store.path(model), store.digest(model)) as opened:
                 result["answers"][name] = [_ask(library, opened, question) for question in QUESTIONS]
             Path(out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -87,7 +92,7 @@ def _opened(name: str, path: Path, digest: str) -> Iterator[LanguageModel]:
         yield embedded
     else:
         with serving(OllamaServer(embedded, name=f"{path.stem}:latest", window=WINDOW)) as running:
-            ollama = OllamaModel(path.stem, running.host, WINDOW)
+            ollama = OllamaModel(f"{path.stem}:latest", running.host, WINDOW)
             yield ollama
             ollama.close()
     embedded.close()
@@ -101,7 +106,7 @@ def _ask(library: Library, model: LanguageModel, question: str) -> dict[str, Any
     return {
         "outcome": answer.outcome,
         "citations": [[Path(c.path).name, c.page, c.start, c.end] for c in answer.citations],
-        "written": made.output if made else "",
+        "written": hashlib.sha256(made.output.encode()).hexdigest() if made else "",
         "prompt": made.prompt_sha256 if made else "",
         "evaluated": answer.tokens.evaluated,
         "note": answer.note,

@@ -7,7 +7,7 @@ large one (1.5B) alone, and both by the rule of config.yaml, with and without as
 where the same prompt comes again its reply is given again and its cost counted again. Cost is processor time of the model's
 process, as a share of what the large model alone needs. The known answers were written by a model, so the measure is loose: an
 answer is right when it cites the right document and says, or quotes, a figure of the known answer that is neither a year nor in
-the question.
+the question. Of all of these questions the share is counted that the rule takes for hard; with 0 nothing else is done.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -81,6 +82,10 @@ def main() -> int:
     every, data, out = (*sys.argv[1:], *("6", str(SHARED / "data"), str(WORK / "routing.json"))[len(sys.argv) - 1 :])
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "every": int(every), "ways": {}}
     with filings("kgrag", Path(data)) as library:
+        result["rule"] = _shares(library, _questions(Path(data), 1))
+        print(result["rule"], file=sys.stderr, flush=True)
+        if every == "0":
+            return 0
         store = ModelStore(library.settings.path(library.settings.models.folder))
         small, large = (
             Remembered(EmbeddedModel(store.path(n), store.path(n).stem, store.digest(n), window=WINDOW))
@@ -113,6 +118,23 @@ def _questions(data: Path, every: int) -> list[dict[str, str]]:
     with open(data / "kgrag_sec10q" / "qna_data.csv", encoding="utf-8-sig", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["Question Type"].startswith("Single-Doc")]
     return rows[::every]
+
+
+def _shares(library: Library, rows: Sequence[dict[str, str]]) -> dict[str, float]:
+    """Return the shares of questions that get an answer at all, and of those the hard ones and what made them hard; no model is
+    asked."""
+    seen: Counter[str] = Counter()
+
+    def route(question: str, supports: Sequence[Support]) -> Iterator[Candidate]:
+        asked = difficulty(question, supports, library.settings.routing)
+        seen.update(["asked", *(["hard"] if asked.hard else []), *asked.reasons])
+        return iter(())
+
+    answerer = replace(library.live.answerer, choose=lambda: None, route=route)
+    for row in rows:
+        last_answer(answerer.stream(row["Question"], ["kgrag"], may_clarify=False))
+    found = {name: round(number / max(1, seen["asked"]), 3) for name, number in seen.items()}
+    return found | {"asked": round(seen["asked"] / len(rows), 3)}
 
 
 def _measure(

@@ -21,6 +21,7 @@ from ingest.pictures import LONGEST, pack, pictures, unpack
 from ingest.ports import Description, NotDescribed
 from rag.build import build_describer, build_reader, build_recipe
 from rag.describe import PictureDescriber, ollama_describer, openai_describer
+from rag.doctor import examine
 from rag.errors import ModelError, SettingsError
 from rag.library import Library
 from rag.llm_embedded import EmbeddedModel
@@ -331,6 +332,12 @@ def test_off_by_default_and_under_the_rules_for_hosts(home: Path, embedded: Embe
             with pytest.raises(NotDescribed, match=words) as caught:
                 ollama_describer(Connection(server.host), name, 5).describe(b"\x89PNG")
             assert caught.value.again
+        (found,) = (
+            item
+            for item in examine(load_settings({**named, "READINGROOM_ANSWER__OLLAMA_HOST": server.host}))
+            if item.subject == "pictures"
+        )
+        assert found.severity == "warning" and "no model seer" in found.message
         assert asked(server) == []
 
 
