@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -19,6 +19,10 @@ _HYPHENS = "-\u00ad\u2010"
 _left = attrgetter("box.x0")
 MARGIN = 1.5
 """How far beside an area, in points, the middle of a word may lie that belongs to it."""
+_LONG_LINE = 8
+_FEW_LINES = 3
+_GAP = 1.5
+"""Heights between two words from which on there is a gap between columns."""
 
 
 class Word(NamedTuple):
@@ -228,6 +232,16 @@ def lines(words: Sequence[Word]) -> list[list[Word]]:
     for line in found:
         line.sort(key=_left)
     return found
+
+
+def is_prose(words: Sequence[Word]) -> bool:
+    """Say whether words run on from line to line without the gaps that columns have."""
+    long = [line for line in lines(words) if len(line) >= _LONG_LINE]
+    closed = sum(
+        all(after.box.x0 - now.box.x1 < _GAP * (now.box.y1 - now.box.y0) for now, after in pairwise(line))
+        for line in long
+    )
+    return len(long) >= _FEW_LINES and closed >= 0.8 * len(long)
 
 
 def in_reading_order(words: Sequence[Word]) -> list[Word]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
-from ingest.layout import Area, PageWords, Word, hull, in_reading_order, lines
+from ingest.layout import Area, PageWords, Word, hull, in_reading_order, is_prose, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, Outer, at_edge, joined, note, pattern, running, squeezed
@@ -243,6 +243,7 @@ class _PageWriter:
         block = placed.block
         rows = ([block.header] if block.header else []) + list(block.rows)
         rows = [row for row in rows if squeezed(" ".join(cell.text for cell in row)) not in gone]
+        rows = [row for row in rows if not self._runs_on(row)]  # its words are left, and written as lines
         parts, held = [], set(among)
         for cell in (cell for row in rows for cell in row):
             area = cell.area or placed.area
@@ -250,6 +251,12 @@ class _PageWriter:
         spots = iter(self.words.places(parts, among))
         placed.rows = tidy([[Cell(clean(plain(cell.text)), next(spots)) for cell in row] for row in rows])
         placed.header = True if block.header else None
+
+    def _runs_on(self, row: Sequence[Any]) -> bool:
+        """Say whether a row of liteparse is running text that it has cut into columns."""
+        areas = [cell.area for cell in row if cell.text.strip() and cell.area]
+        inside = self.words.inside(Area.of(hull(areas))) if len(areas) > 2 else []
+        return is_prose([self.words.words[at] for at in inside])
 
     def _area(self, box: Box | None) -> Box:
         """Return a block's area; the whole page when it has none."""

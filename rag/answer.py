@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.ports import Embedder
+from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
 from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
@@ -54,6 +55,7 @@ PICTURES = 3
 FAILED_SHOWN = 10
 """Files that could not be read, of those that an answer "not found" names."""
 
+ANALYSIS = "The question asks for a comparison or an analysis; these are statements it can rest on, not its result."
 ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
 Event = tuple[str, list[Hit] | str | Answer]
@@ -191,6 +193,8 @@ class Answerer:
                     note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
                 )
             text, stands, shown = told(extract(question, asked, supports), between="\n")
+            if asks_analysis(question):
+                return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}")
             return _Draft(text, "answered", stands, shown, note=why)
 
         try:

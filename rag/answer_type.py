@@ -87,6 +87,13 @@ _ASKS = (
 _TWO = re.compile(
     r"(?:,|\band\b).*\b(?:and|or) (?:\w+ )?(?:how|what|which|who|when|where|why)\b|\band why\b", re.IGNORECASE
 )
+_ANALYSIS = re.compile(
+    r"\b(?:compar(?:e[sd]?|ing|ison)|analy[sz]e|analysis|assess|evaluate|examine|correlat\w+|relationship|relates? to|align\w*"
+    r"|trends?|patterns?|evol(?:ve|ved|ution)|fluctuat\w+|over time|across (?:the |these )?(?:quarters|periods|years)"
+    r"|summari[sz]e|outline the|implications?|suggest about|stack up)\b"
+    r"|\bhow (?:did|do|does|has|have) .+ (?:change[ds]?|var(?:y|ied)|shift(?:ed)?|differ(?:ed)?)\b",
+    re.IGNORECASE,
+)
 _UNIT = re.compile(r"\s?(?:°\s?[CF]|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b")
 NOT_QUANTITY = re.compile(
     rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
@@ -122,6 +129,11 @@ def kind_asked(question: str) -> Kind:
     if _TWO.search(question):
         return "words"
     return next((kind for kind, form in _ASKS if form.search(question)), "words")
+
+
+def asks_analysis(question: str) -> bool:
+    """Return whether a question asks to compare, to follow over time, to sum up or to judge: no single sentence answers that."""
+    return bool(_ANALYSIS.search(question))
 
 
 def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:

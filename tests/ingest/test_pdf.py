@@ -12,8 +12,9 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from ingest.elements import Reading, Run
+from ingest.elements import Box, Reading, Run
 from ingest.errors import UnreadableFile
+from ingest.layout import Word, is_prose
 from ingest.pdf import read_pdf, render_page
 from ingest.pdf_info import inspect
 
@@ -174,6 +175,24 @@ def test_a_footer_above_the_edge_is_left_out(tmp_path: Path) -> None:
     text = read_pdf(_draw(tmp_path / "a.pdf", *[page(number) for number in range(1, 21)])).text
     assert "Harbour office | Form 9" not in text and text.count("came to quay") == 180
     assert text.count("masters signed") == 2 and text.count("kroner were paid") == 17
+
+
+def test_running_text_is_no_row_of_a_table() -> None:
+    """Words that follow each other without gaps over several lines are text, with gaps between columns they are not."""
+
+    def words(gap: float) -> list[Word]:
+        return [
+            Word(
+                "term",
+                Box(
+                    1, 20 + 30 * at + gap * (at // 4), 100 + 12 * line, 45 + 30 * at + gap * (at // 4), 110 + 12 * line
+                ),
+            )
+            for line in range(5)
+            for at in range(12)
+        ]
+
+    assert is_prose(words(gap=0)) and not is_prose(words(gap=30)) and not is_prose(words(gap=0)[:24])
 
 
 def _statement(canvas: Canvas) -> None:

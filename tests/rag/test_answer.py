@@ -151,6 +151,13 @@ def test_quoted_sentences_are_statements(library: Library) -> None:
     assert all(item.supported and item.text in answer.answer for item in answer.statements)
 
 
+def test_statements_are_no_analysis(library: Library) -> None:
+    """Without a model a question for a comparison gets the statements that it can rest on, and the answer says so."""
+    answer, _ = ask(library, None, "How did the price of annual maintenance for a vessel of type B change over time?")
+    assert answer.outcome == "partial" and answer.citations and "not its result" in answer.note
+    assert all(item.supported for item in answer.statements)
+
+
 def test_a_refusal_is_not_found(library: Library) -> None:
     """When the model finds nothing, the answer is "not found", with the passages it read."""
     answer, _ = ask(library, Scripted(reply("", 0, "not found")))
