@@ -119,7 +119,7 @@ def ask(
 
 
 def _row(known: Known, answer: Answer, names: Mapping[str, str] | None, seconds: float) -> dict[str, Any]:
-    answered = answer.outcome != "not_found"
+    answered = answer.outcome in ("answered", "partial")
     cited = {
         (names[item.document_id], 0) if names is not None else (Path(item.path).stem, item.page)
         for item in answer.citations
