@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 
 from rag.api_jobs import Room
+from rag.hang_up import stop_of
 from rag.shapes import AnswerLine, Conversation, Replay, StoredAnswer
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -32,9 +33,9 @@ def add_answers(app: FastAPI) -> None:
         room.answers.remove(answer_id)
 
     @app.post("/v1/answers/{answer_id}/replay", response_model=Replay, tags=["answers"])
-    def replay(answer_id: str, room: Room) -> Replay:
+    def replay(answer_id: str, room: Room, request: Request) -> Replay:
         """Ask the question of a kept answer again; return what differs, and why. The new answer is not kept."""
-        return room.replay(answer_id)
+        return room.replay(answer_id, stop_of(request))
 
     @app.post("/v1/conversations", response_model=Conversation, status_code=201, tags=["answers"])
     def begin(room: Room) -> Conversation:

@@ -24,6 +24,7 @@ from rag.errors import (
     NotFound,
     ReadingRoomError,
     SettingsError,
+    Stopped,
     UsageError,
 )
 from rag.privacy import is_local
@@ -36,6 +37,7 @@ STATUSES: tuple[tuple[type[ReadingRoomError], int, str], ...] = (
     (HomeLocked, 409, "The home folder is in use"),
     (HomeMismatch, 409, "The home folder was made with other settings"),
     (SettingsError, 500, "Wrong settings"),
+    (Stopped, 499, "Cancelled"),
     (HomeUnusable, 507, "The home folder can't be written"),
     (ModelBusy, 503, "Too many questions"),
     (ModelError, 503, "No model to answer"),
