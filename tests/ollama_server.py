@@ -22,10 +22,11 @@ class OllamaServer:
     """What the server answers with and what it was asked.
 
     `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "silent" (none
-    ever), "mid-stream" (an error line under status 200), "drops" (an old server that shortens the prompt and ignores `truncate`), "cut" (the
-    connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-json" (a line that is
-    none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the answer, `says` is a
-    text to give instead of the model's. `most` caps the window that it really loads, whatever `num_ctx` asks.
+    ever), "mid-stream" (an error line under status 200), "drops" (an old server that shortens the prompt and ignores
+    `truncate`), "cut" (the connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-
+    json" (a line that is none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the
+    answer, `says` is a text to give instead of the model's. `most` caps the window that it really loads, whatever `num_ctx`
+    asks.
     """
 
     model: LanguageModel
