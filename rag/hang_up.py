@@ -45,6 +45,9 @@ class HangUp:
         watching = asyncio.create_task(watch())
         try:
             await self._app(scope, handed_on, send)
+        except asyncio.CancelledError:  # the server ends
+            stop.set()
+            raise
         finally:
             watching.cancel()
 

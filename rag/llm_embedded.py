@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "rag.llm_embedded")
 # The server stops between two batches of a prompt. 128 tokens take half a second with a 135M model on two cores, 3 s with a
-# 1.5B. Smaller batches read slower: 32 tokens need 40 % more of the 135M's processor time (measured in decision 0018).
+# 1.5B. Smaller batches read slower: 32 tokens need 40 % more of the 135M's processor time (decision 0017).
 BATCH_TOKENS = 128
 STOP_SECONDS = 0.7
 """How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""
