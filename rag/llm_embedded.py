@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -290,6 +291,8 @@ def _reason(error: Any) -> str:
 def main() -> int:
     """Be the model's process: read the order from standard input, serve until it closes; return the exit code."""
     die_with_thread()
+    # Ctrl-C reaches the whole terminal group: end at once, not after the batch that Python would have to wait for
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     order = json.loads(sys.stdin.readline())
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs

