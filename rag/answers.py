@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from rag.errors import NotFound
 from rag.schema import answer_documents, answers, conversations, documents
@@ -85,12 +85,20 @@ class Answers:
 
     # conversations
 
-    def begin(self) -> Conversation:
-        """Begin a conversation."""
-        found = Conversation(id=uuid.uuid4().hex, created=time.time(), turns=[])
+    def begin(self, answer_id: str | None = None) -> Conversation:
+        """Begin a conversation: an empty one, or with a kept answer as its first turn. An answer that belongs to one already
+        gives that one. Raise NotFound when there is no such answer."""
+        first = self.get(answer_id).answer if answer_id is not None else None
+        if first is not None and first.conversation_id is not None:
+            return self.conversation(first.conversation_id)
+        name, now = uuid.uuid4().hex, time.time()
         with self._store.write() as connection:
-            connection.execute(insert(conversations).values(conversation_id=found.id, created=found.created))
-        return found
+            connection.execute(insert(conversations).values(conversation_id=name, created=now))
+            if first is not None:
+                adopted = first.model_copy(update={"conversation_id": name}).model_dump_json()
+                mine = answers.c.answer_id == first.id
+                connection.execute(update(answers).where(mine).values(conversation_id=name, answer=adopted))
+        return self.conversation(name)
 
     def conversation(self, conversation_id: str) -> Conversation:
         """Return a conversation with its answers in order; raise NotFound when there is none."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Annotated, Any
 
 import structlog
-from fastapi import FastAPI, Header, Query, Response
+from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
+from starlette.types import Receive, Scope, Send
 
 from rag import log, problems
 from rag.api_answers import add_answers
@@ -20,6 +22,7 @@ from rag.api_generations import add_generations
 from rag.api_jobs import Body, Room, add_jobs, event
 from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.filters import Filter
+from rag.hang_up import HangUp, stop_of
 from rag.library import Library
 from rag.settings import Settings
 from rag.shapes import (
@@ -91,6 +94,7 @@ def create_app(library: Library, owner_token: str) -> FastAPI:
     )
     app.state.library = library
     app.state.owner_token = owner_token
+    app.add_middleware(HangUp)
     problems.install(app, library.settings.ingest.max_upload_mb * 1_000_000)
     _add_questions(app)
     add_answers(app)
@@ -128,18 +132,33 @@ def _add_questions(app: FastAPI) -> None:
             }
         },
     )
-    def ask(body: AskRequest, room: Room, accept: Annotated[str, Header()] = "application/json") -> Any:
+    def ask(
+        body: AskRequest, room: Room, request: Request, accept: Annotated[str, Header()] = "application/json"
+    ) -> Any:
         """Answer a question from the documents, or say that they don't hold the answer."""
+        wanted, stop = _given(body.filter), stop_of(request)
         if "text/event-stream" not in accept:
-            return room.ask(body.question, body.collections, _given(body.filter), body.as_of, body.conversation_id)
-        events = room.ask_stream(body.question, body.collections, _given(body.filter), body.as_of, body.conversation_id)
+            return room.ask(body.question, body.collections, wanted, body.as_of, body.conversation_id, stop)
+        events = room.ask_stream(body.question, body.collections, wanted, body.as_of, body.conversation_id, stop)
         first = next(events)  # an error before the first event is still a problem with its own status
-        return StreamingResponse(
-            _sse(first, events), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        return _Events(_sse(first, events))
 
 
-def _sse(first: tuple[str, Any], rest: Iterator[tuple[str, Any]]) -> Iterator[str]:
+class _Events(StreamingResponse):
+    """Server-sent events; they end with the connection, wherever they are."""
+
+    def __init__(self, events: Generator[str, None, None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._events.close)
+
+
+def _sse(first: tuple[str, Any], rest: Iterator[tuple[str, Any]]) -> Generator[str, None, None]:
     try:
         yield event(*first)
         for name, value in rest:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
+from pydantic import Field
 
-from rag.api_jobs import Room
+from rag.api_jobs import Body, Room
+from rag.hang_up import stop_of
 from rag.shapes import AnswerLine, Conversation, Replay, StoredAnswer
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class BeginRequest(Body):
+    """The answer that a conversation begins with."""
+
+    answer_id: str | None = Field(None, description="A kept answer that becomes the first turn; none when absent.")
 
 
 def add_answers(app: FastAPI) -> None:
@@ -32,14 +40,14 @@ def add_answers(app: FastAPI) -> None:
         room.answers.remove(answer_id)
 
     @app.post("/v1/answers/{answer_id}/replay", response_model=Replay, tags=["answers"])
-    def replay(answer_id: str, room: Room) -> Replay:
+    def replay(answer_id: str, room: Room, request: Request) -> Replay:
         """Ask the question of a kept answer again; return what differs, and why. The new answer is not kept."""
-        return room.replay(answer_id)
+        return room.replay(answer_id, stop_of(request))
 
     @app.post("/v1/conversations", response_model=Conversation, status_code=201, tags=["answers"])
-    def begin(room: Room) -> Conversation:
-        """Begin a conversation; give its id with `conversation_id` to /v1/ask."""
-        return room.answers.begin()
+    def begin(room: Room, body: BeginRequest | None = None) -> Conversation:
+        """Begin a conversation, with a kept answer as its first turn if wanted; give its id with `conversation_id` to /v1/ask."""
+        return room.answers.begin(body.answer_id if body else None)
 
     @app.get("/v1/conversations", response_model=list[AnswerLine], tags=["answers"])
     def conversations(room: Room, limit: Limit = 50) -> Sequence[AnswerLine]:

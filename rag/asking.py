@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,7 @@ from rag.gate import DEFAULT
 from rag.replay import compare, record_of
 from rag.settings import Settings
 from rag.shapes import Answer, Hit, Record, Replay
+from rag.stop import Stop, stoppable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Asking:
     answers: Answers
     answerer: Answerer
 
-    def stream(self, asked: Asked) -> Iterator[Event]:
+    def stream(self, asked: Asked) -> Generator[Event, None, None]:
         """Yield the events of an answer; it is kept before it is yielded."""
         alone, wanted, may_clarify = self._alone(asked)
         record = self._record(list(asked.collections), wanted, may_clarify)
@@ -79,7 +80,7 @@ class Asking:
 
     def _answer(
         self, question: str, collections: Sequence[str], wanted: Filter | None, day: date | None, may_clarify: bool
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Yield the events of an answer out of what is live, or was live at the end of a day."""
         names = self.catalog.require_collections(collections)
         as_of = None if day is None else self.catalog.former.at(day, names, wanted)
@@ -92,7 +93,7 @@ class Asking:
                 note += f" Of {as_of.missing} documents the version that was live on {day} is not kept (`ingest.keep_versions`)."
             yield name, self.answers.mark(value.model_copy(update={"as_of": day, "note": note.strip()}))
 
-    def replay(self, answer_id: str) -> Replay:
+    def replay(self, answer_id: str, stop: Stop | None = None) -> Replay:
         """Ask the question of a kept answer again, as it was asked then, and compare; the new answer is not kept."""
         stored = self.answers.get(answer_id)
         was = stored.answer
@@ -101,7 +102,8 @@ class Asking:
         may_clarify = stored.record.may_clarify if stored.record else True
         record = self._record(collections, wanted, may_clarify)
         question = was.standalone_question or was.question
-        now = last_answer(self._answer(question, collections, wanted, was.as_of, may_clarify))
+        events = self._answer(question, collections, wanted, was.as_of, may_clarify)
+        now = last_answer(stoppable(events, stop or Stop()))
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})
         return compare(stored, now, record, lambda hit: self._fate(hit, stored.created))
 

@@ -298,7 +298,7 @@ def ask(
         str | None, typer.Option(metavar="ID", help="Go on with this conversation; see `readingroom conversations`.")
     ] = None,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="Go on with the newest conversation, or begin one.")
+        bool, typer.Option("--continue", help="Go on from the last question, in its conversation or a new one.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -309,9 +309,8 @@ def ask(
     with _room("ask") as room, show.drafting() as event:
         day = as_of.date() if as_of else None
         if go_on and conversation is None:
-            lines = room.answers.list(1000)
-            newest = (line.conversation_id for line in lines if line.conversation_id is not None)
-            conversation = next(newest, None) or room.answers.begin().id
+            last = room.answers.list(1)
+            conversation = room.answers.begin(last[0].id if last else None).id
         answer = last_answer(room.ask_stream(question, collection or [], wanted, day, conversation), event)
     _show(answer, as_json, show_answers.answer)
 

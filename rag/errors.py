@@ -9,6 +9,7 @@ ReadingRoomError
 ├── HomeMismatch        the home was made by another embedder           (exit 1)
 ├── HomeUnusable        the disk is full or can't be written            (exit 1, HTTP 507)
 ├── DocumentChanged     the file is not the one that was ingested       (exit 1, HTTP 409)
+├── Stopped             whoever asked has gone, or cancelled            (exit 1, HTTP 499, which nobody reads)
 └── ModelError          a model is missing, broken or unreachable       (exit 1, HTTP 503)
     ├── ModelBusy       too many questions wait for the model           (exit 1, HTTP 503 with Retry-After)
     └── PromptTooLong   the prompt does not fit the model's window      (handled by re-packing)
@@ -56,6 +57,10 @@ class HomeUnusable(ReadingRoomError):
 
 class DocumentChanged(ReadingRoomError):
     """The file on disk is not the one that was ingested."""
+
+
+class Stopped(ReadingRoomError):
+    """Whoever asked a question has gone, or cancelled it."""
 
 
 class ModelError(ReadingRoomError):

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from rag.rerank import Reranker
     from rag.retrieve import Found, Retriever
     from rag.routing import Candidate
+    from rag.stop import Stop
 
 DEFAULT_COLLECTION = "documents"
 MAX_QUESTION = 4000
@@ -171,15 +172,18 @@ class Library:
         wanted: Filter | None = None,
         as_of: date | None = None,
         conversation_id: str | None = None,
+        stop: Stop | None = None,
     ) -> Iterator[Event]:
         """Yield the events of an answer (see `rag.answer.Event`); the answer is stored before it is yielded.
 
         With `as_of` it rests on the versions that were live at the end of that day. In a conversation a follow-up is rewritten
-        as a question that stands alone.
+        as a question that stands alone. `stop` ends it from another thread: it raises Stopped, and nothing is kept.
         """
         from rag.asking import Asked
+        from rag.stop import Stop, stoppable
 
-        yield from self._asking.stream(Asked(check_question(question), collections, wanted, as_of, conversation_id))
+        asked = Asked(check_question(question), collections, wanted, as_of, conversation_id)
+        yield from stoppable(self._asking.stream(asked), stop or Stop())
 
     def ask(
         self,
@@ -188,15 +192,16 @@ class Library:
         wanted: Filter | None = None,
         as_of: date | None = None,
         conversation_id: str | None = None,
+        stop: Stop | None = None,
     ) -> Answer:
         """Return the answer to a question."""
         from rag.answer import last_answer
 
-        return last_answer(self.ask_stream(question, collections, wanted, as_of, conversation_id))
+        return last_answer(self.ask_stream(question, collections, wanted, as_of, conversation_id, stop))
 
-    def replay(self, answer_id: str) -> Replay:
-        """Ask the question of a kept answer again; return what differs, and why."""
-        return self._asking.replay(answer_id)
+    def replay(self, answer_id: str, stop: Stop | None = None) -> Replay:
+        """Ask the question of a kept answer again; return what differs, and why. `stop` ends it from another thread."""
+        return self._asking.replay(answer_id, stop)
 
     def draft(self, question: str, collections: Sequence[str] = ()) -> Answer:
         """Return the answer to a question without storing it: for measuring."""

@@ -5,31 +5,37 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.chat_input import as_chat
-from rag.errors import ModelError, PromptTooLong
+from rag.errors import ModelError, PromptTooLong, Stopped
 from rag.hardware import physical_cores
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_process import ModelProcess, die_with_thread
 from rag.model_profiles import profile_of
 from rag.openai_server import hash_of
+from rag.stop import stopping, traced, unstopped
 from rag.turns import Turns
 
 if TYPE_CHECKING:
     import httpx
 
 COMMAND = (sys.executable, "-m", "rag.llm_embedded")
-# Cancelling waits for the batch being read: 128 tokens take 3 s with a 1.5B model on two cores, 512 would take 12 s.
+# The server stops between two batches of a prompt. 128 tokens take half a second with a 135M model on two cores, 3 s with a
+# 1.5B. Smaller batches read slower: 32 tokens need 40 % more of the 135M's processor time (decision 0017).
 BATCH_TOKENS = 128
+STOP_SECONDS = 0.7
+"""How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""
 
 
 class EmbeddedModel:
@@ -108,13 +114,14 @@ class EmbeddedModel:
             "cache_prompt": True,
             "stream": True,
             "stream_options": {"include_usage": True},
+            "return_progress": True,  # a word after each batch, with which the server notices that nobody listens
         }
         if schema is not None:
             request["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": dict(schema)},
             }
-        with self._turns.take(), self._running() as client:
+        with self._turns.take(), self._running() as client, stopping():
             sent = self._count(client, chat)
             if sent + max_tokens > self._card.window:
                 raise PromptTooLong(
@@ -145,6 +152,11 @@ class EmbeddedModel:
         process, client = self._ensure()
         try:
             yield client
+        except Stopped as stopped:
+            if self._settle(process, client):
+                raise
+            ended = "The process of its model was ended, for it had not stopped; it starts anew with the next question."
+            raise Stopped(f"{stopped.message} {ended}", stopped.remedy) from stopped
         except (httpx.TransportError, httpx.StreamError, json.JSONDecodeError, KeyError) as error:
             with self._starting:
                 how = self._end() if process is self._process else process.end()
@@ -157,6 +169,25 @@ class EmbeddedModel:
             ) from error
         finally:
             process.leave()
+
+    def _settle(self, process: ModelProcess, client: httpx.Client) -> bool:
+        """Wait until the process has put a stopped question down. When it takes too long, because a batch of a large model
+        does, end the process and return False: the next question reads its prompt from the beginning."""
+        import httpx  # see _running
+
+        deadline = time.monotonic() + STOP_SECONDS
+        with unstopped(), suppress(httpx.TransportError, json.JSONDecodeError, KeyError, TypeError):
+            # no reply in time: it is silent for as long as a batch takes
+            while (left := deadline - time.monotonic()) > 0:
+                slots = client.get("/slots", timeout=left).json()
+                if not any(slot["is_processing"] for slot in slots):
+                    return True
+                time.sleep(0.02)
+        with self._starting:
+            process.end(crashed=False)
+            if process is self._process:
+                self._end()
+        return False
 
     def _ensure(self) -> tuple[ModelProcess, httpx.Client]:
         import httpx  # see _running
@@ -188,6 +219,7 @@ class EmbeddedModel:
                 timeout=httpx.Timeout(self._answer_seconds, connect=10.0),
                 # the server closes a connection after a streamed answer, sometimes just as the next request goes out
                 limits=httpx.Limits(max_keepalive_connections=0),
+                event_hooks={"request": [traced]},
             )
             return process, self._client
 
@@ -227,7 +259,7 @@ class EmbeddedModel:
                 if "error" in event or field == "error":
                     raise ModelError(f"{self._card.name} failed: {_reason(event)}.", "Ask again.")
                 last = event if "usage" in event else last
-                for choice in event["choices"]:
+                for choice in event.get("choices") or ():
                     finish = choice["finish_reason"] or finish
                     if thought := choice["delta"].get("reasoning_content"):
                         reply.think(thought)
@@ -259,6 +291,8 @@ def _reason(error: Any) -> str:
 def main() -> int:
     """Be the model's process: read the order from standard input, serve until it closes; return the exit code."""
     die_with_thread()
+    # Ctrl-C reaches the whole terminal group: end at once, not after the batch that Python would have to wait for
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     order = json.loads(sys.stdin.readline())
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs
@@ -290,6 +324,7 @@ def _load(order: Mapping[str, Any]) -> Any:
     parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB
     parameters.hostnames, parameters.port = ["127.0.0.1"], 0
     parameters.api_keys = [order["api_key"]]
+    parameters.endpoint_slots = True
     parameters.ui, parameters.offline = False, True
     parameters.cors_origins = "http://127.0.0.1"
     parameters.verbosity = 0

@@ -14,6 +14,7 @@ from rag.model_host import checked_host, refuse_cloud_name
 from rag.model_profiles import profile_of
 from rag.ollama_server import PORT, OllamaServer
 from rag.openai_server import hash_of
+from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
@@ -104,7 +105,7 @@ class OllamaModel:
     ) -> Iterator[str | Completion]:
         """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`."""
         chat = as_chat(messages, self._profile.system)
-        with self._turns.take():
+        with self._turns.take(), stopping():
             if not self._loaded:
                 self.load()
             # after loading, which may have found a smaller window

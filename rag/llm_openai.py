@@ -12,6 +12,7 @@ from rag.llm_reply import ReplyCollector
 from rag.model_profiles import profile_of
 from rag.openai_connection import PORT, OpenAIConnection, SchemaRefused
 from rag.openai_server import look, with_schema
+from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
@@ -86,7 +87,7 @@ class OpenAIModel:
         note says that nothing held the model to it.
         """
         chat = as_chat(messages, self._profile.system)
-        with self._turns.take(), self._connection.translated(self._name):
+        with self._turns.take(), stopping(), self._connection.translated(self._name):
             counted = self._counted(chat)
             if counted and counted + max_tokens > self._card.window:
                 raise PromptTooLong(

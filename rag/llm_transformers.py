@@ -16,6 +16,7 @@ from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_profiles import profile_of
 from rag.openai_server import hash_of, with_schema
+from rag.stop import current, stopping
 from rag.turns import Turns
 
 _INSTALL = "Run `make models`."
@@ -105,7 +106,7 @@ class TransformersModel:
         if schema is not None:
             chat = with_schema(chat, schema)
             note = "Transformers can't hold a model to a schema; it was only asked for that form."
-        with self._turns.take():
+        with self._turns.take(), stopping():
             self.load()
             ids = self._ids(chat)
             if len(ids) + max_tokens > self._card.window:
@@ -132,7 +133,7 @@ class TransformersModel:
         streamer = transformers.TextIteratorStreamer(
             self._tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=self._answer_seconds
         )
-        stop, failed, made = threading.Event(), [], [0]
+        stop, failed, made, asked = threading.Event(), [], [0], current()
 
         def generate() -> None:
             tokens = torch.tensor([ids], device=self._model.device)
@@ -147,7 +148,7 @@ class TransformersModel:
                     top_k=None,
                     pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                     streamer=streamer,
-                    stopping_criteria=[lambda *_, **__: stop.is_set()],
+                    stopping_criteria=[lambda *_, **__: stop.is_set() or asked.is_set],
                 )
                 made[0] = int(done.shape[1]) - len(ids)
             except (RuntimeError, ValueError, IndexError) as error:  # out of memory is a RuntimeError

@@ -70,8 +70,8 @@ class ModelProcess:
             self._users -= 1
             self._last_used = time.monotonic()
 
-    def end(self) -> str:
-        """End the process now and say how it ended, for a message."""
+    def end(self, *, crashed: bool = True) -> str:
+        """End the process now and say how it ended, for a message; `crashed` when it may just be ending by itself."""
         with self._lock:
             self._ended = True
         process = self._process
@@ -79,7 +79,7 @@ class ModelProcess:
         if process is not None and code is None:
             try:
                 # a crash closes the connection a moment before the process can be reaped
-                code = process.wait(timeout=0.5 if self._users else 0)
+                code = process.wait(timeout=0.5 if self._users and crashed else 0)
             except subprocess.TimeoutExpired:
                 code = None
         self._stop.set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
 from rag.model_host import checked_host, refuse_cloud_name, sends_away
+from rag.stop import traced
 
 if TYPE_CHECKING:
     import httpx
@@ -229,8 +230,9 @@ def _clients(host: str, key: str, connect_seconds: float, answer_seconds: float)
         "limits": httpx.Limits(max_keepalive_connections=0),
     }
     client = ollama.Client(host, **options)
+    http_options = {**options, "event_hooks": {"request": [traced]}}
     client._client.headers.pop("authorization", None)  # the client adds OLLAMA_API_KEY: it is for its vendor's servers
-    http = httpx.Client(base_url=host, **options)
+    http = httpx.Client(base_url=host, **http_options)
     for each in (client._client, http):
         if key:
             each.headers["authorization"] = f"Bearer {key}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
 from rag.model_host import checked_host
+from rag.stop import traced
 
 if TYPE_CHECKING:
     import httpx2
@@ -160,7 +161,7 @@ def _clients(host: str, key: str, connect_seconds: float, answer_seconds: float)
         timeout=httpx2.Timeout(answer_seconds, connect=connect_seconds),
         # a server may close a connection after a streamed answer, just as the next request goes out
         limits=httpx2.Limits(max_keepalive_connections=0),
-        event_hooks={"request": [only_ours]},
+        event_hooks={"request": [only_ours, traced]},
     )
     client = openai.OpenAI(
         api_key=key or "none",  # else it looks into the environment

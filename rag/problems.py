@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +24,7 @@ from rag.errors import (
     NotFound,
     ReadingRoomError,
     SettingsError,
+    Stopped,
     UsageError,
 )
 from rag.privacy import is_local
@@ -36,6 +37,7 @@ STATUSES: tuple[tuple[type[ReadingRoomError], int, str], ...] = (
     (HomeLocked, 409, "The home folder is in use"),
     (HomeMismatch, 409, "The home folder was made with other settings"),
     (SettingsError, 500, "Wrong settings"),
+    (Stopped, 499, "Cancelled"),
     (HomeUnusable, 507, "The home folder can't be written"),
     (ModelBusy, 503, "Too many questions"),
     (ModelError, 503, "No model to answer"),
@@ -51,13 +53,14 @@ JSON_BYTES = 1_000_000
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details; `remedy` says what to do."""
+    """RFC 9457 problem details; `remedy` says what to do, `retry_after` is there when too many questions wait."""
 
     type: str
     title: str
     status: int
     detail: str
     remedy: str = ""
+    retry_after: int | None = Field(None, description="Seconds after which to ask again, when too many questions wait.")
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -69,7 +72,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 def document(error: ReadingRoomError) -> dict[str, Any]:
     """Return an error as a problem document."""
     kind, status, title = next(row for row in STATUSES if isinstance(error, row[0]))
-    return _problem(kind.__name__, status, title, error.message, error.remedy)
+    said = _problem(kind.__name__, status, title, error.message, error.remedy)
+    return {**said, "retry_after": RETRY_AFTER} if isinstance(error, ModelBusy) else said
 
 
 def _problem(kind: str, status: int, title: str, detail: str, remedy: str = "") -> dict[str, Any]:

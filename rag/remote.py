@@ -84,8 +84,8 @@ class RemoteAnswers:
     def remove(self, answer_id: str) -> None:
         self._call("DELETE", f"/v1/answers/{quote(answer_id, safe='')}")
 
-    def begin(self) -> Conversation:
-        return Conversation.model_validate(self._call("POST", "/v1/conversations"))
+    def begin(self, answer_id: str | None = None) -> Conversation:
+        return Conversation.model_validate(self._call("POST", "/v1/conversations", json={"answer_id": answer_id}))
 
     def conversation(self, conversation_id: str) -> Conversation:
         return Conversation.model_validate(self._call("GET", f"/v1/conversations/{quote(conversation_id, safe='')}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -109,6 +110,9 @@ def is_joined(word: str) -> bool:
     return bool(_JOINED.search(word))
 
 
+_STEMMING = threading.Lock()  # see rag/words.py
+
+
 @lru_cache(maxsize=1)
 def _arabic() -> Any:
     import snowballstemmer  # only Arabic text needs it
@@ -121,7 +125,8 @@ def root(word: str) -> str:
     """Return an Arabic or Hebrew word without vowel signs, tatweel, what is written onto its front, and common endings."""
     plain = _VOWELS.sub("", word)
     if not re.search(f"[{_HEBREW}]", plain):
-        return str(_arabic().stemWord(_AND.sub("", plain))) or plain
+        with _STEMMING:
+            return str(_arabic().stemWord(_AND.sub("", plain))) or plain
     while len(plain) > 3 and plain[0] in "והבכלמש":
         plain = plain[1:]
     if len(plain) > 4 and plain.endswith(("ים", "ות")):

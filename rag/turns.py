@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rag.errors import ModelBusy
+from rag.stop import current
+
+_LOOK_SECONDS = 0.1
 
 
 class Turns:
@@ -20,17 +24,20 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Wait for the turn and hold it; raise ModelBusy when too many wait or it takes too long."""
+        """Wait for the turn and hold it; raise ModelBusy when too many wait or it takes too long, Stopped when cancelled."""
         if not self._places.acquire(blocking=False):
             raise ModelBusy(
                 f"The model {self._name} is busy and {self._waiting} questions are waiting already.", "Ask again later."
             )
         try:
-            if not self._turn.acquire(timeout=self._seconds):
-                raise ModelBusy(
-                    f"The model {self._name} was busy for {self._seconds:.0f} seconds with other questions.",
-                    "Ask again later.",
-                )
+            deadline = time.monotonic() + self._seconds
+            while not self._turn.acquire(timeout=_LOOK_SECONDS):
+                current().check()
+                if time.monotonic() > deadline:
+                    raise ModelBusy(
+                        f"The model {self._name} was busy for {self._seconds:.0f} seconds with other questions.",
+                        "Ask again later.",
+                    )
             try:
                 yield
             finally:

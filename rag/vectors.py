@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -33,6 +34,8 @@ class _Opened:
     """Chroma as one process has it open, with the collections that were used, for all embedders."""
 
     def __init__(self) -> None:
+        # questions come in threads; Chroma, opened by two at once, fails for both
+        self.opening = threading.RLock()
         self.client: Any = None
         self.collections: dict[str, Any] = {}
 
@@ -132,23 +135,26 @@ class VectorIndex:
 
     def _collection(self, name: str) -> Any:
         key = self._key(name)
-        if key not in self._opened.collections:
-            self._opened.collections[key] = self._open().get_or_create_collection(
-                key, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}, embedding_function=None
-            )
-        return self._opened.collections[key]
+        with self._opened.opening:
+            if key not in self._opened.collections:
+                self._opened.collections[key] = self._open().get_or_create_collection(
+                    key, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}, embedding_function=None
+                )
+            return self._opened.collections[key]
 
     def _open(self) -> Any:
-        if self._opened.client is None:
-            import chromadb  # takes a second; the command line only needs it where no server runs
-            from chromadb.config import Settings
+        with self._opened.opening:
+            if self._opened.client is None:
+                self._opened.client = self._connected()
+            return self._opened.client
 
-            try:
-                self._opened.client = chromadb.PersistentClient(
-                    str(self._folder), Settings(anonymized_telemetry=False, allow_reset=False)
-                )
-            except Exception as error:
-                raise ReadingRoomError(
-                    f"The vector index {self._folder} can't be opened: {error}", "Run `readingroom rebuild`."
-                ) from error
-        return self._opened.client
+    def _connected(self) -> Any:
+        import chromadb  # takes a second; the command line only needs it where no server runs
+        from chromadb.config import Settings
+
+        try:
+            return chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False, allow_reset=False))
+        except Exception as error:
+            raise ReadingRoomError(
+                f"The vector index {self._folder} can't be opened: {error}", "Run `readingroom rebuild`."
+            ) from error

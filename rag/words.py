@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -55,6 +56,10 @@ STOP_WORDS = frozenset(
 """Words of a question that say nothing of what it is about (function words and polite phrases)."""
 
 
+# A stemmer holds the word it is at: two threads with one stemmer give each other wrong stems, which are then remembered.
+_STEMMING = threading.Lock()
+
+
 @lru_cache(maxsize=1)
 def _stemmer() -> Any:
     import snowballstemmer  # only answering needs it
@@ -69,7 +74,8 @@ def stem(word: str) -> str:
         return word.replace(",", "")
     if scripts.is_joined(word):
         return scripts.root(word)
-    return str(_stemmer().stemWord(word.lower()))
+    with _STEMMING:
+        return str(_stemmer().stemWord(word.lower()))
 
 
 def tokens(text: str) -> list[str]:

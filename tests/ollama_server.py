@@ -20,12 +20,12 @@ DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
 class OllamaServer:
     """What the server answers with and what it was asked.
 
-    `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "mid-stream" (an
-    error line under status 200), "drops" (an old server that shortens the prompt and ignores `truncate`), "cut" (the
-    connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text), "not-json" (a line that is
-    none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before the answer, `says` is a
-    text to give instead of the model's; without a model it says nothing else. `most` caps the window that it really loads,
-    whatever `num_ctx` asks.
+    `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "silent" (none
+    ever), "mid-stream" (an error line under status 200), "drops" (an old server that shortens the prompt and ignores
+    `truncate`), "cut" (the connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text),
+    "not-json" (a line that is none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before
+    the answer, `says` is a text to give instead of the model's; without a model it says nothing else. `most` caps the
+    window that it really loads, whatever `num_ctx` asks.
     """
 
     model: LanguageModel | None
@@ -181,6 +181,11 @@ class _Handler(LocalHandler[OllamaServer]):
         elif not request["messages"]:
             self.json(200, self.ollama.load(request))
         else:
+            if self.ollama.failing == "silent":
+                assert self.connection.recv(1) == b""  # the client hangs up
+                self.ollama.stopped.set()
+                self.close_connection = True
+                return
             if self.ollama.failing == "slow":
                 time.sleep(1.0)
             self._chat(request)

@@ -105,6 +105,32 @@ def test_the_command_line_goes_on_with_a_conversation(run: Run, filled_home: Pat
     assert run("ask", FEE, "--conversation", "nothing").code == 1
 
 
+def test_continue_goes_on_from_a_question_asked_in_no_conversation(run: Run, filled_home: Path) -> None:
+    """The last question counts: one without a conversation becomes the first turn of a new one, an older one is left alone."""
+    old = run("ask", "Who wrote the minutes?", "--continue", "--json").json
+    alone = run("ask", FEE, "--json").json
+    assert alone["conversation_id"] is None
+    second = run("ask", "And for type A?", "--continue", "--json").json
+    assert second["standalone_question"].endswith("type A?")
+    assert second["conversation_id"] not in (None, old["conversation_id"])
+    turns = run("conversations", second["conversation_id"], "--json").json["turns"]
+    assert [turn["id"] for turn in turns] == [alone["id"], second["id"]]
+    assert {turn["conversation_id"] for turn in turns} == {second["conversation_id"]}
+    third = run("ask", "And for type B?", "--continue", "--json").json
+    assert third["conversation_id"] == second["conversation_id"]
+
+
+def test_a_conversation_begins_with_a_kept_answer(server: Server) -> None:
+    """The API makes an answer the first turn; asked again it gives the same conversation; an unknown answer is 404."""
+    asked = server.post("/v1/ask", json={"question": FEE}).json()
+    begun = server.post("/v1/conversations", json={"answer_id": asked["id"]})
+    assert begun.status_code == 201 and [turn["id"] for turn in begun.json()["turns"]] == [asked["id"]]
+    assert server.post("/v1/conversations", json={"answer_id": asked["id"]}).json()["id"] == begun.json()["id"]
+    assert server.get(f"/v1/answers/{asked['id']}").json()["answer"]["conversation_id"] == begun.json()["id"]
+    assert server.post("/v1/conversations", json={"answer_id": "nothing"}).status_code == 404
+    assert server.delete(f"/v1/conversations/{begun.json()['id']}").status_code == 204
+
+
 def test_routes_of_conversations(server: Server) -> None:
     """The API begins, returns and removes conversations; one that is not there is 404."""
     begun = server.post("/v1/conversations")

@@ -1,0 +1,40 @@
+"""Words and stems, asked for by several threads at once as questions do."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from rag.words import stem, stems
+
+WORDS = [f"{front}{middle}{end}" for front in ("re", "un", "inter") for middle in ("nation", "lat", "form", "gener", "vis")
+         for end in ("alization", "ing", "ies", "fulness", "ational", "ement", "ization", "ed", "ously", "ability")]  # fmt: skip
+
+
+def test_threads_stem_as_one_does() -> None:
+    """Four threads that stem the same words, from different ones on, get the stems that one thread gets."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            stem.cache_clear()
+            found: list[list[str]] = [[], [], [], []]
+
+            def run(at: int, found: list[list[str]] = found) -> None:
+                found[at] = [stem(word) for word in WORDS[at * 30 :] + WORDS[: at * 30]]
+
+            threads = [threading.Thread(target=run, args=(at,)) for at in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            stem.cache_clear()
+            for at in range(4):
+                assert found[at] == [stem(word) for word in WORDS[at * 30 :] + WORDS[: at * 30]]
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_forms_of_a_word_have_one_stem() -> None:
+    """Singular and plural are the same word."""
+    assert stems("agreements end") == stems("The agreement ends") - stems("the")
