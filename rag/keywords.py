@@ -21,8 +21,6 @@ MOST = 2.2
 """FTS5's k1 + 1: what a word adds to BM25 at most, times its rarity."""
 ROWS = 10_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
-CHEAP = 30_000
-"""Passages of a catalog in which looking for every word is cheap when a filter leaves few of them."""
 FIRST = 10
 """How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
 _COUNTED = 200_000
@@ -68,7 +66,7 @@ class Keywords:
             counts = _count(connection, known, [*words, *other])
             best = MOST * sum(_idf(counts[word], known.total) for word in words) or 1.0
             rows: list[tuple[int, float]] = []
-            for match in _expressions(counts, known.total, _few(scope, limit, known.total)):
+            for match in _expressions(counts, known.total, scope is not None and scope.chunks <= ROWS):
                 if scope is None and known.collections <= set(collections):
                     rows = _best(connection, match, limit)
                 else:
@@ -92,12 +90,6 @@ class Keywords:
     def _now(self, connection: Connection) -> Remembered:
         self._known = known = self._known.now(connection)
         return known
-
-
-def _few(scope: Scope | None, limit: int, total: int) -> bool:
-    """Return whether a scope is looked through for every word: where that is cheap, or those with rare words would be too few."""
-    small = scope is not None and scope.chunks <= ROWS
-    return scope is not None and small and (total <= CHEAP or scope.chunks * ROWS < 2 * limit * total)
 
 
 def _expressions(counts: dict[str, int], total: int, every: bool) -> list[str]:
