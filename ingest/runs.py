@@ -38,12 +38,28 @@ def unpack_runs(packed: bytes) -> list[Place]:
     """Return the runs that `pack_runs` packed, an empty list for no bytes; zlib.error or ValueError for other bytes."""
     if not packed:
         return []
+    begins, lengths, *coordinates = _columns(packed)
+    places = ([value / 10 for value in column] for column in coordinates)
+    return list(zip(begins, map(int.__add__, begins, lengths), *places, strict=True))
+
+
+def places_of(packed: bytes, start: int, end: int) -> list[Place]:
+    """Return those of the runs that `pack_runs` packed that have characters of [start, end), without opening the others."""
+    if not packed:
+        return []
+    begins, lengths, *coordinates = _columns(packed)
+    spans = enumerate(zip(begins, lengths, strict=True))
+    chosen = [at for at, (begin, length) in spans if begin < end and begin + length > start]
+    places = ([column[at] / 10 for at in chosen] for column in coordinates)
+    return list(zip([begins[at] for at in chosen], [begins[at] + lengths[at] for at in chosen], *places, strict=True))
+
+
+def _columns(packed: bytes) -> list[Sequence[int]]:
+    """Return the columns of a table, the starts as they are and not as differences."""
     table = array("i")
     table.frombytes(zlib.decompress(packed))
     if sys.byteorder == "big":
         table.byteswap()
     size = len(table) // _COLUMNS
-    starts, lengths, *coordinates = (table[at * size : (at + 1) * size] for at in range(_COLUMNS))
-    begins = list(accumulate(starts))
-    places = ([value / 10 for value in column] for column in coordinates)
-    return list(zip(begins, map(int.__add__, begins, lengths), *places, strict=True))
+    starts, *others = (table[at * size : (at + 1) * size] for at in range(_COLUMNS))
+    return [list(accumulate(starts)), *others]

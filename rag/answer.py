@@ -19,6 +19,7 @@ from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
 from rag.gate import DEFAULT, Gate, signs
+from rag.hits import hit
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.model_record import on_record
@@ -26,7 +27,7 @@ from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.replay import SEED, generation
 from rag.reply_language import other_language
-from rag.retrieve import Clock, Found, Retriever, hit
+from rag.retrieve import Clock, Found, Retriever
 from rag.routing import Candidate as Model
 from rag.routing import in_turn
 from rag.shapes import (

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Row, and_, case, func, or_, select, text
 
 from ingest.ports import Vectors
-from ingest.runs import Place, unpack_runs
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, scope_of
 from rag.former import Former
@@ -24,7 +23,6 @@ from rag.schema import (
     chunks,
     documents,
     embeddings,
-    former_pages,
     former_versions,
     jobs,
     pages,
@@ -38,14 +36,6 @@ from rag.shapes import (
 )
 from rag.store import Store
 from rag.version_rows import below
-
-
-@dataclass(frozen=True, slots=True)
-class PageRuns:
-    """Where characters stand on one page: (start, end, x0, y0, x1, y1), points from the top left."""
-
-    number: int
-    runs: list[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,29 +195,19 @@ class Catalog:
             ).first()
         return None if row is None else Life(row.version, row.created, row.known_since)
 
-    def runs(self, document_id: str, version: str, numbers: Sequence[int]) -> list[PageRuns]:
-        """Return where the characters of some pages stand."""
+    def packed_runs(self, wanted: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], bytes]:
+        """Return where the characters of some pages (document, version, number) stand, as `ingest.runs` packs it, live pages
+        or former ones."""
         with self._store.read() as connection:
-            rows = connection.execute(
-                select(pages.c.number, pages.c.runs)
-                .where(pages.c.document_id == document_id, pages.c.version == version, pages.c.number.in_(numbers))
-                .order_by(pages.c.number)
-            ).all()
-            rows = (
-                rows
-                or connection.execute(
-                    select(former_pages.c.number, former_pages.c.runs)
-                    .join(former_versions, former_versions.c.former_id == former_pages.c.former_id)
-                    .where(
-                        former_versions.c.document_id == document_id,
-                        former_versions.c.version == version,
-                        former_pages.c.number.in_(numbers),
-                    )
-                    .group_by(former_pages.c.number)  # a version may have been live twice
-                    .order_by(former_pages.c.number)
-                ).all()
-            )
-        return [PageRuns(row.number, unpack_runs(row.runs)) for row in rows]
+            found = {
+                (row[0], row[1], row[2]): row[3]
+                for row in connection.exec_driver_sql(_RUNS, (json.dumps(sorted(set(wanted))),))
+            }
+            for page in set(wanted) - found.keys():
+                kept = connection.exec_driver_sql(_FORMER_RUNS, page).first()  # a version may have been live twice
+                if kept is not None:
+                    found[page] = kept[0]
+        return found
 
     def collections(self) -> list[CollectionStatus]:
         """Return the collections in order of their names."""
@@ -248,7 +228,7 @@ class Catalog:
     def require_collections(self, names: Sequence[str]) -> list[str]:
         """Return `names`, or all collections when it is empty; raise NotFound naming one that doesn't exist."""
         with self._store.read() as connection:
-            known = list(connection.scalars(select(documents.c.collection).distinct().order_by(documents.c.collection)))
+            known = [row[0] for row in connection.exec_driver_sql(_COLLECTIONS)]
         for name in names:
             if name not in known:
                 listed = ", ".join(known) or "none yet"
@@ -290,33 +270,15 @@ class Catalog:
     def vectors(self, chunk_ids: Sequence[str], embedder: str) -> dict[str, Vectors]:
         """Return the vectors of live chunks, each of shape (dimension,), those that have one."""
         with self._store.read() as connection:
-            return vectors_of(connection, chunks.c.chunk_id.in_(list(chunk_ids)), embedder)
+            return vectors_of(connection, chunk_ids, embedder)
 
     def languages(self, document_ids: Sequence[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""
-        live = and_(versions.c.document_id == documents.c.document_id, versions.c.version == documents.c.version)
-        said = func.json_extract(versions.c.details, "$.language")
-        query = select(documents.c.document_id, said).join(versions, live)
-        with self._store.read() as connection:
-            rows = connection.execute(query.where(documents.c.document_id.in_(sorted(set(document_ids))))).all()
-        return {row[0]: row[1] for row in rows}
+        return self._keywords.languages(document_ids)
 
     def paged(self, document_ids: Sequence[str]) -> set[str]:
         """Return those of the documents that have more than one page."""
-        with self._store.read() as connection:
-            several = select(pages.c.document_id).where(
-                pages.c.document_id.in_(sorted(set(document_ids))), pages.c.number > 1
-            )
-            return set(connection.scalars(several.distinct()))
-
-    def span(self, document_id: str, version: str, start: int, end: int) -> str:
-        """Return the characters [start, end) of a version's text."""
-        cut = func.substr(versions.c.text, start + 1, end - start)
-        with self._store.read() as connection:
-            found = connection.scalar(
-                select(cut).where(versions.c.document_id == document_id, versions.c.version == version)
-            )
-        return str(found or "")
+        return self._keywords.paged(document_ids)
 
     def in_scope(self, chunk_ids: Sequence[str], scope: Scope) -> set[str]:
         """Return those of the chunks that are in a scope."""
@@ -353,6 +315,24 @@ class Catalog:
                 or 0,
             }
 
+
+# what every search asks, as text: SQLAlchemy takes longer to put such a query together than SQLite to answer it
+
+_COLLECTIONS = """
+WITH RECURSIVE known(name) AS (
+    SELECT min(collection) FROM documents
+    UNION ALL SELECT (SELECT min(collection) FROM documents WHERE collection > known.name) FROM known WHERE name IS NOT NULL
+) SELECT name FROM known WHERE name IS NOT NULL
+"""
+_RUNS = """
+SELECT p.document_id, p.version, p.number, p.runs FROM json_each(?) w CROSS JOIN pages p
+ON p.document_id = json_extract(w.value, '$[0]') AND p.version = json_extract(w.value, '$[1]')
+AND p.number = json_extract(w.value, '$[2]')
+"""
+_FORMER_RUNS = """
+SELECT p.runs FROM former_versions v JOIN former_pages p ON p.former_id = v.former_id
+WHERE v.document_id = ? AND v.version = ? AND p.number = ? LIMIT 1
+"""
 
 LOW_CONFIDENCE = 0.8
 """A page whose text was read from an image with less than this is flagged."""

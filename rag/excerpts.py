@@ -9,10 +9,11 @@ from pathlib import Path
 from ingest.ports import Embedder
 from rag.catalog import Catalog
 from rag.evidence import Support, weigh
+from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage
 from rag.prompt import Excerpt
-from rag.retrieve import Found, hit
+from rag.retrieve import Found
 from rag.rows import caption, header_row
 from rag.shapes import Hit
 from rag.words import sentences

@@ -121,6 +121,11 @@ class Scope:
     page_to: int
 
     @property
+    def whole(self) -> bool:
+        """Whether all pages of its documents are in it."""
+        return self.page_from <= 1 and self.page_to >= _LAST
+
+    @property
     def condition(self) -> str:
         """The condition on `chunks` c, with the values of `values`."""
         return (
@@ -134,6 +139,13 @@ class Scope:
             "scope_first": self.page_from,
             "scope_last": self.page_to,
         }
+
+
+_CHUNKS = """
+SELECT coalesce(sum(1 + (SELECT max(c.ordinal) FROM chunks c WHERE c.document_id = d.document_id AND c.version = d.version)), 0)
+FROM json_each(:scope_ids) w CROSS JOIN documents d ON d.document_id = w.value
+"""
+"""How many chunks some whole documents have: they are numbered, and counting each takes ten times as long."""
 
 
 def parse_filter(conditions: Sequence[str]) -> Filter:
@@ -218,7 +230,9 @@ def scope_of(connection: Connection, wanted: Filter, collections: Sequence[str],
     ids = tuple(sorted(connection.scalars(query)))
     first, last = wanted.page_from or 1, wanted.page_to or _LAST
     scope = Scope(ids, 0, first, last)
-    counted = connection.execute(text(f"SELECT count(*) FROM chunks c WHERE {scope.condition}"), scope.values)
+    counted = connection.execute(
+        text(_CHUNKS if scope.whole else f"SELECT count(*) FROM chunks c WHERE {scope.condition}"), scope.values
+    )
     return replace(scope, chunks=int(counted.scalar_one()))
 
 

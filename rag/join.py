@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from rag.passages import Passage
-from rag.retrieve import Found, place_of
-from rag.shapes import Hit
+from rag.retrieve import Found
+from rag.shapes import Hit, Place
 from rag.words import numbers
 
 ALIKE = 0.9
@@ -18,20 +18,19 @@ _COMPARED = 200
 
 @dataclass(slots=True)
 class Joined:
-    """A hit in the making: the passage that was found best, the characters shown, and other places that belong to it."""
+    """A hit in the making: the passage that was found best, the characters shown with their text, and other places that belong
+    to it."""
 
     lead: Found
     start: int
     end: int
+    text: str
     also: list[Passage] = field(default_factory=list)
-    _words: frozenset[str] | None = None
+    words: frozenset[str] = frozenset()
     _numbers: frozenset[str] | None = None
 
-    @property
-    def words(self) -> frozenset[str]:
-        if self._words is None:
-            self._words = frozenset(self.lead.passage.text.casefold().split())
-        return self._words
+    def __post_init__(self) -> None:
+        self.words = frozenset(self.lead.passage.text.casefold().split())
 
     @property
     def numbers(self) -> frozenset[str]:
@@ -58,12 +57,12 @@ def join(
         if (there := by_page.get(page)) is not None:
             _take_in(there, passage, longest)
             continue
-        if (same := _said_before(item, hits)) is not None:
+        hit = Joined(item, passage.start, passage.end, passage.text)
+        if (same := _said_before(hit, hits)) is not None:
             same.also.append(passage)
             continue
         if len(hits) == limit or (per_document is not None and counts.get(passage.document_id, 0) >= per_document):
             continue
-        hit = Joined(item, passage.start, passage.end)
         hits.append(hit)
         counts[passage.document_id] = counts.get(passage.document_id, 0) + 1
         if passage.document_id in paged:
@@ -89,26 +88,42 @@ def also_found(sent: Sequence[tuple[Found, Hit]], found: Sequence[Found], paged:
     return hits
 
 
+def place_of(passage: Passage) -> Place:
+    """Return where a passage stands."""
+    return Place(
+        document_id=passage.document_id,
+        version=passage.version,
+        path=passage.path,
+        page=passage.page,
+        start=passage.start,
+        end=passage.end,
+    )
+
+
 def _take_in(hit: Joined, passage: Passage, longest: int) -> None:
     """Make a hit longer by a passage that touches it, or note the passage as a place of it."""
     start, end = min(hit.start, passage.start), max(hit.end, passage.end)
     touches = passage.start in (hit.end, hit.start) or passage.end in (hit.start, hit.end)
     if touches and end - start <= longest:
+        # both are cut out of the same text
+        first, second = sorted(((hit.start, hit.text), (passage.start, passage.text)), key=lambda part: part[0])
+        hit.text = first[1] + second[1][max(0, first[0] + len(first[1]) - second[0]) :]
         hit.start, hit.end = start, end
     else:
         hit.also.append(passage)
 
 
-def _said_before(item: Found, hits: Sequence[Joined]) -> Joined | None:
-    said = Joined(item, 0, 0)
-    size = len(said.words)
+def _said_before(mine: Joined, hits: Sequence[Joined]) -> Joined | None:
+    words, passage, size = mine.words, mine.lead.passage, len(mine.words)
     for hit in hits:
         # texts whose numbers of words differ so much can't share enough of them
-        if min(size, len(hit.words)) < ALIKE * max(size, len(hit.words)):
+        theirs = hit.words
+        if not ALIKE * size <= len(theirs) <= size / ALIKE:
             continue
-        mine, other = item.passage, hit.lead.passage
-        if (mine.hidden, mine.made_by) != (other.hidden, other.made_by):
+        other = hit.lead.passage
+        if (passage.hidden, passage.made_by) != (other.hidden, other.made_by):
             continue  # what is shown does not become a place of what is hidden, or made by a model
-        if len(said.words & hit.words) >= ALIKE * len(said.words | hit.words) and said.numbers == hit.numbers:
+        common = len(words & theirs)
+        if common >= ALIKE * (size + len(theirs) - common) and mine.numbers == hit.numbers:
             return hit
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from rag.filters import Scope
 from rag.passages import Passage, match_expression, passages_by_row
+from rag.remembered import Remembered
 from rag.store import Store
 
 BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
@@ -22,29 +23,28 @@ ROWS = 10_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
 FIRST = 10
 """How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
-_REMEMBERED = 50_000
 _COUNTED = 200_000
 """A word that more passages have is not counted further: it says next to nothing."""
 
 
 @dataclass(slots=True)
 class Keywords:
-    """Searches the keyword index of one catalog. How rare words are is remembered until the catalog is written to."""
+    """Searches the keyword index of one catalog. How rare words are is remembered until the index is written to."""
 
     store: Store
-    _state: tuple[int, ...] = ()
-    _total: int = 0
-    _counts: dict[str, int] = field(default_factory=dict)
+    _known: Remembered = field(default_factory=Remembered)
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Return the inverse document frequency of each word, as FTS5's bm25() has it."""
         with self.store.read() as connection:
-            return {word: self._idf(count) for word, count in self._count(connection, words).items()}
+            known = self._now(connection)
+            return {word: _idf(count, known.total) for word, count in _count(connection, known, words).items()}
 
     def counts(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return how many live passages have each word (at most 200,000 are counted), and the number of live passages."""
         with self.store.read() as connection:
-            return self._count(connection, words), self._total
+            known = self._now(connection)
+            return _count(connection, known, words), known.total
 
     def search(
         self,
@@ -62,54 +62,78 @@ class Keywords:
         if not words or not collections:
             return []
         with self.store.read() as connection:
-            counts = self._count(connection, [*words, *other])
-            best = MOST * sum(self._idf(counts[word]) for word in words) or 1.0
+            known = self._now(connection)
+            counts = _count(connection, known, [*words, *other])
+            best = MOST * sum(_idf(counts[word], known.total) for word in words) or 1.0
             rows: list[tuple[int, float]] = []
-            small = scope is not None and scope.chunks <= ROWS
-            for match in self._expressions(counts, limited=small):
-                rows = _ranked(connection, match, collections, limit, scope)
+            for match in _expressions(counts, known.total, scope is not None and scope.chunks <= ROWS):
+                if scope is None and known.collections <= set(collections):
+                    rows = _best(connection, match, limit)
+                else:
+                    rows = _ranked(connection, match, collections, limit, scope)
                 if rows:
                     break
             passages = passages_by_row(connection, [row[0] for row in rows])
         found = [(passages[row], max(0.0, score) / best) for row, score in rows if row in passages]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))
 
-    def _expressions(self, counts: dict[str, int], limited: bool) -> list[str]:
-        """Return what to match, in turn until something is found: the rare words first where there are too many passages."""
-        rarest = sorted((word for word in counts if counts[word]), key=lambda word: counts[word])
-        if not rarest:
-            return []
-        if limited:
-            return [" OR ".join(map(match_expression, rarest))]
-        chosen, rows = [], 0
-        for word in rarest:
-            if rows + counts[word] > ROWS:
-                break
-            chosen.append(word)
-            rows += counts[word]
-        if chosen:
-            return [" OR ".join(map(match_expression, chosen))]
-        every = [match_expression(word) for word in rarest]
-        return [" AND ".join(every[:3]), " AND ".join(every[:2]), every[0]]
+    def languages(self, document_ids: Iterable[str]) -> dict[str, str | None]:
+        """Return the language of the live version of each of the documents, None where it is not known."""
+        with self.store.read() as connection:
+            return self._now(connection).languages_of(connection, document_ids)
 
-    def _count(self, connection: Connection, words: Sequence[str]) -> dict[str, int]:
-        """Return how many live passages have each word."""
-        state = self.store.state()
-        if state != self._state or len(self._counts) > _REMEMBERED:
-            self._total = connection.exec_driver_sql("SELECT count(*) FROM chunks").scalar_one()
-            self._state, self._counts = state, {}
-        found = {}
-        for word in words:
-            if word not in self._counts:
-                self._counts[word] = connection.execute(
-                    text("SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH :word LIMIT :most)"),
-                    {"word": match_expression(word), "most": _COUNTED},
-                ).scalar_one()
-            found[word] = self._counts[word]
-        return found
+    def paged(self, document_ids: Iterable[str]) -> set[str]:
+        """Return those of the documents that have more than one page."""
+        with self.store.read() as connection:
+            return self._now(connection).paged_of(connection, document_ids)
 
-    def _idf(self, count: int) -> float:
-        return max(1e-6, math.log((self._total - count + 0.5) / (count + 0.5))) if self._total >= count else 1e-6
+    def _now(self, connection: Connection) -> Remembered:
+        self._known = known = self._known.now(connection)
+        return known
+
+
+def _expressions(counts: dict[str, int], total: int, every: bool) -> list[str]:
+    """Return what to match, in turn until something is found: the rare words first where there are too many passages, or every
+    word; one that most passages have adds nothing to BM25."""
+    rarest = sorted((word for word in counts if counts[word]), key=lambda word: counts[word])
+    if not rarest:
+        return []
+    chosen, rows = [], 0
+    for word in rarest:
+        if rows + counts[word] > ROWS and not (every and 2 * counts[word] < total):
+            break
+        chosen.append(word)
+        rows += counts[word]
+    if chosen:
+        found = [" OR ".join(map(match_expression, chosen))]
+        return [*found, " OR ".join(map(match_expression, rarest))] if every else found
+    quoted = [match_expression(word) for word in rarest]
+    if every:
+        return [" OR ".join(quoted)]
+    return [" AND ".join(quoted[:3]), " AND ".join(quoted[:2]), quoted[0]]
+
+
+def _count(connection: Connection, known: Remembered, words: Sequence[str]) -> dict[str, int]:
+    """Return how many live passages have each word."""
+    found = {}
+    for word in words:
+        if (count := known.counts.get(word)) is None:
+            count = known.counts[word] = connection.exec_driver_sql(
+                "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
+                (match_expression(word), _COUNTED),
+            ).scalar_one()
+        found[word] = count
+    return found
+
+
+def _idf(count: int, total: int) -> float:
+    return max(1e-6, math.log((total - count + 0.5) / (count + 0.5))) if total >= count else 1e-6
+
+
+def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, float]]:
+    """Return the best rows of the whole index with their scores."""
+    query = f"SELECT rowid, bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? ORDER BY score"
+    return [(row[0], -row[1]) for row in connection.exec_driver_sql(f"{query} LIMIT ?", (match, limit)).all()]
 
 
 def _span(connection: Connection, scope: Scope) -> tuple[int, int]:
@@ -127,25 +151,18 @@ def _span(connection: Connection, scope: Scope) -> tuple[int, int]:
 def _ranked(
     connection: Connection, match: str, collections: Sequence[str], limit: int, scope: Scope | None
 ) -> list[tuple[int, float]]:
-    values: dict[str, Any] = {f"c{number}": name for number, name in enumerate(collections)}
-    inside = f"c.collection IN ({', '.join(':' + key for key in values)})"
-    values |= {"match": match, "limit": limit}
+    """Return the best rows of some collections or of a scope, which are of some collections already."""
     if scope is None:
+        values: dict[str, Any] = {f"c{number}": name for number, name in enumerate(collections)}
+        inside = f"c.collection IN ({', '.join(':' + key for key in values)})"
+    else:
+        values, inside = scope.values, scope.condition
+    if scope is None or scope.chunks > ROWS:
         # joining every passage that has a word costs more than scoring it
-        best = connection.execute(
-            text(
-                f"SELECT rowid, bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH :match "
-                "ORDER BY score LIMIT :most"
-            ),
-            {"match": match, "most": FIRST * limit},
-        ).all()
-        scores = {int(row[0]): -float(row[1]) for row in best}
-        rows = connection.execute(
-            text(
-                f"SELECT c.id, c.chunk_id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
-            ),
-            {**values, "ids": json.dumps(list(scores))},
-        ).all()
+        best = _best(connection, match, FIRST * limit)
+        scores = dict(best)
+        query = f"SELECT c.id, c.chunk_id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
+        rows = connection.execute(text(query), {**values, "ids": json.dumps(list(scores))}).all()
         if len(rows) >= limit or len(best) < FIRST * limit:
             order = sorted(rows, key=lambda row: (-scores[row[0]], row[1]))
             return [(int(row[0]), scores[row[0]]) for row in order[:limit]]
@@ -155,8 +172,8 @@ def _ranked(
     )
     if scope is not None:
         first, last = _span(connection, scope)
-        query += f"AND chunk_words.rowid BETWEEN :first AND :last AND {scope.condition} "
-        values |= {"first": first, "last": last, **scope.values}
+        query += "AND chunk_words.rowid BETWEEN :first AND :last "
+        values = {**values, "first": first, "last": last}
     query += "ORDER BY score DESC, c.chunk_id LIMIT :limit"
-    found = connection.execute(text(query), values)
+    found = connection.execute(text(query), {**values, "match": match, "limit": limit})
     return [(int(row[0]), float(row[1])) for row in found]

@@ -88,12 +88,13 @@ class Live:
         per_document: int | None = None,
     ) -> SearchResult:
         """Return the best passages for a question, as hits: see `Library.search`."""
-        from rag.join import join  # with retrieval, which commands that only list don't need
+        from rag.hits import joined_hits  # with retrieval, which commands that only list don't need
+        from rag.join import join
 
         limit = limit or self.settings.search.results
         found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
         paged = self.catalog.paged([item.passage.document_id for item in found])
-        hits = self.retriever.joined_hits(join(found, limit, paged, per_document))
+        hits = joined_hits(self.catalog, join(found, limit, paged, per_document))
         return SearchResult(question=question, hits=hits, timings_ms=laps)
 
     def documents(self) -> list[DocumentStatus]:

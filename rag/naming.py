@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from ingest.elements import INSIDE
-from rag.schema import document_names, documents
+from rag.schema import document_names
 from rag.store import Store
 from rag.words import STOP_WORDS, stem, tokens
 
@@ -40,6 +41,13 @@ YEAR, QUARTER, KIND = "year:", "quarter:", "kind:"
 """What stands in front of a word that is no name."""
 MOST = 20_000
 """Documents in which a word of a question may stand as a name and still tell them apart."""
+
+
+_TOTAL = "SELECT count(*) FROM documents WHERE collection IN (SELECT value FROM json_each(?))"
+_NAMED = """
+SELECT n.word, n.document_id FROM json_each(?) w CROSS JOIN document_names n ON n.word = w.value
+JOIN documents d ON d.document_id = n.document_id WHERE d.collection IN (SELECT value FROM json_each(?)) LIMIT ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +182,12 @@ class Naming:
         if not asked:
             return []
         with self.store.read() as connection:
-            there = documents.c.collection.in_(list(collections))
-            total = connection.scalar(select(func.count()).select_from(documents).where(there)) or 0
-            joined = document_names.join(documents, documents.c.document_id == document_names.c.document_id)
-            rows = connection.execute(
-                select(document_names.c.word, document_names.c.document_id)
-                .select_from(joined)
-                .where(there, document_names.c.word.in_(sorted(asked)))
-                .limit(MOST)
-            ).all()
+            inside = json.dumps(list(collections))
+            total = connection.exec_driver_sql(_TOTAL, (inside,)).scalar_one()
+            rows = connection.exec_driver_sql(_NAMED, (json.dumps(sorted(asked)), inside, MOST)).all()
         holders: dict[str, set[str]] = {}
         for row in rows:
-            holders.setdefault(row.word, set()).add(row.document_id)
+            holders.setdefault(row[0], set()).add(row[1])
         worth = {word: _worth(len(some), total) for word, some in holders.items()}
         scores: dict[str, float] = {}
         named: set[str] = set()
@@ -199,7 +201,8 @@ class Naming:
             for key, value in best.items():
                 scores[key] = scores.get(key, 0.0) + value
         top = max((scores[key] for key in named), default=0.0)
-        ranked = sorted(named, key=lambda key: (-scores[key], key))[:limit]
+        # a word that every document has is worth nothing, and names none
+        ranked = sorted((key for key in named if scores[key] > 0), key=lambda key: (-scores[key], key))[:limit]
         return [Named(key, scores[key] / max(1.0, top)) for key in ranked]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,6 @@ from ingest.ports import Vectors
 from rag.filters import Scope
 from rag.schema import chunks, documents, embeddings, hidden_spans
 from rag.scripts import is_single
-
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +56,6 @@ MADE_BY = select(hidden_spans.c.way).where(*_OVER, _MADE).limit(1).scalar_subque
 """How a model's text is marked, NULL for text of the document."""
 
 
-def _passages() -> Any:
-    return select(
-        chunks.c.id,
-        chunks.c.chunk_id,
-        chunks.c.collection,
-        chunks.c.document_id,
-        chunks.c.version,
-        documents.c.path,
-        chunks.c.page,
-        chunks.c.heading,
-        chunks.c.context,
-        chunks.c.text,
-        chunks.c.start,
-        chunks.c.end,
-        HIDDEN.label("hidden"),
-        MADE_BY.label("made_by"),
-    ).join(documents, and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version))
-
-
 def passage_of(row: Row[Any]) -> Passage:
     """Return the passage of a row that has its columns by name, live or former."""
     return Passage(
@@ -91,43 +71,67 @@ def passage_of(row: Row[Any]) -> Passage:
         row.start,
         row.end,
         bool(row.hidden),
-        (row.made_by or "").removeprefix(DESCRIBED).partition(" sha256:")[0],
+        _maker(row.made_by),
+    )
+
+
+def _maker(way: str | None) -> str:
+    """Return which model wrote a text, out of how it is marked; "" for text of the document."""
+    return (way or "").removeprefix(DESCRIBED).partition(" sha256:")[0]
+
+
+_MARKED = (
+    "FROM hidden_spans h WHERE h.document_id = c.document_id AND h.version = c.version "
+    'AND h.start < c."end" AND h."end" > c.start'
+)
+_BY_MODEL = f"h.way LIKE '{DESCRIBED}%'"
+_COLUMNS = f"""
+SELECT c.id, c.chunk_id, c.collection, c.document_id, c.version, d.path, c.page, c.heading, c.context, c.text, c.start, c."end",
+EXISTS (SELECT 1 {_MARKED} AND NOT {_BY_MODEL}), (SELECT h.way {_MARKED} AND {_BY_MODEL} LIMIT 1)
+"""
+"""As text: SQLAlchemy takes longer to put such a query together than SQLite to answer it, and every search asks some."""
+_LIVE = "JOIN documents d ON d.document_id = c.document_id AND d.version = c.version"
+_BY_ID = f"{_COLUMNS} FROM json_each(?) w CROSS JOIN chunks c ON c.chunk_id = w.value {_LIVE}"
+_BY_ROW = f"{_COLUMNS} FROM json_each(?) w CROSS JOIN chunks c ON c.id = w.value {_LIVE}"
+_OF_DOCUMENT = f"{_COLUMNS} FROM chunks c {_LIVE} WHERE c.document_id = ? ORDER BY c.ordinal"
+_VECTORS = f"""
+SELECT c.chunk_id, e.vector FROM json_each(?) w CROSS JOIN chunks c ON c.chunk_id = w.value {_LIVE}
+JOIN embeddings e ON e.text_hash = c.text_hash AND e.embedder = ?
+"""
+
+
+def _passage(row: Row[Any]) -> Passage:
+    """Return the passage of a row that has `_COLUMNS`."""
+    columns: Sequence[Any] = row
+    _, key, collection, document, version, path, page, heading, context, said, start, end, hidden, made = columns
+    return Passage(
+        key, collection, document, version, path, page, heading, context, said, start, end, bool(hidden), _maker(made)
     )
 
 
 def live_passages(connection: Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
     """Return those of the chunks that are live, by id."""
-    found: dict[str, Passage] = {}
-    for at in range(0, len(chunk_ids), _AT_ONCE):
-        some = list(chunk_ids[at : at + _AT_ONCE])
-        for row in connection.execute(_passages().where(chunks.c.chunk_id.in_(some))):
-            found[row.chunk_id] = passage_of(row)
-    return found
+    rows = connection.exec_driver_sql(_BY_ID, (json.dumps(list(chunk_ids)),)).all()
+    return {row[1]: _passage(row) for row in rows}
 
 
 def passages_of(connection: Connection, document_id: str) -> list[Passage]:
     """Return the live passages of a document, in order."""
-    rows = connection.execute(_passages().where(chunks.c.document_id == document_id).order_by(chunks.c.ordinal))
-    return [passage_of(row) for row in rows]
+    return [_passage(row) for row in connection.exec_driver_sql(_OF_DOCUMENT, (document_id,))]
 
 
 def passages_by_row(connection: Connection, numbers: Sequence[int]) -> dict[int, Passage]:
     """Return those of the chunks that are live, by the number of their row in the keyword index."""
-    found: dict[int, Passage] = {}
-    for at in range(0, len(numbers), _AT_ONCE):
-        for row in connection.execute(_passages().where(chunks.c.id.in_(list(numbers[at : at + _AT_ONCE])))):
-            found[row.id] = passage_of(row)
-    return found
+    rows = connection.exec_driver_sql(_BY_ROW, (json.dumps(list(numbers)),)).all()
+    return {row[0]: _passage(row) for row in rows}
 
 
-def vectors_of(connection: Connection, which: Any, embedder: str) -> dict[str, Vectors]:
-    """Return the vectors of the live chunks that `which` holds for, by chunk id, each of shape (dimension,)."""
+def vectors_of(connection: Connection, chunk_ids: Sequence[str], embedder: str) -> dict[str, Vectors]:
+    """Return the vectors of those of the chunks that are live, by chunk id, each of shape (dimension,)."""
     import numpy as np  # 0.1 s; commands that only list don't need it
 
-    live = and_(documents.c.document_id == chunks.c.document_id, documents.c.version == chunks.c.version)
-    kept = and_(embeddings.c.text_hash == chunks.c.text_hash, embeddings.c.embedder == embedder)
-    query = select(chunks.c.chunk_id, embeddings.c.vector).join(documents, live).join(embeddings, kept).where(which)
-    return {row.chunk_id: np.frombuffer(row.vector, dtype="<f4") for row in connection.execute(query)}
+    rows = connection.exec_driver_sql(_VECTORS, (json.dumps(list(chunk_ids)), embedder)).all()
+    return {row[0]: np.frombuffer(row[1], dtype="<f4") for row in rows}
 
 
 def all_vectors(connection: Connection, collection: str, embedder: str) -> tuple[list[str], Vectors]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ingest.runs import Place as RunPlace
+from ingest.runs import places_of
 from rag.catalog import Catalog
 from rag.passages import Passage
 from rag.shapes import Box
@@ -9,26 +13,40 @@ from rag.shapes import Box
 
 def boxes(catalog: Catalog, passage: Passage, start: int, end: int) -> list[Box]:
     """Return one box for each line of the characters [start, end), top to bottom; empty for formats without pages."""
+    return boxes_of(catalog, [(passage, start, end)])[0]
+
+
+def boxes_of(catalog: Catalog, spans: Sequence[tuple[Passage, int, int]]) -> list[list[Box]]:
+    """Return the boxes of several spans, each on its passage's page."""
+    pages = [(passage.document_id, passage.version, passage.page) for passage, _, _ in spans]
+    packed = catalog.packed_runs(pages)
+    return [
+        _lines(page[2], places_of(packed.get(page, b""), start, end))
+        for page, (_, start, end) in zip(pages, spans, strict=True)
+    ]
+
+
+def _lines(page: int, runs: Sequence[RunPlace]) -> list[Box]:
+    """Return the boxes of the lines that runs stand in: a run begins a new one unless it overlaps with half of the height of
+    the last one, or of itself."""
     found: list[Box] = []
-    for page in catalog.runs(passage.document_id, passage.version, [passage.page]):
-        line: tuple[float, float, float, float] | None = None
-        for run_start, run_end, x0, y0, x1, y1 in page.runs:
-            if run_start >= end or run_end <= start:
-                continue
-            if line and _same_line(line, y0, y1):
-                line = (min(line[0], x0), min(line[1], y0), max(line[2], x1), max(line[3], y1))
-                continue
-            if line:
-                found.append(_box(page.number, line))
-            line = (x0, y0, x1, y1)
-        if line:
-            found.append(_box(page.number, line))
+    if not runs:
+        return found
+    _, _, left, top, right, bottom = runs[0]
+    for _, _, x0, y0, x1, y1 in runs[1:]:
+        overlap = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
+        height, own = bottom - top, y1 - y0
+        if overlap > 0 and overlap > 0.5 * (height if height < own else own):
+            # min() and max() took most of the time of a search's boxes
+            left = x0 if x0 < left else left
+            top = y0 if y0 < top else top
+            right = x1 if x1 > right else right
+            bottom = y1 if y1 > bottom else bottom
+        else:
+            found.append(_box(page, (left, top, right, bottom)))
+            left, top, right, bottom = x0, y0, x1, y1
+    found.append(_box(page, (left, top, right, bottom)))
     return found
-
-
-def _same_line(line: tuple[float, float, float, float], y0: float, y1: float) -> bool:
-    overlap = min(line[3], y1) - max(line[1], y0)
-    return overlap > 0.5 * min(line[3] - line[1], y1 - y0)
 
 
 def _box(page: int, line: tuple[float, float, float, float]) -> Box:

@@ -6,24 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ingest.pipeline import embedded_text
 from ingest.ports import Embedder, Vectors
 from rag.catalog import Catalog
 from rag.filters import Filter, Scope, documents_scope
 from rag.former import AsOf
+from rag.one_sentence import best_sentences
 from rag.passages import Passage
-from rag.places import boxes
 from rag.question import Glossary, Question, understand
 from rag.rerank import Reranker
-from rag.shapes import Hit, Place
 from rag.vectors import Neighbours
-from rag.words import sentences, stem, stems
-
-if TYPE_CHECKING:
-    from rag.join import Joined
+from rag.words import stem
 
 Search = Literal["keyword", "vector"]
 
@@ -108,14 +103,13 @@ class Retriever:
             clock.lap("embed")
             cosines = self._nearest(vector, names, scope)
             clock.lap("vector")
-            named, keyword = by_words.result()
+            named, keyword, others = by_words.result()
         for name in self._clearly(named):
             cosines |= self._nearest_in(_within(name, scope), vector, self.candidates // 2)
         clock.lap("keyword")
         live = {key: passage for key, (passage, _) in keyword.items()}
         live |= self.catalog.passages([key for key in cosines if key not in live])
-        others = self.catalog.vectors([key for key in live if key not in cosines], self.embedder.fingerprint)
-        likeness = cosines | {key: float(other @ vector) for key, other in others.items()}
+        likeness = {key: float(other @ vector) for key, other in others.items() if key not in cosines} | cosines
         if as_of is not None:
             former = self.catalog.former.search(
                 as_of, asked.words, asked.other, vector, self.candidates, self.embedder.fingerprint
@@ -147,8 +141,9 @@ class Retriever:
 
     def _keyword(
         self, asked: Question, names: Sequence[str], scope: Scope | None
-    ) -> tuple[dict[str, float], dict[str, tuple[Passage, float]]]:
-        """Return the documents that are named, and passages by keyword: from everywhere, and from each clearly named one."""
+    ) -> tuple[dict[str, float], dict[str, tuple[Passage, float]], dict[str, Vectors]]:
+        """Return the documents that are named, and passages by keyword with their vectors: from everywhere, and from each
+        clearly named document."""
         allowed = None if scope is None else set(scope.document_ids)
         documents = {
             item.document_id: item.share
@@ -159,7 +154,9 @@ class Retriever:
         for name in self._clearly(documents):
             within = _within(name, scope)
             found += self.catalog.keyword_search(asked.words, names, self.candidates // 2, asked.other, within)
-        return documents, {passage.chunk_id: (passage, score) for passage, score in found}
+        passages = {passage.chunk_id: (passage, score) for passage, score in found}
+        # here, while the question is embedded
+        return documents, passages, self.catalog.vectors(list(passages), self.embedder.fingerprint)
 
     def _keyword_share(self, question: str, keyword: Sequence[tuple[Passage, float]]) -> float:
         """Return the keyword score's share: the less the embedder was trained on what is asked and found, the more.
@@ -195,8 +192,12 @@ class Retriever:
         near: list[tuple[str, float]] = []
         if asked <= CHEAPLY_ASKED or scope.chunks > COMPARED:
             near = self._from_index(vector, names, min(MOST_ASKED, asked))[:MOST_ASKED]
-            inside = self.catalog.in_scope([key for key, _ in near], scope)
-            near = [pair for pair in near if pair[0] in inside]
+            if scope.whole:  # a chunk's id begins with its document's
+                documents = frozenset(scope.document_ids)
+                near = [pair for pair in near if pair[0].partition(".")[0] in documents]
+            else:
+                inside = self.catalog.in_scope([key for key, _ in near], scope)
+                near = [pair for pair in near if pair[0] in inside]
         if len(near) < min(wanted, scope.chunks) and scope.chunks <= COMPARED:
             return self._nearest_in(scope, vector, wanted)
         return dict(near[:wanted])
@@ -211,9 +212,10 @@ class Retriever:
     def _look_into(self, asked: Question, found: list[Found]) -> list[Found]:
         """Add to the best passages what their best sentence says of the question."""
         rarity = {stem(word): value for word, value in self.catalog.rarity(asked.words).items()}
+        shares = best_sentences((item.passage.text for item in found[:LOOKED_INTO]), rarity)
         best = [
-            replace(item, score=item.score + self.weights.sentence * _in_one_sentence(item.passage.text, rarity))
-            for item in found[:LOOKED_INTO]
+            replace(item, score=item.score + self.weights.sentence * share)
+            for item, share in zip(found, shares, strict=False)
         ]
         return sorted(best, key=_order) + found[LOOKED_INTO:]
 
@@ -226,74 +228,9 @@ class Retriever:
         read.sort(key=lambda pair: -(pair.reranked or 0.0))  # equal scores stay in the order of fusion
         return read + found[self.rerank :]
 
-    def joined_hits(self, joined: Sequence[Joined]) -> list[Hit]:
-        """Return joined passages in the shape of the API, boxes included."""
-        hits = []
-        for rank, item in enumerate(joined, start=1):
-            found = item.lead
-            if (item.start, item.end) != (found.passage.start, found.passage.end):
-                passage = found.passage
-                whole = self.catalog.span(passage.document_id, passage.version, item.start, item.end)
-                found = replace(found, passage=replace(passage, text=whole, start=item.start, end=item.end))
-            shown = hit(self.catalog, found, rank, found.passage.start, found.passage.end)
-            hits.append(shown.model_copy(update={"also": [place_of(passage) for passage in item.also]}))
-        return hits
-
-
-def place_of(passage: Passage) -> Place:
-    """Return where a passage stands."""
-    return Place(
-        document_id=passage.document_id,
-        version=passage.version,
-        path=passage.path,
-        page=passage.page,
-        start=passage.start,
-        end=passage.end,
-    )
-
 
 def _order(item: Found) -> tuple[float, str]:
     return -item.score, item.passage.chunk_id
-
-
-def _in_one_sentence(text: str, rarity: Mapping[str, float]) -> float:
-    """Return the largest share of the question's words, weighed by rarity, that stand in one sentence of a text."""
-    total = sum(rarity.values()) or 1.0
-    return (
-        max((sum(rarity[word] for word in some if word in rarity) for some in _sentence_stems(text)), default=0.0)
-        / total
-    )
-
-
-@lru_cache(maxsize=8192)
-def _sentence_stems(text: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(stems(text[start:end])) for start, end in sentences(text))
-
-
-def hit(catalog: Catalog, item: Found, rank: int, start: int, end: int) -> Hit:
-    """Return the characters [start, end) of a passage as a hit, white space at its ends left out."""
-    passage = item.passage
-    body = passage.text[start - passage.start : end - passage.start]
-    start += len(body) - len(body.lstrip())
-    body = body.strip()
-    return Hit(
-        rank=rank,
-        score=round(item.score, 6),
-        reranked=item.reranked,
-        collection=passage.collection,
-        document_id=passage.document_id,
-        version=passage.version,
-        path=passage.path,
-        page=passage.page,
-        heading=passage.heading,
-        text=body,
-        start=start,
-        end=start + len(body),
-        boxes=boxes(catalog, passage, start, start + len(body)),
-        found_by=list(item.found_by),
-        hidden=passage.hidden,
-        made_by=passage.made_by,
-    )
 
 
 def _within(document_id: str, scope: Scope | None) -> Scope:

@@ -17,6 +17,8 @@ from rag.errors import ReadingRoomError
 
 BATCH = 5000
 """chromadb 1.5.9 takes at most 5,461 rows at once."""
+EF_SEARCH = 400
+"""Vectors that the index keeps in view while it looks (docs/decisions/0003); an index keeps what it was made with."""
 _SEGMENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -38,6 +40,11 @@ class _Opened:
         self.opening = threading.RLock()
         self.client: Any = None
         self.collections: dict[str, Any] = {}
+        self.counts: dict[str, int] = {}
+
+    def written(self) -> None:
+        """Forget how many vectors there are. What is counted while others are written goes into the old dictionary."""
+        self.counts = {}
 
 
 class VectorIndex:
@@ -61,14 +68,20 @@ class VectorIndex:
     def add(self, collection: str, ids: Sequence[str], vectors: Vectors) -> None:
         """Add or replace vectors; `vectors` has shape (ids, dimension)."""
         target = self._collection(collection)
-        for at in range(0, len(ids), BATCH):
-            target.upsert(ids=list(ids[at : at + BATCH]), embeddings=vectors[at : at + BATCH])
+        try:
+            for at in range(0, len(ids), BATCH):
+                target.upsert(ids=list(ids[at : at + BATCH]), embeddings=vectors[at : at + BATCH])
+        finally:
+            self._opened.written()
 
     def remove(self, collection: str, ids: Sequence[str]) -> None:
         """Remove vectors; ids that aren't there are fine."""
         target = self._collection(collection)
-        for at in range(0, len(ids), BATCH):
-            target.delete(ids=list(ids[at : at + BATCH]))
+        try:
+            for at in range(0, len(ids), BATCH):
+                target.delete(ids=list(ids[at : at + BATCH]))
+        finally:
+            self._opened.written()
 
     def discard(self, collection: str, ids: Sequence[str]) -> None:
         """Remove vectors where there are any of this embedder at all."""
@@ -81,6 +94,7 @@ class VectorIndex:
         if key in self._keys():
             self._opened.collections.pop(key, None)
             self._open().delete_collection(key)
+            self._opened.written()
             self._remove_orphans()
 
     def _remove_orphans(self) -> None:
@@ -104,8 +118,11 @@ class VectorIndex:
         ]
 
     def count(self, collection: str) -> int:
-        """Return the number of vectors of a collection."""
-        return int(self._collection(collection).count())
+        """Return the number of vectors of a collection, remembered until some are written: a filter asks before each look-up."""
+        key, counts = self._key(collection), self._opened.counts
+        if key not in counts:
+            counts[key] = int(self._collection(collection).count())
+        return counts[key]
 
     def clear(self) -> None:
         """Remove all vectors and the folder that holds them."""
@@ -125,6 +142,7 @@ class VectorIndex:
             self._opened.client.close()
             self._opened.client = None
         self._opened.collections = {}
+        self._opened.written()
 
     def _key(self, name: str) -> str:
         """Return what a collection is called in Chroma, which allows few characters; the embedder is part of it."""
@@ -138,7 +156,7 @@ class VectorIndex:
         with self._opened.opening:
             if key not in self._opened.collections:
                 self._opened.collections[key] = self._open().get_or_create_collection(
-                    key, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}, embedding_function=None
+                    key, configuration={"hnsw": {"space": "cosine", "ef_search": EF_SEARCH}}, embedding_function=None
                 )
             return self._opened.collections[key]
 

@@ -16,9 +16,11 @@ _WORD = re.compile(
 )
 _NUMBER = re.compile(rf"(?:(?<![^\W\d_])|(?<=[{scripts.SPACELESS}]))\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])|\n+"
-    r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff])"
+    # the sign before the end comes first, as a set: the search then skips all others at once
+    r"[\n.!?;。！？｡؟۔।](?:(?<=\n)\n*|(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])"
+    r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff]))"
 )
+_ANY = re.compile(r"\w")
 
 _UNITS = {
     spelling: unit
@@ -168,8 +170,10 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
     at = 0
     for match in [*_SENTENCE_END.finditer(text), None]:
         end = match.start() if match else len(text)
+        if match and text[end] != "\n":
+            end += 1  # the sign belongs to the sentence
         piece = text[at:end]
-        if re.search(r"\w", piece):
+        if _ANY.search(piece):
             lead = len(piece) - len(piece.lstrip())
             yield at + lead, at + len(piece.rstrip())
         at = match.end() if match else end

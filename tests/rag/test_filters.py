@@ -52,6 +52,40 @@ def test_without_a_filter_better_passages_come_first(library: Library) -> None:
     assert TARGET not in found(library)
 
 
+def test_what_is_remembered_is_forgotten_when_documents_change(tmp_path: Path) -> None:
+    """How rare words are and how many passages there are follows each change of the documents, not of anything else."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "one.txt").write_text("The pump weighs 40 kg.", encoding="utf-8")
+    settings = load_settings(environment(tmp_path / "home"))
+    with Room(settings) as room:
+        room.ingest(folder, "docs")
+    with Library(settings, "tests") as opened:
+        assert opened.catalog.document_frequency(["pump", "valve"]) == ({"pump": 1, "valve": 0}, 1)
+        opened.ask("What does the pump weigh?")
+        assert opened.catalog.document_frequency(["pump"]) == ({"pump": 1}, 1)
+        (one,) = opened.documents()
+        assert opened.catalog.languages([one.document_id]) == {one.document_id: one.language}
+        assert opened.catalog.paged([one.document_id]) == set()
+    (folder / "two.txt").write_text("A pump and a valve.", encoding="utf-8")
+    with Room(settings) as room:
+        room.ingest(folder, "docs")
+    with Library(settings, "tests") as opened:
+        assert opened.catalog.document_frequency(["pump", "valve"]) == ({"pump": 2, "valve": 1}, 2)
+        first, second = sorted(opened.documents(), key=lambda item: item.path)
+        assert opened.retriever.index.count("docs") == 2
+        opened.forget([first.document_id])
+        assert opened.catalog.document_frequency(["pump", "valve"]) == ({"pump": 1, "valve": 1}, 1)
+        assert opened.retriever.index.count("docs") == 1
+        hits = opened.search("pump", wanted=Filter(documents=(second.document_id,))).hits
+        assert [hit.document_id for hit in hits] == [second.document_id]
+
+
+def test_a_word_that_all_names_have_names_nothing(library: Library) -> None:
+    """Every document lies in the same folder "docs": a question that says so means none of them."""
+    assert library.catalog.naming.documents("What do the docs say?", ["wanted", "others"]) == []
+
+
 def test_a_collection_is_searched_behind_better_passages_of_another(library: Library) -> None:
     """Keywords find the passage of one collection, though more of another than are looked up at first fit them better."""
     (best, _), *rest = library.catalog.keyword_search(["Kongsvik", "rent"], ["wanted"], 1)

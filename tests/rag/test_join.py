@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from rag.filters import Filter, parse_filter
-from rag.join import also_found, join
+from rag.join import also_found, join, place_of
 from rag.library import Library
 from rag.naming import words_of_name, words_of_question
 from rag.passages import Passage
 from rag.question import GLOSSARY, load_glossary, understand
-from rag.retrieve import Found, place_of
+from rag.retrieve import Found
 from rag.settings import Settings
 from rag.shapes import Hit
 from tests.in_process import Room
@@ -37,6 +37,8 @@ def test_neighbours_on_a_page_are_one_hit() -> None:
     )
     hits = join([one, two, far, other], 10, {"a"})
     assert [(hit.start, hit.end) for hit in hits] == [(0, 46), (600, 623)]
+    assert [hit.text for hit in hits] == ["The pump weighs 40 kg. It needs 3 kW of power.", "Spare parts are listed."]
+    assert join([two, one], 10, {"a"})[0].text == hits[0].text
     assert [place.start for place in hits[0].also] == [500]
 
 
