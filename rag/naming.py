@@ -95,7 +95,7 @@ def words_that_name(question: str, facets: Mapping[str, str]) -> set[str]:
             or (quarter and QUARTER + quarter.group(1) in known)
             or (lower in _CALLED and facets.get("kind"))
         ):
-            found.add(stem(word))
+            found |= {stem(part) for part in tokens(word)}  # "10-Q" is found in parts, too
     return found
 
 
