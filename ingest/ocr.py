@@ -31,6 +31,8 @@ WEAK = 0.95
 """A page whose mean confidence is lower is reported as hard to read (docs/decisions/0007-ocr.md)."""
 
 _LONGEST = 2600  # pixels of a page's longer side
+_PAPER = 200  # grey above which a pixel is paper
+_LOWEST = 8  # rows of pixels; letters of four points have eleven
 _DOUBTFUL = 0.8  # mean confidence below which a page may be upside down
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -86,6 +88,9 @@ def see(image: Image, page: int, scale: float) -> Seen:
 
     Pages on their side or upside down are turned for reading and their boxes turned back, so that they fit the image.
     """
+    if not _may_hold_text(image):
+        page_done()
+        return Seen((), 0.0)
     best, turn = _pass(image, 0), 0
     tall = [line for line in best if line.upright]
     if best and 2 * len(tall) > len(best) and not _is_cjk(best):
@@ -100,6 +105,14 @@ def see(image: Image, page: int, scale: float) -> Seen:
     page_done()
     lines = tuple(_line(found, page, scale, turn, image.size) for found in best)
     return Seen(lines, _score(best))
+
+
+def _may_hold_text(image: Image) -> bool:
+    """Return whether anything on a page is as tall as letters: a blank page or one with rulers is not worth the models, which
+    take a quarter of a gigabyte."""
+    ink = image.convert("L").point(lambda value: 255 if value < _PAPER else 0)
+    rows = ink.reduce((image.width, 1)).tobytes()  # the mean of each row of pixels
+    return any(len(run) >= _LOWEST for run in re.findall(rb"[^\x00]+", rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ingest import ocr
 from ingest.elements import Reading, Run
 from ingest.errors import UnreadableFile
-from ingest.ocr import read_image, render_image
+from ingest.ocr import _engine, _may_hold_text, read_image, render_image, see
 from ingest.pdf import read_pdf, render_page
 from ingest.pdf_source import agreement, garbled
 from ingest.read import Limits, Reader
@@ -245,3 +245,19 @@ def test_scans_are_read_by_the_isolated_child(tmp_path: Path) -> None:
         reader.close()
     assert all(f"Page about the {word}" in reading.text for word in words)
     assert all(page.ocr for page in reading.pages)
+
+
+def test_a_page_with_nothing_as_tall_as_letters_is_not_read() -> None:
+    """A blank page and one with a ruler have no words, and no model is loaded for them; the smallest print may be text."""
+
+    def page(draw_on: Callable[[ImageDraw.ImageDraw], object]) -> Image.Image:
+        image = Image.new("RGB", (1653, 2339), "white")
+        draw_on(ImageDraw.Draw(image))
+        return image
+
+    small = ImageFont.truetype(str(FONT), 11)  # four points at 200 dots an inch
+    assert not _may_hold_text(page(lambda draw: None))
+    assert not _may_hold_text(page(lambda draw: draw.line((100, 300, 1500, 300), "black", 4)))
+    assert _may_hold_text(page(lambda draw: draw.text((200, 900), "Harbour dues", "black", small)))
+    loaded = _engine.cache_info().misses
+    assert see(page(lambda draw: None), 1, 0.36).words == 0 and _engine.cache_info().misses == loaded
