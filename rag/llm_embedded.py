@@ -60,6 +60,7 @@ class EmbeddedModel:
         answer_seconds: float = 300.0,
         waiting: int = 8,
         cache_mib: int = 256,
+        batch: int = BATCH_TOKENS,
     ) -> None:
         self._path, self._command = path, command
         self._card = ModelCard("embedded", name, digest, window, runtime=f"xllamacpp {version('xllamacpp')}")
@@ -69,6 +70,7 @@ class EmbeddedModel:
             "window": window,
             "threads": threads or physical_cores(),
             "cache_mib": cache_mib,
+            "batch": batch,
         }
         self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
         self._turns = Turns(name, waiting, answer_seconds)
@@ -265,10 +267,14 @@ class EmbeddedModel:
                         reply.think(thought)
                     if (piece := choice["delta"].get("content")) and (shown := reply.take(piece)):
                         yield shown
-        evaluated = last["timings"]["cache_n"] + last["timings"]["prompt_n"]  # found in the prompt cache, and read now
+        cached, read = (
+            last["timings"]["cache_n"],
+            last["timings"]["prompt_n"],
+        )  # found in the prompt cache, and read now
         if shown := reply.rest():
             yield shown
-        yield reply.complete(sent, evaluated, last["usage"]["completion_tokens"], finish)
+        done = reply.complete(sent, cached + read, last["usage"]["completion_tokens"], finish)
+        yield replace(done, cached=cached)
 
     def _refusal(self, response: httpx.Response) -> ModelError:
         error = response.json().get("error", {})
@@ -319,7 +325,7 @@ def _load(order: Mapping[str, Any]) -> Any:
     parameters.n_ctx = order["window"]
     parameters.fit_params = False  # else llama.cpp may choose another window by the free memory
     parameters.n_parallel = 1
-    parameters.n_batch = parameters.n_ubatch = BATCH_TOKENS
+    parameters.n_batch, parameters.n_ubatch = order["batch"], min(order["batch"], 512)  # 512 is llama.cpp's own
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = order["threads"]
     parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB
     parameters.hostnames, parameters.port = ["127.0.0.1"], 0
