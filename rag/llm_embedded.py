@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "rag.llm_embedded")
 # The server stops between two batches of a prompt. 128 tokens take half a second with a 135M model on two cores, 3 s with a
 # 1.5B. Smaller batches read slower: 32 tokens need 40 % more of the 135M's processor time (decision 0017).
-BATCH_TOKENS = 128
+BATCH_TOKENS = 256
 STOP_SECONDS = 0.7
 """How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""
 
@@ -77,6 +77,7 @@ class EmbeddedModel:
         self._starting = threading.Lock()
         self._process: ModelProcess | None = None
         self._client: httpx.Client | None = None
+        self._counted: tuple[list[dict[str, str]], int] | None = None
         self._closed = False
 
     @property
@@ -226,9 +227,15 @@ class EmbeddedModel:
             return process, self._client
 
     def _count(self, client: httpx.Client, chat: list[dict[str, str]]) -> int:
+        """Return the tokens of a prompt; those of the last one are known, since whoever sends a prompt has counted it before."""
+        known = self._counted
+        if known is not None and known[0] == chat:
+            return known[1]
         prompt = self._post(client, "/apply-template", {"messages": chat})["prompt"]
         asked = {"content": prompt, "add_special": True, "parse_special": True}
-        return len(self._post(client, "/tokenize", asked)["tokens"])
+        tokens = len(self._post(client, "/tokenize", asked)["tokens"])
+        self._counted = chat, tokens
+        return tokens
 
     def _post(self, client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         response = client.post(path, json=body)

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.first_token [MODEL] [RUNS] [OUT.json]
 
-MODEL is `small` (135M) or `default` (1.5B), RUNS the number of prompts of the first part. OUT keeps the results of other models.
+MODEL is `small` (135M) or `default` (1.5B), RUNS the most prompts and conversations. OUT keeps the results of other models.
 
 Cold: prompts as the answers to the sample questions make them, each with a random word in front, so that no cache has it. Each
 goes to the adapter (counted and streamed, as an answer does it), to llama.cpp's own HTTP server with the adapter's batch, and to
@@ -53,7 +53,7 @@ CHAINS = (
     ("Which dividend per share did the board propose?", "Who voted against the purchase of the pressure chamber?"),
 )
 """The last follow-up begins another topic."""
-WINDOW, KEY, MAX_TOKENS = 4096, "a-key-for-benchmarks", 200
+WINDOW, KEY, FEW = 4096, "a-key-for-benchmarks", 8
 LLAMA_CPP_BATCH = 2048
 """Its default, read in parts of 512."""
 TIMES = ("seconds", "processor")
@@ -149,7 +149,7 @@ def main() -> int:
         library.ingest([PROJECT / "samples" / "documents"], "samples")
         result["cold"] = _cold(opened, store.path(name), _prompts(library, int(runs)))
         print(json.dumps(result["cold"], indent=1), flush=True)
-        result["follow_up"] = _follow_ups(opened, library)
+        result["follow_up"] = _follow_ups(opened, library, int(runs))
     print(json.dumps(result["follow_up"], indent=1))
     all_of = json.loads(Path(out).read_text(encoding="utf-8")) if Path(out).exists() else {}
     all_of[store.path(name).stem] = result | {"load_after": round(psutil.getloadavg()[0], 2)}
@@ -178,11 +178,12 @@ def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Seq
             (pid,) = {child.pid for child in psutil.Process().children()} - before
             peers[peer] = lambda prompt, host=host, pid=pid: _bare(host, pid, prompt)  # type: ignore[misc]
         calls: dict[str, list[Call]] = {peer: [] for peer in peers}
-        for number, prompt in enumerate([prompts[0], *prompts]):  # the first round only warms up
+        for ask in peers.values():
+            ask([Message("user", "Is this the first question?")])  # the weights are read from the disk
+        for number, prompt in enumerate(prompts):
             cold, names = _unseen(prompt), [*peers]
             for peer in names[number % len(names) :] + names[: number % len(names)]:
-                call = peers[peer](cold)
-                calls[peer] += [call] if number else []
+                calls[peer].append(peers[peer](cold))
     assert {call.read + call.cached for call in calls["adapter"]} == {call.read + call.cached for call in calls["bare"]}
     result: dict[str, Any] = {
         "runs": len(prompts),
@@ -203,11 +204,11 @@ def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Seq
     return result
 
 
-def _follow_ups(opened: Callable[[], EmbeddedModel], library: Library) -> dict[str, Any]:
+def _follow_ups(opened: Callable[[], EmbeddedModel], library: Library, most: int) -> dict[str, Any]:
     """Return what the first tokens of both turns of each conversation took, and the ratios."""
     library.search("warm up", ["samples"])
     chains = []
-    for first, second in CHAINS:
+    for first, second in CHAINS[:most]:
         with closing(opened()) as model:
             timed = Timed(model)
             with _answering(library, timed):
@@ -280,17 +281,17 @@ def _unseen(prompt: Sequence[Message]) -> list[Message]:
 
 
 def _through(timed: Timed, prompt: Sequence[Message]) -> Call:
-    """Ask through the adapter as `rag.answer` does, for one token."""
+    """Ask through the adapter as `rag.answer` does, for a few tokens."""
     timed.count(prompt)
-    for _ in timed.stream(prompt, max_tokens=1, schema=SCHEMA):
+    for _ in timed.stream(prompt, max_tokens=FEW, schema=SCHEMA):
         pass
     return timed.calls[-1]
 
 
 def _bare(host: str, pid: int, prompt: Sequence[Message]) -> Call:
-    """Ask llama.cpp's server as any client would, for one token."""
+    """Ask llama.cpp's server as any client would, for a few tokens."""
     request = {
-        "messages": as_chat(prompt), "max_tokens": 1, "temperature": 0, "stream": True,
+        "messages": as_chat(prompt), "max_tokens": FEW, "temperature": 0, "stream": True,
         "stream_options": {"include_usage": True},
     }  # fmt: skip
     began, used, first = time.monotonic(), time.thread_time() + _used(pid), (0.0, 0.0)
