@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import httpx
 
 COMMAND = (sys.executable, "-m", "rag.llm_embedded")
-# The server stops between two batches of a prompt. 128 tokens take half a second with a 135M model on two cores, 3 s with a
-# 1.5B. Smaller batches read slower: 32 tokens need 40 % more of the 135M's processor time (decision 0017).
+# The server stops between two batches of a prompt. 256 tokens take 0.9 s with a 135M model on two idle cores, 4 s with a 1.5B.
+# Smaller batches read slower: of the 135M's processor time 128 tokens cost 8 % more than 512, 256 cost 3 % (decision 0017).
 BATCH_TOKENS = 256
 STOP_SECONDS = 0.7
 """How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""

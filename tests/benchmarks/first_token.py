@@ -158,13 +158,14 @@ def main() -> int:
 
 
 def _prompts(library: Library, runs: int) -> list[Sequence[Message]]:
-    """Return the prompts of sample questions, taken evenly from all."""
+    """Return the prompts of sample questions, taken evenly from those that have an answer."""
     entries = yaml.safe_load((PROJECT / "samples" / "questions.yaml").read_text(encoding="utf-8"))
+    known = [entry["question"] for entry in entries if entry["answerable"]]
     asked = Asked(ModelCard("embedded", "asked", "", WINDOW))
     with _answering(library, asked):
-        for entry in entries:
-            library.draft(entry["question"], ["samples"])
-    return asked.prompts[:: max(1, len(asked.prompts) // runs)][:runs]
+        for question in known[:: max(1, len(known) // runs)][:runs]:
+            library.draft(question, ["samples"])
+    return asked.prompts
 
 
 def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Sequence[Message]]) -> dict[str, Any]:
@@ -229,6 +230,7 @@ def _follow_ups(opened: Callable[[], EmbeddedModel], library: Library, most: int
             "same_prompt": round(two["seconds"] / again.seconds, 3),
             "same_prompt_processor": round(two["processor"] / again.processor, 3),
         })  # fmt: skip
+        print(json.dumps(chains[-1]), file=sys.stderr, flush=True)
     measured = [chain for chain in chains if "turns" in chain]
     ratios = ("whole", "model_call", "model_call_processor", "same_prompt", "same_prompt_processor")
     pairs = [[turn[at] for at in ("whole_seconds", "seconds")] for chain in measured for turn in chain["turns"]]
