@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import Candidate, Kind, candidates, is_date, kind_asked
+from rag.answer_type import Candidate, Kind, asks_analysis, candidates, is_date, kind_asked
 from rag.evidence import Asked, Support
 from rag.instructions import instructions
 from rag.rows import caption, header_row
@@ -33,15 +33,15 @@ _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Said]:
     """Return what is said, each with the sentence or row that it rests on.
 
-    Where the kind of the answer can be told, it is the words of the best sentence that have this kind, or the cell of the
-    best row; else it is the best sentence, and a second one that is nearly as good and says something else. A sentence that
-    itself asks is quoted only where there is nothing else.
+    Where the kind of the answer can be told, and no analysis is asked for, it is the words of the best sentence that have this
+    kind, or the cell of the best row; else it is the best sentence, and a second one that is nearly as good and says something
+    else. A sentence that itself asks is quoted only where there is nothing else.
     """
     supports = [item for item in supports if not _ASKS.search(item.text)] or supports
     best = supports[0]
     text = _prose(best.text)
     short = cell(question, asked, best) if text.startswith("|") else span(question, asked, text)
-    if short:
+    if short and not asks_analysis(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
     return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
