@@ -209,7 +209,12 @@ class Answerer:
         except ModelError as error:
             return quoted(f"The language model could not answer: {error}")
         used = on_record(model.card, completion, self.limits.max_tokens)
-        tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
+        tokens = Tokens(
+            sent=completion.sent,
+            evaluated=completion.evaluated,
+            cached=completion.cached,
+            generated=completion.generated,
+        )
         if reply is None:
             draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
         elif reply.refused:

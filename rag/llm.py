@@ -37,7 +37,8 @@ class ModelCard:
 @dataclass(frozen=True, slots=True)
 class Completion:
     """How a generation ended: the whole text, and token counts (`sent` as counted by us before sending, `evaluated` as the
-    server reported it, prompt cache included). `thinking` is what the model wrote for itself; it is no part of the text.
+    server reported it, prompt cache included; `cached` of them were in that cache, 0 where it doesn't say). `thinking` is
+    what the model wrote for itself; it is no part of the text.
     `note` says what was done otherwise than asked."""
 
     text: str
@@ -47,6 +48,7 @@ class Completion:
     finish: str
     thinking: str = ""
     note: str = ""
+    cached: int = 0
 
 
 class LanguageModel(Protocol):

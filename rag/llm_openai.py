@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rag.chat_input import as_chat
@@ -132,12 +133,13 @@ class OpenAIModel:
             note = "The server can't hold a model to a schema; it was only asked for that form."
         limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
         reply = ReplyCollector(self._name, self._profile, max_tokens, **limits)
-        finish, evaluated, generated, heard = "", 0, 0, False
+        finish, evaluated, cached, generated, heard = "", 0, 0, 0, False
         with self._connection.chat(request) as stream:
             for chunk in stream:
                 heard = True
                 if chunk.usage is not None:
                     evaluated, generated = chunk.usage.prompt_tokens, chunk.usage.completion_tokens
+                    cached = (known.cached_tokens or 0) if (known := chunk.usage.prompt_tokens_details) else 0
                 for choice in chunk.choices or ():
                     finish = choice.finish_reason or finish
                     more = choice.delta.model_extra or {}
@@ -157,7 +159,7 @@ class OpenAIModel:
         if evaluated:  # 0: it does not say
             check_nothing_dropped(chat, evaluated, f"server at {self._connection.host}")
         done = reply.complete(sent, evaluated, generated, finish)
-        yield Completion(done.text, sent, evaluated, done.generated, finish, done.thinking, note)
+        yield replace(done, note=note, cached=cached)
 
     def _counted(self, chat: list[dict[str, str]]) -> int:
         """Return the exact number of prompt tokens, or 0 where the server can't tell."""

@@ -121,10 +121,12 @@ class ModelUsed(Shape):
 
 
 class Tokens(Shape):
-    """Prompt tokens as counted before sending, as the model's server reported them, and tokens of the answer."""
+    """Prompt tokens as counted before sending, as the model's server reported them, those of them that were in its cache (0
+    where it doesn't say), and tokens of the answer."""
 
     sent: int = 0
     evaluated: int = 0
+    cached: int = 0
     generated: int = 0
 
 

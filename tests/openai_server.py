@@ -12,13 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rag.llm_embedded import BATCH_TOKENS
 from tests.local_server import LocalHandler
 
 
 @contextmanager
-def llama_server(path: Path, window: int, key: str, threads: int = 1) -> Iterator[str]:
-    """Run llama.cpp's server with a model file in a process of its own; give its address."""
-    order = {"path": str(path), "window": window, "threads": threads, "cache_mib": 64, "api_key": key}
+def llama_server(
+    path: Path, window: int, key: str, threads: int = 1, batch: int = BATCH_TOKENS, cache_mib: int = 64
+) -> Iterator[str]:
+    """Run llama.cpp's server with a model file in a process of its own; give its address. It reads prompts in batches of so
+    many tokens."""
+    order = {"path": str(path), "window": window, "threads": threads, "api_key": key}
+    order |= {"cache_mib": cache_mib, "batch": batch}
     process = subprocess.Popen(
         [sys.executable, "-m", "rag.llm_embedded"],
         stdin=subprocess.PIPE,

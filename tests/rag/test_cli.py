@@ -66,7 +66,7 @@ def test_ask_prints_an_answer_with_exact_quotes(read: Run) -> None:
     answer = done.json
     assert done.code == 0 and set(answer) == ANSWER and answer["outcome"] == "answered"
     assert set(answer["model"]) == MODEL and answer["model"]["backend"] == "extractive"
-    assert set(answer["tokens"]) == {"sent", "evaluated", "generated"}
+    assert set(answer["tokens"]) == {"sent", "evaluated", "cached", "generated"}
     assert all(set(hit) == HIT for hit in answer["passages"])
     assert all(set(citation) == CITATION for citation in answer["citations"])
     assert any("9,980" in citation["quote"] and citation["page"] == 10 for citation in answer["citations"])

@@ -22,6 +22,7 @@ from rag.token_estimate import estimate_tokens
 from tests.rag.conftest import KEY, WINDOW
 
 QUESTION = [Message("system", "Answer in one sentence."), Message("user", "What is the capital of France?")]
+SHORTER, LONGER = [Message("user", "One.")], [Message("user", "One, two, three, four, five.")]
 STORY = [Message("user", "Write a long story about a lighthouse.")]
 SCHEMA = {
     "type": "object",
@@ -79,6 +80,24 @@ def test_counts_what_is_sent(model: LanguageModel) -> None:
     assert last.sent == sent
     if model.card.backend != "ollama":
         assert last.evaluated == sent
+
+
+def test_a_beginning_that_was_read_before_is_not_read_again(model: LanguageModel) -> None:
+    """Asked another question behind the same passage, llama.cpp reads the question alone, and says so; no other count changes."""
+    passage = "The ferry leaves at nine o'clock from the east quay. " * 8
+    ask(model, [Message("user", f"{passage}\n\nWhen does it leave?")])
+    prompt = [Message("user", f"{passage}\n\nFrom which quay does it leave?")]
+    sent, last = model.count(prompt), ask(model, prompt)[1]
+    if model.card.backend in ("embedded", "openai"):
+        assert sent == last.evaluated > last.cached > 80
+    else:
+        assert last.cached == 0  # they don't say
+
+
+def test_a_prompt_is_counted_by_its_own_words(model: LanguageModel) -> None:
+    """The count of one prompt is not taken for that of another."""
+    short, long = model.count(SHORTER), model.count(LONGER)
+    assert short < long and (model.count(SHORTER), model.count(LONGER)) == (short, long)
 
 
 def test_a_schema_gives_json_of_that_schema(model: LanguageModel) -> None:
