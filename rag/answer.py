@@ -212,7 +212,7 @@ class Answerer:
         try:
             model = self.choose()
             if model is None:
-                return quoted("No language model is configured; the documents are quoted.")
+                return quoted("No language model is configured.")
             excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
             reply, completion, made = yield from self._generate(model, question, excerpts)
         except ModelBusy:  # to be asked again later, not to be answered by less
@@ -222,14 +222,12 @@ class Answerer:
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(sent=completion.sent, evaluated=completion.evaluated, generated=completion.generated)
         if reply is None:
-            draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
+            draft = quoted("The model's reply was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted(
-                f"The model answered in another language ({strayed}) than the question; the documents are quoted."
-            )
+            draft = quoted(f"The model answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             draft = self._checked(said)
             draft.model = used
