@@ -14,7 +14,7 @@ from rag.catalog import Catalog
 from rag.disagree import ASK, candidates, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support
-from rag.excerpts import excerpt, shown, sources, support
+from rag.excerpts import excerpt, latest, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
@@ -49,9 +49,6 @@ NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
-
-LATEST = 0.5
-"""Of the best sentence's chance to answer, what one of the latest document must have to be taken instead."""
 
 PICTURES = 3
 """Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
@@ -136,7 +133,7 @@ class Answerer:
             clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
         supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
-        supports = self._latest(question, supports)
+        supports = latest(question, supports, self.catalog)
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
@@ -166,13 +163,6 @@ class Answerer:
             yield "token", draft.text
         searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
-
-    def _latest(self, question: str, supports: list[Support]) -> list[Support]:
-        """Return the supports without those of older documents, when the question asks for the latest one and that one says
-        about as much."""
-        kept = self.catalog.naming.without_older(question, [item.found.passage.document_id for item in supports])
-        latest = [item for item in supports if item.found.passage.document_id in kept]
-        return latest if latest and latest[0].score >= LATEST * supports[0].score else supports
 
     def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""

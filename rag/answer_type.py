@@ -103,7 +103,10 @@ _SEVERAL = re.compile(
     r"(?:years|reports|documents|contracts|leases|invoices))\b",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"\s?(?:°\s?[CF]|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b")
+_UNIT = re.compile(
+    r"\s?(?:°\s?[CF]|(?:square |cubic )?(?:kilo|centi|milli)?(?:met(?:re|er)|gram|lit(?:re|er)|watt|volt|hertz)s?|tonnes?|tons?"
+    r"|miles?|feet|foot|inches|acres?|hectares?|knots?|degrees?|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b"
+)
 NOT_QUANTITY = re.compile(
     rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
     r"\b(?:note|item|section|page|part|annex|table|article|form)\s+\d+\w*|^\d+(?:\.\d+)*\s",

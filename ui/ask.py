@@ -19,7 +19,7 @@ OUTCOMES = {
     "answered": "Answered.",
     "partial": "Partly answered.",
     "not_found": "",  # the answer says it
-    "clarify": "Choose one below, or write which one.",
+    "clarify": "Choose one, or write which one.",
 }
 
 
@@ -171,7 +171,9 @@ def _show_searched(searched: Searched) -> None:
     show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
     if searched.failures:
         with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
-            show("\n".join(f"{path}: {reason}" for path, reason in searched.failed), "rr-small")
+            for path, reason in searched.failed:
+                show(name(path))
+                show(f"{path}\n{reason}", "rr-small")
 
 
 def _pick(answer: Answer) -> Place | None:
@@ -186,7 +188,7 @@ def _pick(answer: Answer) -> Place | None:
         sign, place = places[at]
         return f"{label(sign)} {label(name(place.path))} page {place.page}"
 
-    heading = "Citations" if cited else "Nearest passages"
+    heading = "Citations" if cited else "Passages" if answer.outcome == "clarify" else "Nearest passages"
     chosen: Any = st.radio(heading, range(len(places)), format_func=described, key=f"place-{answer.id}")
     return places[int(chosen)][1]
 

@@ -38,8 +38,8 @@ STYLE = """<style>
   white-space: pre-wrap; }
 .rr-table td:first-child, .rr-table td:last-child { overflow-wrap: anywhere; }
 .rr-table td:first-child { min-width: 16rem; }
-.rr-table td:last-child { min-width: 11rem; }
-.rr-table .rr-two { min-width: 14rem; }
+.rr-table td:last-child { min-width: 16rem; }
+.rr-table .rr-two { min-width: 11rem; }
 .rr-table .rr-number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 </style>"""
 """The only style sheet of ours; it holds nothing that was read from a document."""
