@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ingest.ports import Embedder
 from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
-from rag.disagree import ASK, candidates, conflict, disagreement
+from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support
 from rag.excerpts import excerpt, latest, shown, sources, support
@@ -168,8 +168,7 @@ class Answerer:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""
         if evidence < self.limits.min_evidence_alone:
             return []
-        found = conflict(supports[0], supports, self.catalog)
-        return candidates(question, found, self.catalog) if found else []
+        return asked_back(question, supports, self.catalog)
 
     def _disagreements(self, draft: _Draft, supports: Sequence[Support]) -> list[Disagreement]:
         """Return what other documents say otherwise than the sentence that an answer rests on."""

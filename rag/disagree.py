@@ -11,7 +11,7 @@ from rag.answer_type import asks_several
 from rag.catalog import Catalog, Facets
 from rag.evidence import Support
 from rag.followup import PERIOD
-from rag.newest import asks_newest
+from rag.newest import asks_newest, last_period
 from rag.rows import header_row
 from rag.shapes import Candidate, Disagreement, Side
 from rag.words import numbers, stems, tokens
@@ -30,6 +30,8 @@ OF_A_PERIOD = (
 """Kinds of documents that speak of one period each; others of another year replace what was said before."""
 MOST = 4
 """Documents that are set against each other."""
+LEADS = 8
+"""The best supports of a question that are looked at before it is taken as clear."""
 ASK = "Which one do you mean?"
 
 
@@ -49,7 +51,7 @@ class Thresholds:
     and names left out.
     """
 
-    nearly_as_good: float = 0.8
+    nearly_as_good: float = 0.9
     alike: float = 0.6
 
 
@@ -75,7 +77,7 @@ def conflict(
         document_id = support.found.passage.document_id
         if document_id in chosen or support.score < thresholds.nearly_as_good * best or len(chosen) == MOST:
             continue
-        if support.found.passage.version == first.found.passage.version:  # a copy
+        if support.found.passage.version in {item.found.passage.version for item in chosen.values()}:  # a copy
             continue
         if _contradict(mine, _said(support), thresholds.alike, one_name=one_name):
             chosen[document_id] = support
@@ -84,6 +86,20 @@ def conflict(
         own = facets[first.found.passage.document_id]
         chosen = {key: item for key, item in chosen.items() if item is first or not _apart(own, facets[key])}
     return Conflict(tuple(chosen.values()), facets) if len(chosen) > 1 else None
+
+
+def asked_back(
+    question: str, supports: Sequence[Support], catalog: Catalog, thresholds: Thresholds = CHOSEN
+) -> list[Candidate]:
+    """Return what an open question may mean: of its best supports the first is taken that other documents contradict and whose
+    documents are of other organisations or periods; nothing when there is none."""
+    for first in supports[:LEADS]:
+        if first.score < thresholds.nearly_as_good * supports[0].score:
+            break
+        found = conflict(first, supports, catalog, thresholds=thresholds)
+        if found and (offered := candidates(question, found, catalog)):
+            return offered
+    return []
 
 
 def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
@@ -151,7 +167,7 @@ def _labels(question: str, facets: Sequence[Facets]) -> list[str]:
         return [] if any(stems(name) & asked for name in organisations) else organisations
     if PERIOD.search(question) or asks_newest(question) or not all(item.kind in OF_A_PERIOD for item in facets):
         return []
-    periods = [item.period.split(" ")[-1] for item in facets]
+    periods = [re.sub(r"(\d+)(Q\d)", r"\2 \1", last_period(item.period)) for item in facets]
     return periods if all(periods) and len(set(periods)) == len(facets) else []
 
 

@@ -47,7 +47,7 @@ def older(store: Store, document_ids: Collection[str]) -> set[str]:
     for document_id, organisation, kind, period, date, changed in rows:
         whose = (organisation or "").split("\n")[0].casefold()
         if whose or kind:
-            dated = _Dated(document_id, _last(period or ""), date or "", changed or 0)
+            dated = _Dated(document_id, last_period(period or ""), date or "", changed or 0)
             groups.setdefault((whose, kind or ""), []).append(dated)
     return {document_id for some in groups.values() for document_id in _older(some)}
 
@@ -63,6 +63,6 @@ def _older(some: list[_Dated]) -> set[str]:
     return {document_id for document_id, age in ages.items() if age[: len(newest)] < newest}
 
 
-def _last(period: str) -> str:
+def last_period(period: str) -> str:
     """Return the latest quarter or year that a document speaks of: "2023Q3" is later than "2023"."""
     return max(period.split(), default="")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from rag.disagree import Thresholds, candidates, conflict, disagreement
+from rag.disagree import Thresholds, asked_back, conflict, disagreement
 from rag.evidence import Support
 from rag.excerpts import latest, sources, support
 from rag.gate import signs
@@ -96,7 +96,7 @@ def main() -> int:
         print(f"There is no folder {options.data}: the filings are not part of the repository.", file=sys.stderr)
         return 2
     asked: list[tuple[Library, Weighed]] = []
-    with filings("kgrag", options.data) as reports, _notes() as notes:
+    with filings("kgrag", options.data.resolve()) as reports, _notes() as notes:
         asked += [(reports, _weigh(reports, "kgrag", *pair)) for pair in _over_filings()]
         for collection, pairs in _over_notes().items():
             asked += [(notes, _weigh(notes, collection, *pair)) for pair in pairs]
@@ -172,7 +172,8 @@ def _print(asked: list[tuple[Library, Weighed]]) -> None:
         )
         if thresholds == Thresholds():
             for title, some in (("asked back wrongly", wrong), ("shown wrongly as a disagreement", false)):
-                print(*(f"      {title}: {question}" for question in some), sep="\n")
+                for question in some:
+                    print(f"      {title}: {question}")
             missed = [one for _, one in asked if one.label == OPEN and one not in back]
             print(
                 *(f"      missed{'' if one.alone else ' (little evidence)'}: {one.question}" for one in missed),
@@ -181,10 +182,7 @@ def _print(asked: list[tuple[Library, Weighed]]) -> None:
 
 
 def _asked_back(library: Library, one: Weighed, thresholds: Thresholds) -> bool:
-    if not one.alone:
-        return False
-    found = conflict(one.supports[0], one.supports, library.catalog, thresholds=thresholds)
-    return found is not None and bool(candidates(one.question, found, library.catalog))
+    return one.alone and bool(asked_back(one.question, one.supports, library.catalog, thresholds))
 
 
 def _disagree(library: Library, one: Weighed, thresholds: Thresholds) -> bool:
