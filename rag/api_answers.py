@@ -18,7 +18,11 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 class BeginRequest(Body):
     """The answer that a conversation begins with."""
 
-    answer_id: str | None = Field(None, description="A kept answer that becomes the first turn; none when absent.")
+    answer_id: str | None = Field(
+        None,
+        description="A kept answer that becomes the first turn; none when absent.",
+        examples=["f8fd07dca7c041668c88e4c0ad7b5c1b"],
+    )
 
 
 def add_answers(app: FastAPI) -> None:

@@ -55,7 +55,8 @@ class Features:
     question's capitalised names, and of its numbers and codes (E200), in the passage, the latter for a table row in the row, its
     header, caption and headings; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence,
     its headings or its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for
-    a line that looks like a heading or is a table's header row, which state nothing.
+    a line that looks like a heading or is a table's header row, and for one without any of the question's words: they state
+    nothing of what is asked.
     """
 
     own: float
@@ -155,7 +156,7 @@ class Asked:
             figures=len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0,
             focus=1.0 if self.focus is None or self.focus in own | over else 0.0,
             kind=1.0 if not self.wants_number or self._adds_number(sentence) else 0.0,
-            states=0.0 if heading else 1.0,
+            states=0.0 if heading or not own.intersection(content) else 1.0,
         )
 
     def _adds_number(self, sentence: str) -> bool:

@@ -36,8 +36,10 @@ _NO_NAMES = frozenset(
     "final draft version dated new old page scan pdf docx earnings".split()
 )
 """Words of names that many documents could have."""
-_CALLED = frozenset("report reports filing filings form quarterly annual latest recent fiscal according".split())
+_CALLED = frozenset("report reports filing filings latest recent".split())
 """Words for any report."""
+_OF_REPORTS = frozenset("annual quarterly".split())
+"""Words that belong to the name of a report when it follows."""
 YEAR, QUARTER, KIND = "year:", "quarter:", "kind:"
 """What stands in front of a word that is no name."""
 OLDER = 0.25
@@ -89,16 +91,18 @@ def words_that_name(question: str, facets: Mapping[str, str]) -> set[str]:
     organisation, quarter and kind, and what any report is called. Years are not among them: a report has several."""
     known = words_of_name("", {name: facets.get(name, "") for name in ("organisation", "ticker", "period", "kind")})
     found = set()
-    for word in tokens(question):
+    words = tokens(question)
+    for word, after in zip(words, [*words[1:], ""], strict=True):
         lower = word.lower()
         quarter = _QUARTER.fullmatch(word)
+        called = lower in _CALLED or (lower in _OF_REPORTS and after.lower() in _CALLED)
         if (
             {stem(word), lower} & known
             or KIND + _KINDS.get(lower, "-") in known
             or (quarter and QUARTER + quarter.group(1) in known)
-            or (lower in _CALLED and facets.get("kind"))
+            or (called and facets.get("kind"))
         ):
-            found.add(stem(word))
+            found |= {stem(part) for part in tokens(word)}  # "10-Q" is found in parts, too
     return found
 
 

@@ -14,10 +14,10 @@ from tests.processes import PROJECT, run_command
 
 HIT = {
     "rank", "score", "collection", "document_id", "version", "path", "page", "heading", "text", "start", "end", "boxes",
-    "found_by", "also", "reranked", "hidden",
+    "found_by", "also", "reranked", "hidden", "made_by",
 }  # fmt: skip
 ANSWER = {
-    "id", "question", "outcome", "answer", "citations", "passages", "model", "tokens", "timings_ms", "note",
+    "id", "question", "outcome", "answer", "statements", "citations", "passages", "model", "tokens", "timings_ms", "note",
     "searched", "evidence", "standalone_question", "conversation_id", "as_of", "generation", "candidates", "disagreements",
 }  # fmt: skip
 MODEL = {

@@ -17,7 +17,8 @@ from rag.llm_openai import OpenAIModel
 from rag.llm_transformers import TransformersModel
 from rag.stop import Stop, current, stoppable
 from rag.turns import Turns
-from tests.ollama_server import OllamaServer, serving
+from tests.local_server import serving
+from tests.ollama_server import OllamaServer
 from tests.openai_server import llama_server
 from tests.rag.conftest import KEY
 
