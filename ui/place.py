@@ -69,12 +69,22 @@ def _show_former(api: Api, place: Place) -> None:
 
 def _show_text(api: Api, place: Place) -> None:
     """Show the quote marked within the text around it."""
-    _, text = api.text(place.document_id, place.version)
-    before, after = _around(text, place.start, place.end)
+    found = api.text(place.document_id, place.version)
+    text, start, end = found.text, place.start, place.end
+    before, after = _around(_covered(text, found.hidden, start, end), start, end)
     show(name(place.path), "rr-question")
     show(f"Page {place.page}", "rr-small")
     st.html(marked_html(before, text[place.start : place.end], after))
     show(place.path, "rr-small")
+
+
+def _covered(text: str, hidden: tuple[tuple[int, int], ...], start: int, end: int) -> str:
+    """Return text in which only spaces stand for what the document does not show, the characters [start, end) left as they are."""
+    for low, high in hidden:
+        for first, last in ((low, min(high, start)), (max(low, end), high)):
+            if first < last:
+                text = text[:first] + " " * (last - first) + text[last:]
+    return text
 
 
 def _around(text: str, start: int, end: int) -> tuple[str, str]:
@@ -97,7 +107,7 @@ def _around(text: str, start: int, end: int) -> tuple[str, str]:
     else:
         opening = "… " if low else ""
     closing = "" if high == len(text) else "\n…" if text[:high].endswith("|") else " …"
-    return opening + before, text[end:high] + closing
+    return opening + before, text[end:high].rstrip() + closing
 
 
 def _header(text: str, row: int) -> str:

@@ -233,15 +233,20 @@ def test_a_statement_without_support_is_marked(browser: Browser, filled: Path, t
     with (
         model_serving(OpenAIServer(deltas=[reply])) as model,
         serving(tmp_path / "home", tmp_path / "log", READINGROOM_ANSWER__OPENAI_HOST=model.host) as room,
-        watched(browser, room.ui_url) as page,
     ):
-        ask(page, FEE)
-        expect(page.locator(".rr-unsupported")).to_have_text(f"{invented} (not supported by the documents)")
-        expect(page.locator(".rr-answer")).to_contain_text(f"{true} [1]")
-        expect(page.locator(".rr-n")).to_have_text(["[1]"])
-        said = page.get_by_text(re.compile("^Partly answered. Written by the language model tiny-model"))
-        expect(said).to_contain_text("One statement of the model is said by no passage")
-        page.screenshot(path=tmp_path / "unsupported.png")
+        wait_for(room.ui_url, room.process, room.log)
+        with watched(browser, room.ui_url) as page:
+            _see_what_is_supported(page, true, invented)
+            page.screenshot(path=tmp_path / "unsupported.png")
+
+
+def _see_what_is_supported(page: Page, true: str, invented: str) -> None:
+    ask(page, FEE)
+    expect(page.locator(".rr-unsupported")).to_have_text(f"{invented} (not supported by the documents)")
+    expect(page.locator(".rr-answer")).to_contain_text(f"{true} [1]")
+    expect(page.locator(".rr-n")).to_have_text(["[1]"])
+    said = page.get_by_text(re.compile("^Partly answered. Written by the language model tiny-model"))
+    expect(said).to_contain_text("One statement of the model is said by no passage")
 
 
 def test_markup_in_a_document_stays_text(page: Page) -> None:
