@@ -79,7 +79,7 @@ def _show_text(api: Api, place: Place) -> None:
 
 
 def _covered(text: str, hidden: tuple[tuple[int, int], ...], start: int, end: int) -> str:
-    """Return text in which only spaces stand for what the document does not show, the characters [start, end) left as they are."""
+    """Return text in which only spaces stand for what the document does not show, [start, end) left as it is."""
     for low, high in hidden:
         for first, last in ((low, min(high, start)), (max(low, end), high)):
             if first < last:
