@@ -11,10 +11,10 @@ from typing import Any, Literal
 from ingest.ports import Embedder
 from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
-from rag.disagree import ASK, candidates, conflict, disagreement
+from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support
-from rag.excerpts import excerpt, shown, sources, support
+from rag.excerpts import excerpt, latest, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
@@ -133,6 +133,7 @@ class Answerer:
             clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
         supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
+        supports = latest(question, supports, self.catalog)
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
@@ -167,8 +168,7 @@ class Answerer:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""
         if evidence < self.limits.min_evidence_alone:
             return []
-        found = conflict(supports[0], supports, self.catalog)
-        return candidates(question, found, self.catalog) if found else []
+        return asked_back(question, supports, self.catalog)
 
     def _disagreements(self, draft: _Draft, supports: Sequence[Support]) -> list[Disagreement]:
         """Return what other documents say otherwise than the sentence that an answer rests on."""
@@ -201,7 +201,7 @@ class Answerer:
         try:
             model = self.choose()
             if model is None:
-                return quoted("No language model is configured; the documents are quoted.")
+                return quoted("No language model is configured.")
             excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
             reply, completion, made = yield from self._generate(model, question, excerpts)
         except ModelBusy:  # to be asked again later, not to be answered by less
@@ -216,14 +216,12 @@ class Answerer:
             generated=completion.generated,
         )
         if reply is None:
-            draft = quoted("The model's reply was cut off or malformed; the documents are quoted.")
+            draft = quoted("The model's reply was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted(
-                f"The model answered in another language ({strayed}) than the question; the documents are quoted."
-            )
+            draft = quoted(f"The model answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             draft = self._checked(said)
             draft.model = used

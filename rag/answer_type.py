@@ -95,7 +95,19 @@ _ANALYSIS = re.compile(
     r"|\bhow (?:did|do|does|has|have) .+ (?:change[ds]?|var(?:y|ied)|shift(?:ed)?|differ(?:ed)?)\b",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"\s?(?:°\s?[CF]|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b")
+_ONE = r"(?:quarter|year|period|filing|report|10-[KQ]|document|company|organi[sz]ation|contract|lease|invoice)"
+_ONE = r"(?:quarter|year|period|filing|report|10-[KQ]|document|company|organi[sz]ation|contract|lease|invoice)"
+_SEVERAL = re.compile(
+    rf"\b(?:across|throughout|between|versus|vs|(?:each|every) (?:of (?:the|these) )?(?:\w+ )?{_ONE}|(?:which|what) {_ONE}"
+    rf"|{_ONE} (?:by|to|over|after) {_ONE}|quarters|periods|filings|10-[KQ]s|companies|organi[sz]ations"
+    r"|(?:quarterly|annual) reports|(?:all|both|these|those|over|past|last|previous|prior|different) (?:the )?(?:\w+ )?"
+    r"(?:years|reports|documents|contracts|leases|invoices))\b",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    r"\s?(?:°\s?[CF]|(?:square |cubic )?(?:kilo|centi|milli)?(?:met(?:re|er)|gram|lit(?:re|er)|watt|volt|hertz)s?|tonnes?|tons?"
+    r"|miles?|feet|foot|inches|acres?|hectares?|knots?|degrees?|[A-Za-zµ]{1,3}(?:/[a-z]+)?)\b"
+)
 NOT_QUANTITY = re.compile(
     rf"\b{_MONTH}\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+{_MONTH}\b|\b(?:19|20)\d\d\b|"
     r"\b(?:note|item|section|page|part|annex|table|article|form)\s+\d+\w*|^\d+(?:\.\d+)*\s",
@@ -135,6 +147,11 @@ def kind_asked(question: str) -> Kind:
 def asks_analysis(question: str) -> bool:
     """Return whether a question asks to compare, to follow over time, to sum up or to judge: no single sentence answers that."""
     return bool(_ANALYSIS.search(question))
+
+
+def asks_several(question: str) -> bool:
+    """Return whether a question is about several documents at once: all quarters, each company, or which of them."""
+    return asks_analysis(question) or bool(_SEVERAL.search(question))
 
 
 def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:

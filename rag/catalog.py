@@ -58,6 +58,13 @@ class Life:
     known_since: float | None
 
 
+_HIDDEN = """
+SELECT start, "end" FROM hidden_spans WHERE document_id = ? AND version = ?
+UNION SELECT c.start, c."end" FROM former_versions f JOIN former_chunks c ON c.former_id = f.former_id
+WHERE f.document_id = ? AND f.version = ? AND c.hidden ORDER BY 1, 2
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Facets:
     """Whose a document is, of which period and kind, and its date: its own, else the day on which its file was changed last."""
@@ -133,7 +140,7 @@ class Catalog:
             return self._text_of(document_id, version)
         with self._store.read() as connection:
             row = connection.execute(
-                select(versions.c.version, versions.c.text)
+                select(versions.c.version)
                 .join(
                     documents,
                     and_(documents.c.document_id == versions.c.document_id, documents.c.version == versions.c.version),
@@ -143,7 +150,7 @@ class Catalog:
         if row is None:
             self.documents(document_id=document_id)
             raise NotFound(f"Document {document_id} has no text.", "See its state with `readingroom documents`.")
-        return DocumentText(document_id=document_id, version=row.version, text=row.text)
+        return self._text_of(document_id, row.version)
 
     def _text_of(self, document_id: str, version: str) -> DocumentText:
         with self._store.read() as connection:
@@ -151,13 +158,14 @@ class Catalog:
             for table in (versions, former_versions):
                 mine = (table.c.document_id == document_id) & (table.c.version == version)
                 found = connection.scalar(select(table.c.text).where(mine).limit(1)) if found is None else found
+            hidden = [(row[0], row[1]) for row in connection.exec_driver_sql(_HIDDEN, (document_id, version) * 2)]
         if found is None:
             self.documents(document_id=document_id)
             raise NotFound(
                 f"The version {version[:12]} of the document {document_id} is not kept.",
                 "How many former versions of a document are kept says `ingest.keep_versions`.",
             )
-        return DocumentText(document_id=document_id, version=version, text=found)
+        return DocumentText(document_id=document_id, version=version, text=found, hidden=hidden)
 
     def source(self, document_id: str) -> Source:
         """Return where the live version came from; raise NotFound when there is none."""

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.answer_type import asks_several
 from rag.catalog import Catalog, Facets
 from rag.evidence import Support
 from rag.followup import PERIOD
+from rag.newest import asks_newest, last_period
 from rag.rows import header_row
 from rag.shapes import Candidate, Disagreement, Side
 from rag.words import numbers, stems, tokens
 
-NEARLY_AS_GOOD = 0.8
-"""Of the best sentence's chance to answer, what another one must have to be set against it."""
-ALIKE = 0.6
-"""Share of common words, numbers and names left out, from which on two sentences say the same thing."""
 OF_A_PERIOD = (
     "10-K",
     "10-Q",
@@ -32,6 +30,8 @@ OF_A_PERIOD = (
 """Kinds of documents that speak of one period each; others of another year replace what was said before."""
 MOST = 4
 """Documents that are set against each other."""
+LEADS = 8
+"""The best supports of a question that are looked at before it is taken as clear."""
 ASK = "Which one do you mean?"
 
 
@@ -43,8 +43,28 @@ class Conflict:
     facets: Mapping[str, Facets]
 
 
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From when on sentences are set against each other (docs/decisions/0018-conversations.md).
+
+    `nearly_as_good`: of the best sentence's chance to answer, what another one must have; `alike`: share of common words, numbers
+    and names left out.
+    """
+
+    nearly_as_good: float = 0.9
+    alike: float = 0.6
+
+
+CHOSEN = Thresholds()
+
+
 def conflict(
-    first: Support, supports: Sequence[Support], catalog: Catalog, *, one_name: bool = False
+    first: Support,
+    supports: Sequence[Support],
+    catalog: Catalog,
+    *,
+    one_name: bool = False,
+    thresholds: Thresholds = CHOSEN,
 ) -> Conflict | None:
     """Return what contradicts a sentence among the supports of a question, with the sentence itself first; None for nothing.
 
@@ -55,11 +75,11 @@ def conflict(
     mine, chosen = _said(first), {first.found.passage.document_id: first}
     for support in supports:
         document_id = support.found.passage.document_id
-        if document_id in chosen or support.score < NEARLY_AS_GOOD * best or len(chosen) == MOST:
+        if document_id in chosen or support.score < thresholds.nearly_as_good * best or len(chosen) == MOST:
             continue
-        if support.found.passage.version == first.found.passage.version:  # a copy
+        if support.found.passage.version in {item.found.passage.version for item in chosen.values()}:  # a copy
             continue
-        if _contradict(mine, _said(support), one_name=one_name):
+        if _contradict(mine, _said(support), thresholds.alike, one_name=one_name):
             chosen[document_id] = support
     facets = catalog.facets(list(chosen))
     if one_name:
@@ -68,9 +88,25 @@ def conflict(
     return Conflict(tuple(chosen.values()), facets) if len(chosen) > 1 else None
 
 
+def asked_back(
+    question: str, supports: Sequence[Support], catalog: Catalog, thresholds: Thresholds = CHOSEN
+) -> list[Candidate]:
+    """Return what an open question may mean: of its best supports the first is taken that other documents contradict and whose
+    documents are of other organisations or periods; nothing when there is none."""
+    for first in supports[:LEADS]:
+        if first.score < thresholds.nearly_as_good * supports[0].score:
+            break
+        found = conflict(first, supports, catalog, thresholds=thresholds)
+        if found and (offered := candidates(question, found, catalog)):
+            return offered
+    return []
+
+
 def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
     """Return what an open question may mean, when the documents are about other organisations or periods and it names none of
-    them; else nothing: then they disagree."""
+    them; nothing when it asks for all of them, and else nothing either: then they disagree."""
+    if asks_several(question):
+        return []
     documents = [support.found.passage for support in found.supports]
     collections = sorted({passage.collection for passage in documents})
     named = {item.document_id: item.share for item in catalog.naming.documents(question, collections)}
@@ -129,9 +165,9 @@ def _labels(question: str, facets: Sequence[Facets]) -> list[str]:
     organisations = [item.organisation.split("\n")[0] for item in facets]
     if all(organisations) and len(set(organisations)) == len(facets):
         return [] if any(stems(name) & asked for name in organisations) else organisations
-    if PERIOD.search(question) or not all(item.kind in OF_A_PERIOD for item in facets):
+    if PERIOD.search(question) or asks_newest(question) or not all(item.kind in OF_A_PERIOD for item in facets):
         return []
-    periods = [item.period.split(" ")[-1] for item in facets]
+    periods = [re.sub(r"(\d+)(Q\d)", r"\2 \1", last_period(item.period)) for item in facets]
     return periods if all(periods) and len(set(periods)) == len(facets) else []
 
 
@@ -180,10 +216,10 @@ _MONTHS = re.compile(
 )
 
 
-def _contradict(mine: _Said, other: _Said, *, one_name: bool) -> bool:
+def _contradict(mine: _Said, other: _Said, least: float, *, one_name: bool) -> bool:
     """Say whether two sentences say the same of other numbers; with `one_name` not when each has names that the other lacks."""
     if mine.label != other.label or (one_name and mine.names - other.names and other.names - mine.names):
         return False
     words, values = mine.words & other.words, mine.values ^ other.values
-    alike = len(words) >= ALIKE * len(mine.words | other.words) and bool(words)
+    alike = len(words) >= least * len(mine.words | other.words) and bool(words)
     return alike and bool(values & mine.values) and bool(values & other.values)

@@ -18,6 +18,9 @@ from rag.rows import caption, header_row
 from rag.shapes import Hit
 from rag.words import sentences
 
+LATEST = 0.5
+"""Of the best sentence's chance to answer, what one of the latest document must have to be taken instead."""
+
 
 def sources(found: Sequence[Found], catalog: Catalog) -> tuple[list[Found], list[Found]]:
     """Return what may be quoted, and descriptions of pictures, which may not: in the place of each stands the text of its page,
@@ -45,6 +48,14 @@ def support(
         return supports, False
     kept = [one for one in supports if not orders(one.found.passage, one.start, one.end)]
     return kept, len(kept) < len(supports)
+
+
+def latest(question: str, supports: list[Support], catalog: Catalog) -> list[Support]:
+    """Return the supports without those of older documents, where a question asks for the latest and that one says about as
+    much."""
+    kept = catalog.naming.without_older(question, [item.found.passage.document_id for item in supports])
+    newest = [item for item in supports if item.found.passage.document_id in kept]
+    return newest if newest and newest[0].score >= LATEST * supports[0].score else supports
 
 
 def orders(passage: Passage, start: int, end: int) -> tuple[tuple[int, int], ...]:

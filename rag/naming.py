@@ -12,6 +12,7 @@ from pathlib import PurePath
 from sqlalchemy import Connection
 
 from ingest.elements import INSIDE
+from rag.newest import asks_newest, older
 from rag.schema import document_names
 from rag.store import Store
 from rag.words import STOP_WORDS, stem, tokens
@@ -41,6 +42,8 @@ _OF_REPORTS = frozenset("annual quarterly".split())
 """Words that belong to the name of a report when it follows."""
 YEAR, QUARTER, KIND = "year:", "quarter:", "kind:"
 """What stands in front of a word that is no name."""
+OLDER = 0.25
+"""Share of its worth that a document keeps when the latest one is asked for and another of its organisation and kind is newer."""
 MOST = 20_000
 """Documents in which a word of a question may stand as a name and still tell them apart."""
 
@@ -179,7 +182,8 @@ class Naming:
     def documents(self, question: str, collections: Sequence[str], limit: int = 8) -> list[Named]:
         """Return the documents that a question names, the most clearly named first.
 
-        A word counts by its rarity among the documents of the collections; years and kinds alone name nothing.
+        A word counts by its rarity among the documents of the collections; years and kinds alone name nothing. Where the
+        question asks for the latest, the newest document of an organisation and kind is named more clearly than the others.
         """
         places = words_of_question(question)
         asked = {word for words in places for word in words}
@@ -204,10 +208,16 @@ class Naming:
                     named |= holders[word]
             for key, value in best.items():
                 scores[key] = scores.get(key, 0.0) + value
+        for key in older(self.store, named) if asks_newest(question) else ():
+            scores[key] *= OLDER
         top = max((scores[key] for key in named), default=0.0)
         # a word that every document has is worth nothing, and names none
         ranked = sorted((key for key in named if scores[key] > 0), key=lambda key: (-scores[key], key))[:limit]
         return [Named(key, scores[key] / max(1.0, top)) for key in ranked]
+
+    def without_older(self, question: str, document_ids: Sequence[str]) -> set[str]:
+        """Return which of some documents a question is asked of: without the older ones where it asks for the latest."""
+        return set(document_ids) - (older(self.store, document_ids) if asks_newest(question) else set())
 
 
 def _is_name(word: str) -> bool:

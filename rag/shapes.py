@@ -379,6 +379,10 @@ class DocumentText(Shape):
     document_id: str
     version: str
     text: str
+    hidden: list[tuple[int, int]] = Field(
+        default_factory=list,
+        description="Characters [start, end) that the document does not show, or that a model wrote.",
+    )
 
 
 class CollectionStatus(Shape):

@@ -11,15 +11,15 @@ import streamlit as st
 
 from ui import filters
 from ui.client import Api
-from ui.inert import answer_html, html, label, show, show_problem, statements_html
+from ui.inert import answer_html, html, label, show, show_problem, show_text, statements_html
 from ui.place import name, show_place
 from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place, Searched
 
 OUTCOMES = {
-    "answered": "Answered",
-    "partial": "Partly answered",
-    "not_found": "Not found in these documents",
-    "clarify": "One question back",
+    "answered": "Answered.",
+    "partial": "Partly answered.",
+    "not_found": "",  # the answer says it
+    "clarify": "Choose one, or write which one.",
 }
 
 
@@ -40,8 +40,7 @@ def page(api: Api, collection: str | None) -> None:
     chosen: Candidate | None = st.session_state.pop("candidate", None)
     if answers and not asked and chosen is None:
         answers[:] = _kept(api, answers)
-    if answers:
-        st.button("New conversation", type="tertiary", on_click=_begin_anew)
+    begin = st.empty()  # filled when the answer is there: the first one too can be left behind
     if asked or chosen is not None:
         place = st.empty()
         with place.container():
@@ -53,6 +52,7 @@ def page(api: Api, collection: str | None) -> None:
         st.session_state.setdefault("asked-of", {})[answer.id] = asked_of
         st.session_state["earlier"] = 0
     if answers:
+        begin.button("New conversation", type="tertiary", on_click=_begin_anew)
         _show(api, answers[_choose(answers)])
 
 
@@ -142,7 +142,7 @@ def _show(api: Api, answer: Answer) -> None:
                 "rr-stale",
             )
         _show_disagreements(answer)
-        show(f"{OUTCOMES.get(answer.outcome, answer.outcome)}. {_writer(answer)} {answer.note}", "rr-small")
+        show(f"{OUTCOMES.get(answer.outcome, answer.outcome)} {_writer(answer)} {answer.note}".strip(), "rr-small")
         if answer.searched is not None:
             _show_searched(answer.searched)
         place = _pick(answer)
@@ -162,7 +162,7 @@ def _show_disagreements(answer: Answer) -> None:
         show("The documents disagree:", "rr-stale")
         for side in sides:
             show(f"{side.date or 'no date'}, {name(side.place.path)}, page {side.place.page}", "rr-small")
-            show(side.place.quote, "rr-block")
+            show_text(side.place.quote)
 
 
 def _show_searched(searched: Searched) -> None:
@@ -171,7 +171,9 @@ def _show_searched(searched: Searched) -> None:
     show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
     if searched.failures:
         with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
-            show("\n".join(f"{path}: {reason}" for path, reason in searched.failed), "rr-small")
+            for path, reason in searched.failed:
+                show(name(path))
+                show(f"{path}\n{reason}", "rr-small")
 
 
 def _pick(answer: Answer) -> Place | None:
@@ -186,7 +188,7 @@ def _pick(answer: Answer) -> Place | None:
         sign, place = places[at]
         return f"{label(sign)} {label(name(place.path))} page {place.page}"
 
-    heading = "Citations" if cited else "Nearest passages"
+    heading = "Citations" if cited else "Passages" if answer.outcome == "clarify" else "Nearest passages"
     chosen: Any = st.radio(heading, range(len(places)), format_func=described, key=f"place-{answer.id}")
     return places[int(chosen)][1]
 
@@ -208,7 +210,7 @@ def _show_passage(hit: Hit) -> None:
     show(f"{hit.place.path} · collection {hit.collection} · {by}", "rr-small")
     if hit.made_by:
         show(f"A description of a picture, made by {hit.made_by}: not text of the document.", "rr-small")
-    show(hit.place.quote, "rr-block")
+    show_text(hit.place.quote)
     if hit.also:
         show(f"Also: {'; '.join(_also(hit))}", "rr-small")
 

@@ -22,6 +22,7 @@ from ui.shapes import (
     Job,
     Receipt,
     Status,
+    Text,
 )
 
 ANSWER_SECONDS = 600.0
@@ -102,10 +103,10 @@ class Api:
         """Return one document."""
         return document_of(self._json("GET", f"/v1/documents/{document_id}"))
 
-    def text(self, document_id: str, version: str | None = None) -> tuple[str, str]:
-        """Return (version, extracted text) of a document, of its live version or of another one that is kept."""
+    def text(self, document_id: str, version: str | None = None) -> Text:
+        """Return the extracted text of a document, of its live version or of another one that is kept."""
         found = self._json("GET", f"/v1/documents/{document_id}/text", params={"version": version} if version else None)
-        return found["version"], found["text"]
+        return Text(found["version"], found["text"], tuple((start, end) for start, end in found["hidden"]))
 
     def page_image(self, document_id: str, page: int, spans: Sequence[tuple[int, int]], dpi: int = 130) -> bytes:
         """Return a page as PNG with the characters of `spans` marked."""

@@ -31,6 +31,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """The text of a document's version; `hidden` are characters [start, end) that the document does not show."""
+
+    version: str
+    text: str
+    hidden: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """The place that statement [n] of an answer rests on."""
 

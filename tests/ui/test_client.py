@@ -26,7 +26,8 @@ def test_an_answer_comes_as_passages_text_and_a_checked_answer(api: Api) -> None
     assert isinstance(answer, Answer)
     assert answer.outcome == "answered"
     place = answer.citations[0].place
-    version, text = api.text(place.document_id)
+    found = api.text(place.document_id)
+    version, text = found.version, found.text
     assert (version, text[place.start : place.end]) == (place.version, place.quote)
     assert "9,980" in place.quote
 

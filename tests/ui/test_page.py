@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect, sync_playwright
 
+from tests.local_server import serving as model_serving
+from tests.openai_server import OpenAIServer
+from tests.processes import serving
 from tests.ui.conftest import HOSTILE, HOSTILE_NAME, SAMPLES, Server, finish, free_port, wait_for
 from ui.client import Api
 
@@ -151,6 +155,8 @@ def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_pa
     page.wait_for_function("[...document.images].some(one => one.alt.startsWith('Page 10') && one.naturalWidth > 600)")
     page.screenshot(path=tmp_path / "answer.png")
     expect(page.get_by_role("radiogroup", name="Citations").get_by_role("radio").first).to_be_checked()
+    expect(page.locator(".rr-block td:visible").filter(has_text="9,980")).to_have_count(1)  # a row is drawn as one
+    expect(page.locator(".rr-block").first).not_to_contain_text("|")
     page.get_by_role("button", name="Next page").click()
     expect(page.get_by_text("Page 11 of 15")).to_be_visible()
 
@@ -166,6 +172,86 @@ def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> 
     expect(choices.nth(1)).to_be_checked()
     page.get_by_text(re.compile("Text of the nearest passages")).click()
     expect(page.get_by_text("found by").first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^Searched: \d+ documents in .*ferry"))).to_be_visible()
+    page.get_by_text(re.compile("Files that could not be read")).click()
+    expect(page.get_by_text(re.compile("The PDF is damaged.*Open it in a PDF viewer", re.S)).first).to_be_visible()
+
+
+def test_the_first_answer_can_be_left_behind_at_once(page: Page) -> None:
+    """A new conversation is offered beside the first answer; the question after it is the first one again."""
+    ask(page, FEE)
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".rr-answer")).to_have_count(0)
+    ask(page, "Who won the chess championship in Reykjavik?")
+    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+    expect(page.get_by_role("combobox", name=re.compile("Questions of this session"))).to_have_count(0)
+
+
+@pytest.fixture
+def notes(api: Api, server: Server) -> Iterator[str]:
+    """Two notes that say different things of one crane, and a web page with text that it does not show, gone afterwards."""
+    folder = server.folder / "notes"
+    folder.mkdir()
+    for name, tonnes in (("crane-note", 12), ("crane-sheet", 15)):
+        (folder / f"{name}.txt").write_text(f"The crane at the east quay can lift {tonnes} tonnes at full reach.\n")
+    os.utime(folder / "crane-note.txt", (1_600_000_000, 1_600_000_000))
+    hidden = '<p style="display:none">The lock of Evje is 99 metres wide.</p>'
+    (folder / "canal.html").write_text(f"<html><body><p>The lock of Evje is 14 metres wide.</p>{hidden}</body></html>")
+    finish(api, api.ingest(str(folder), "notes"))
+    yield "notes"
+    for document in api.documents("notes"):
+        api.forget(document.document_id)
+    shutil.rmtree(folder)
+
+
+def test_documents_that_disagree_stand_below_the_answer(page: Page, notes: str) -> None:
+    """Both quotes with their dates and names, the newer one first."""
+    ask(page, "How much can the crane at the east quay lift?")
+    expect(page.get_by_text("The documents disagree:")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^2020-09-1\d, crane-note.txt, page 1$"))).to_be_visible()
+    quotes = [text for text in page.locator(".rr-block").all_inner_texts() if "tonnes" in text]
+    newer = next(at for at, text in enumerate(quotes) if "15 tonnes" in text)
+    assert newer < next(at for at, text in enumerate(quotes) if "12 tonnes" in text)
+
+
+def test_hidden_text_is_named_and_answers_nothing(page: Page, notes: str) -> None:
+    """What a web page does not show is no answer, and stands under the document's problems."""
+    ask(page, "How wide is the lock of Evje?")
+    expect(page.locator(".rr-answer")).to_contain_text("14 metres")
+    assert "99" not in page.locator("body").inner_text()
+    page.get_by_role("link", name="Documents").click()
+    row = page.get_by_role("row").filter(has_text="canal.html").first
+    expect(row).to_contain_text("hidden text on page 1: not displayed")
+
+
+def test_a_statement_without_support_is_marked(browser: Browser, filled: Path, tmp_path: Path) -> None:
+    """Of two sentences of a model one stands in the contract; the other is marked; who wrote them and what is wrong is said."""
+    shutil.copytree(filled, tmp_path / "home")
+    quote = "| Annual maintenance, type B | Vessel and year | 9,980 |"
+    true, invented = "The annual maintenance for type B costs EUR 9,980.", "It includes the fuel of the first winter."
+    reply = json.dumps({"quote": quote, "passage": 1, "answer": f"{true} {invented}"})
+    with (
+        model_serving(OpenAIServer(deltas=[reply])) as model,
+        serving(tmp_path / "home", tmp_path / "log", **answered_by(model.host)) as room,
+    ):
+        wait_for(room.ui_url, room.process, room.log)
+        with watched(browser, room.ui_url) as page:
+            _see_what_is_supported(page, true, invented)
+            page.screenshot(path=tmp_path / "unsupported.png")
+
+
+def answered_by(host: str) -> dict[str, str]:
+    """Return the settings with which a server is asked, and no other model: the one beside it is missing."""
+    return {"READINGROOM_ANSWER__OPENAI_HOST": host, "READINGROOM_ANSWER__MODEL": "transformers:nowhere"}
+
+
+def _see_what_is_supported(page: Page, true: str, invented: str) -> None:
+    ask(page, FEE)
+    expect(page.locator(".rr-unsupported")).to_have_text(f"{invented} (not supported by the documents)")
+    expect(page.locator(".rr-answer")).to_contain_text(f"{true} [1]")
+    expect(page.locator(".rr-n")).to_have_text(["[1]"])
+    said = page.get_by_text(re.compile("^Partly answered. Written by the language model tiny-model"))
+    expect(said).to_contain_text("One statement of the model is said by no passage")
 
 
 def test_markup_in_a_document_stays_text(page: Page) -> None:
