@@ -141,7 +141,16 @@ def main() -> int:
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "batch": BATCH_TOKENS}
 
     def opened() -> EmbeddedModel:
-        model = EmbeddedModel(store.path(name), store.path(name).stem, store.digest(name), window=WINDOW)
+        path, digest, patience = store.path(name), store.digest(name), 3600.0  # of a busy machine
+        model = EmbeddedModel(
+            path,
+            path.stem,
+            digest,
+            window=WINDOW,
+            idle_seconds=patience,
+            answer_seconds=patience,
+            start_seconds=patience,
+        )
         model.load()
         return model
 
@@ -179,8 +188,11 @@ def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Seq
             (pid,) = {child.pid for child in psutil.Process().children()} - before
             peers[peer] = lambda prompt, host=host, pid=pid: _bare(host, pid, prompt)  # type: ignore[misc]
         calls: dict[str, list[Call]] = {peer: [] for peer in peers}
-        for ask in peers.values():
-            ask([Message("user", "Is this the first question?")])  # the weights are read from the disk
+        others = [peer for peer in peers if peer != "adapter"]
+        short = [Message("user", "Is this the first question?")]  # the weights are read from the disk
+        list(timed.model.stream(short, max_tokens=FEW))
+        for peer in others:
+            peers[peer](short)
         for number, prompt in enumerate(prompts):
             cold, names = _unseen(prompt), [*peers]
             for peer in names[number % len(names) :] + names[: number % len(names)]:
@@ -194,7 +206,7 @@ def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Seq
             peer: {what: _median(getattr(c, what) for c in made) for what in TIMES} for peer, made in calls.items()
         },
     }
-    ours, others = calls["adapter"], [peer for peer in peers if peer != "adapter"]
+    ours = calls["adapter"]
     for peer in others:
         medians = {what: (result["medians"]["adapter"][what], result["medians"][peer][what]) for what in TIMES}
         pairs = [*zip(ours, calls[peer], strict=True)]
