@@ -143,6 +143,15 @@ def test_two_askers_both_get_an_answer_and_the_second_sees_its_passages_first(se
     assert first[0]["answer"] == second["answer"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Give children a SIGINT that ends them: a shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("through", ["itself", "a server"])
 def test_ctrl_c_on_the_command_line_stops_the_model(
     through: str, filled_home: Path, tmp_path: Path, request: pytest.FixtureRequest
