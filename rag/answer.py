@@ -13,7 +13,7 @@ from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
 from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support
+from rag.evidence import Asked, Support, misses_year
 from rag.excerpts import excerpt, latest, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
@@ -145,7 +145,7 @@ class Answerer:
         elif may_clarify and (offered := self._open(question, supports, evidence)):
             draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
-            alone = evidence >= self.limits.min_evidence_alone
+            alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
             in_line = self.route(question, supports) if self.route else iter(())
             asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
             draft = yield from in_turn(asking, in_line, self.choose)

@@ -24,6 +24,7 @@ _ASKS_NUMBER = re.compile(
     r"until when|by when)\b",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"\b(?:FY ?)?(?:19|20)\d\d\b")
 _ASKS_QUANTITY = re.compile(r"\bhow (much|many|high|large|big)\b", re.IGNORECASE)
 _QUANTITIES = stems(
     "sales revenue revenues turnover income profit profits loss losses cost costs expense expenses expenditure price prices fee "
@@ -199,6 +200,11 @@ def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Emb
         features = asked.features(item, start, end, float(alike))
         supports.append(Support(item, start, end, features, chance(features)))
     return sorted(supports, key=lambda support: -support.score)
+
+
+def misses_year(question: str, best: Support) -> bool:
+    """Return whether a question is about a year, and none of its numbers stands at the best sentence or row."""
+    return best.features.figures == 0.0 and bool(_YEAR.search(question))
 
 
 def chance(features: Features) -> float:

@@ -151,6 +151,12 @@ def test_quoted_sentences_are_statements(library: Library) -> None:
     assert all(item.supported and item.text in answer.answer for item in answer.statements)
 
 
+def test_another_year_is_no_answer(library: Library) -> None:
+    """Without a model a row of another year than the question's is not quoted as its answer."""
+    answer, _ = ask(library, None, "What operating profit is budgeted for 2027?")
+    assert answer.outcome == "not_found" and answer.passages
+
+
 def test_statements_are_no_analysis(library: Library) -> None:
     """Without a model a question for a comparison gets the statements that it can rest on, and the answer says so."""
     answer, _ = ask(library, None, "How did the price of annual maintenance for a vessel of type B change over time?")
