@@ -25,9 +25,9 @@ STYLE = """<style>
 .rr-problem { border-left: 4px solid #b3261e; background: #fdf1f0; color: #410e0b; padding: .6rem .8rem; }
 .rr-stale { border-left: 4px solid #9a6700; background: #fff8e1; color: #3d2a00; padding: .5rem .8rem; }
 .rr-unsupported { color: #7a1a14; text-decoration: underline dotted #b3261e; }
-.rr-cells { border-collapse: collapse; font-size: .9rem; margin: .2rem 0; }
+.rr-cells { display: block; overflow-x: auto; border-collapse: collapse; font-size: .9rem; margin: .2rem 0; }
 .rr-cells th, .rr-cells td { text-align: left; vertical-align: top; padding: .15rem .9rem .15rem 0;
-  border-bottom: 1px solid #dfe3ea; }
+  overflow-wrap: normal; border-bottom: 1px solid #dfe3ea; }
 .rr-cells th { font-weight: 600; border-bottom: 2px solid #8a93a3; }
 .rr mark { background: #ffe27a; color: #1a1c20; padding: 0 .1em; }
 .rr-n { font-weight: 700; color: #0b4a8f; }
