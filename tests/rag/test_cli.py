@@ -96,7 +96,7 @@ def test_text_prints_exactly_the_extracted_text(read: Run) -> None:
     """The text command gives the same characters plainly and as JSON."""
     document = next(item for item in read("documents", "--json").json if item["path"].endswith(".txt"))
     plain, wrapped = read("text", document["document_id"]), read("text", document["document_id"], "--json")
-    assert set(wrapped.json) == {"document_id", "version", "text"}
+    assert set(wrapped.json) == {"document_id", "version", "text", "hidden"} and wrapped.json["hidden"] == []
     assert plain.stdout == wrapped.json["text"]
     assert wrapped.json["version"] == document["version"]
 
