@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rag.build import model_store, open_model
 from rag.errors import ModelError, NotFound
@@ -50,7 +51,8 @@ def bench(settings: Settings, names: Sequence[str], before: Callable[[str], None
         backend, _, model = name.partition(":")
         try:
             with opened(settings, name) as language_model:
-                measured.append(_measure(language_model))
+                found = _measure(language_model)
+                measured.append(replace(found, model=model or found.model))  # as it can be typed back
         except ModelError as error:
             measured.append(Measured(model, backend, "", error=str(error)))
     return measured

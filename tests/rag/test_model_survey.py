@@ -156,6 +156,7 @@ def test_what_is_there_is_listed_and_measured(with_ollama: Settings, llama_cpp: 
     for item in found[:3]:
         assert item.error == "" and item.prompt_tokens > 300 and item.generated > 1
         assert item.tokens_per_second > 0 and item.first_token_seconds > 0
+    assert [item.model for item in found[:2]] == ["small", "smollm2:135m"]  # as asked for
     assert found[0].memory_mb > 90 and found[1].memory_mb > 0
     assert "has nope:1b" in found[3].error
     with pytest.raises(NotFound, match="BACKEND:NAME"):
