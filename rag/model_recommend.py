@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -46,14 +47,17 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What was measured here: seconds a token = `start` + weights / `bytes_per_second`; a prompt token costs its parameters."""
+    """What was measured here: seconds a token = `start` + weights / `bytes_per_second`, up to the `largest` weights measured; beyond
+    them in proportion to the weights. A prompt token costs its parameters."""
 
     start: float
     bytes_per_second: float
     parameters_per_second: float
+    largest: float = math.inf
 
     def generation(self, weights: float) -> float:
-        return 1 / (self.start + weights / self.bytes_per_second)
+        measured = min(weights, self.largest)
+        return measured / weights / (self.start + measured / self.bytes_per_second)
 
     def prompt(self, parameters: float) -> float:
         return self.parameters_per_second / parameters
@@ -63,7 +67,8 @@ def speed_of(measured: Sequence[tuple[Measured, float, float]]) -> Speed | None:
     """Return this machine's speed from measurements with (weights in bytes, parameters); None without one.
 
     Generating reads all weights once for a token, so the time is a straight line over their size: through the smallest and
-    the largest model measured, or through one and zero.
+    the largest model measured, or through one and zero. What takes long beside the weights (a busy machine does) makes that
+    line too flat, so larger models are not read from it.
     """
     points = sorted((weights, 1 / item.tokens_per_second) for item, weights, _ in measured if item.tokens_per_second)
     if not points:
@@ -75,7 +80,7 @@ def speed_of(measured: Sequence[tuple[Measured, float, float]]) -> Speed | None:
         start = max(0.0, slow - high / rate)
     _, _, parameters = max(measured, key=lambda item: item[1])
     prompt = max(measured, key=lambda item: item[1])[0].prompt_tokens_per_second
-    return Speed(start, rate, prompt * parameters)
+    return Speed(start, rate, prompt * parameters, high)
 
 
 def recommend(machine: Machine, window: int, prompt_tokens: int, speed: Speed | None) -> list[Recommendation]:

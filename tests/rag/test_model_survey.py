@@ -117,6 +117,7 @@ def test_speed_is_a_line_through_what_was_measured() -> None:
     assert speed.generation(98e6) == pytest.approx(41, rel=0.01)
     assert speed.generation(1.1e9) == pytest.approx(14, rel=0.01)
     assert 14 < speed.generation(0.5e9) < 41
+    assert speed.generation(2.2e9) == pytest.approx(7, rel=0.01)  # not faster than twice the largest one takes
     assert speed.prompt(1.5e9) == pytest.approx(40)
     assert speed_of([]) is None
     one = speed_of(measured[1:])
