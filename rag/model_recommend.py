@@ -47,8 +47,8 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What was measured here: seconds a token = `start` + weights / `bytes_per_second`, up to the `largest` weights measured; beyond
-    them in proportion to the weights. A prompt token costs its parameters."""
+    """What was measured here: seconds a token = `start` + weights / `bytes_per_second`, up to the `largest` weights measured;
+    beyond them in proportion to the weights. A prompt token costs its parameters."""
 
     start: float
     bytes_per_second: float
