@@ -96,7 +96,6 @@ _ANALYSIS = re.compile(
     re.IGNORECASE,
 )
 _ONE = r"(?:quarter|year|period|filing|report|10-[KQ]|document|company|organi[sz]ation|contract|lease|invoice)"
-_ONE = r"(?:quarter|year|period|filing|report|10-[KQ]|document|company|organi[sz]ation|contract|lease|invoice)"
 _SEVERAL = re.compile(
     rf"\b(?:across|throughout|between|versus|vs|(?:each|every) (?:of (?:the|these) )?(?:\w+ )?{_ONE}|(?:which|what) {_ONE}"
     rf"|{_ONE} (?:by|to|over|after) {_ONE}|quarters|periods|filings|10-[KQ]s|companies|organi[sz]ations"
