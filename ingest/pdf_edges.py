@@ -68,10 +68,7 @@ def _outer(words: PageWords, page: Any) -> list[list[int]]:
         if not order or (above and not at_edge(words.words[order[0]].box, page)):
             continue
         first = words.words[order[0]].box
-        heights = {
-            round((words.words[at].box.y0 + words.words[at].box.y1) / max(1.0, first.y1 - first.y0)) for at in level
-        }
-        if len(heights) < _LINES and not at_edge(first, page):
+        if not at_edge(first, page) and _heights([words.words[at].box for at in level], first) < _LINES:
             continue
         line = []
         for at in order:
@@ -85,6 +82,11 @@ def _outer(words: PageWords, page: Any) -> list[list[int]]:
         if phrase and len(line) < len(level):
             found.append(line)
     return found
+
+
+def _heights(boxes: Sequence[Box], one: Box) -> int:
+    """Return at how many heights boxes stand, counted in heights of one of them."""
+    return len({round((box.y0 + box.y1) / max(1.0, one.y1 - one.y0)) for box in boxes})
 
 
 def squeezed(text: str) -> str:

@@ -92,7 +92,9 @@ def asked_back(
     question: str, supports: Sequence[Support], catalog: Catalog, thresholds: Thresholds = CHOSEN
 ) -> list[Candidate]:
     """Return what an open question may mean: of its best supports the first is taken that other documents contradict and whose
-    documents are of other organisations or periods; nothing when there is none."""
+    documents are of other organisations or periods; nothing when there is none, or when it asks for all of them."""
+    if asks_several(question):
+        return []
     for first in supports[:LEADS]:
         if first.score < thresholds.nearly_as_good * supports[0].score:
             break
@@ -104,9 +106,7 @@ def asked_back(
 
 def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
     """Return what an open question may mean, when the documents are about other organisations or periods and it names none of
-    them; nothing when it asks for all of them, and else nothing either: then they disagree."""
-    if asks_several(question):
-        return []
+    them; else nothing: then they disagree."""
     documents = [support.found.passage for support in found.supports]
     collections = sorted({passage.collection for passage in documents})
     named = {item.document_id: item.share for item in catalog.naming.documents(question, collections)}
