@@ -14,7 +14,7 @@ from rag.catalog import Catalog
 from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year
-from rag.excerpts import excerpt, latest, shown, sources, support
+from rag.excerpts import excerpt, shown, sources, support
 from rag.extract import extract
 from rag.filters import Filter
 from rag.former import AsOf
@@ -132,13 +132,12 @@ class Answerer:
         if "rerank" in laps:  # a part of it
             clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
-        supports, left_out = support(question, found, self.catalog, self.embedder, self.limits.guarded)
-        supports = latest(question, supports, self.catalog)
+        asked = Asked.of(question, self.catalog, found)
+        supports, left_out = support(question, asked, found, self.catalog, self.embedder, self.limits.guarded)
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
-        asked = Asked.of(question, self.catalog, [item.passage.document_id for item in found])
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")

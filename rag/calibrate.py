@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answer import WEIGHED
 from rag.errors import ReadingRoomError, UsageError
+from rag.evidence import Asked
 from rag.excerpts import sources, support
 from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
 from rag.logistic import auc, errors, fit, threshold
@@ -64,7 +65,8 @@ def look(library: Library, questions: Sequence[Known], progress: Callable[[str],
     for number, known in enumerate(questions, start=1):
         found = library.found(known.question, [], WEIGHED, library.settings.answer.hidden_text)
         passages = sources(found, library.catalog)[0]
-        supports, _ = support(known.question, passages, library.catalog, library.embedder)
+        asked = Asked.of(known.question, library.catalog, passages)
+        supports, _ = support(known.question, asked, passages, library.catalog, library.embedder)
         seen = signs(known.question, supports) if supports else None
         judged.append(Judged(known.question, seen, known.answerable))
         if number % 50 == 0:

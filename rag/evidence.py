@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from ingest.ports import Embedder
@@ -105,7 +105,8 @@ class Asked:
     naming: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, question: str, catalog: Catalog, document_ids: Sequence[str] = ()) -> Asked:
+    def of(cls, question: str, catalog: Catalog, found: Sequence[Found]) -> Asked:
+        """Return what a question asks for, of the documents of some passages."""
         words = content_words(question)[:64]
         counts, total = catalog.document_frequency(words)
         weights = {stem(word): math.log(1 + (total + 1) / (counts[word] + 0.5)) for word in words}
@@ -120,14 +121,10 @@ class Asked:
         wants_number = quantity or bool(_ASKS_NUMBER.search(question))
         codes = {word for word in weights if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
         figures = frozenset(numbers(question) | codes)
+        documents = [item.passage.document_id for item in found]
         naming = {
-            name: frozenset(
-                words_that_name(
-                    question, {"organisation": facets.organisation, "period": facets.period, "kind": facets.kind}
-                )
-                & set(weights)
-            )
-            for name, facets in catalog.facets(document_ids).items()
+            name: frozenset(words_that_name(question, asdict(facets)) & set(weights))
+            for name, facets in catalog.facets(documents).items()
         }
         return cls(weights, frozenset(names), figures, wants_number, quantity, focus, naming)
 
@@ -139,13 +136,12 @@ class Asked:
         passage = found.passage
         sentence = passage.text[start - passage.start : end - passage.start]
         above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
-        own, over = stems(f"{header_row(passage, start)} {sentence}"), stems(above)
-        around = own | over | stems(passage.text)
+        header = header_row(passage, start)
+        own, over = stems(f"{header} {sentence}"), stems(above)
         named = self.naming.get(passage.document_id, frozenset())
         content = {word: weight for word, weight in self.weights.items() if word not in named} or self.weights
         whole = sum(content.values()) or 1.0
-        around = around | named
-        header = header_row(passage, start)
+        around = own | over | stems(passage.text) | named
         place = f"{header} {caption(passage, start)} {sentence}" if header else passage.text
         said = numbers(f"{above} {place}") | (stems(place) | over if header else around)
         heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence)) or _in_capitals(sentence)
@@ -179,9 +175,8 @@ def _focus(question: str) -> str | None:
     return stem(words[-1]) if words else None
 
 
-def weigh(question: str, found: Sequence[Found], catalog: Catalog, embedder: Embedder) -> list[Support]:
+def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedder) -> list[Support]:
     """Return the sentences of the passages, the best support first."""
-    asked = Asked.of(question, catalog, [item.passage.document_id for item in found])
     spans = [
         (item, item.passage.start + start, item.passage.start + end)
         for item in found

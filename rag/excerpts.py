@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.ports import Embedder
 from rag.catalog import Catalog
-from rag.evidence import Support, weigh
+from rag.evidence import Asked, Support, weigh
 from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage
@@ -40,17 +40,16 @@ def sources(found: Sequence[Found], catalog: Catalog) -> tuple[list[Found], list
 
 
 def support(
-    question: str, found: Sequence[Found], catalog: Catalog, embedder: Embedder, guarded: bool = True
+    question: str, asked: Asked, found: Sequence[Found], catalog: Catalog, embedder: Embedder, guarded: bool = True
 ) -> tuple[list[Support], bool]:
-    """Return the sentences that may support an answer, best first, and whether any was left out as an instruction."""
-    supports = weigh(question, found, catalog, embedder)
-    if not guarded:
-        return supports, False
-    kept = [one for one in supports if not orders(one.found.passage, one.start, one.end)]
-    return kept, len(kept) < len(supports)
+    """Return the sentences that may support an answer, best first, and whether any was left out as an instruction. Those of
+    older documents are left out where a question asks for the latest."""
+    supports = weigh(question, asked, found, embedder)
+    kept = [one for one in supports if not guarded or not orders(one.found.passage, one.start, one.end)]
+    return _latest(question, kept, catalog), len(kept) < len(supports)
 
 
-def latest(question: str, supports: list[Support], catalog: Catalog) -> list[Support]:
+def _latest(question: str, supports: list[Support], catalog: Catalog) -> list[Support]:
     """Return the supports without those of older documents, where a question asks for the latest and that one says about as
     much."""
     kept = catalog.naming.without_older(question, [item.found.passage.document_id for item in supports])

@@ -89,7 +89,7 @@ def words_of_name(path: str, facets: Mapping[str, str]) -> set[str]:
 def words_that_name(question: str, facets: Mapping[str, str]) -> set[str]:
     """Return the stems of those words of a question that say which document is meant, of one with these facets: its
     organisation, quarter and kind, and what any report is called. Years are not among them: a report has several."""
-    known = words_of_name("", {name: facets.get(name, "") for name in ("organisation", "ticker", "period", "kind")})
+    known = words_of_name("", facets)
     found = set()
     words = tokens(question)
     for word, after in zip(words, [*words[1:], ""], strict=True):

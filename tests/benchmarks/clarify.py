@@ -20,8 +20,8 @@ from pathlib import Path
 import yaml
 
 from rag.disagree import Thresholds, asked_back, conflict, disagreement
-from rag.evidence import Support
-from rag.excerpts import latest, sources, support
+from rag.evidence import Asked, Support
+from rag.excerpts import sources, support
 from rag.gate import signs
 from rag.library import Library
 from rag.settings import PROJECT, load_settings
@@ -148,8 +148,8 @@ def _notes() -> Library:
 def _weigh(library: Library, collection: str, question: str, label: str) -> Weighed:
     found, _ = library.retriever.find(question, [collection], 8)
     quotable, _ = sources(found, library.catalog)
-    supports, _ = support(question, quotable, library.catalog, library.embedder)
-    supports = latest(question, supports, library.catalog)
+    asked = Asked.of(question, library.catalog, quotable)
+    supports, _ = support(question, asked, quotable, library.catalog, library.embedder)
     chance = library.live.answerer.gate.chance(signs(question, supports)) if supports else 0.0
     return Weighed(question, label, supports, chance >= library.settings.answer.min_evidence_alone)
 

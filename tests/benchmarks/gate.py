@@ -24,7 +24,7 @@ from typing import Any
 
 from rag.answer import WEIGHED
 from rag.evaluate import open_set, read_lines
-from rag.evidence import weigh
+from rag.evidence import Asked, weigh
 from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
 from rag.library import Library
 from rag.logistic import auc, errors, fit, threshold
@@ -108,7 +108,9 @@ def home_of(data: Path, name: str, cache: Path) -> Iterator[Library]:
 
 def look(library: Library, cases: Sequence[Case]) -> Iterator[Seen]:
     for case in cases:
-        supports = weigh(case.question, library.found(case.question, [], WEIGHED), library.catalog, library.embedder)
+        passages = library.found(case.question, [], WEIGHED)
+        asked = Asked.of(case.question, library.catalog, passages)
+        supports = weigh(case.question, asked, passages, library.embedder)
         found = signs(case.question, supports) if supports else None
         yield Seen(case.key, case.group, case.answerable, supports[0].score if supports else 0.0, found)
 
