@@ -232,13 +232,12 @@ class Answerer:
     def _checked(self, said: Sequence[Said]) -> _Draft:
         """Return the answer that a checked reply makes: "partial" when a statement has no support."""
         text, stands, shown = told(said, self.limits.leave_out)
-        unsupported = sum(not item.supported for item in shown)
+        unsupported = sum(one.stands is None for one in said)
         if not unsupported:
             return _Draft(text, "answered", stands, shown)
         done = "left out" if self.limits.leave_out else "shown without a citation"
         number = "One statement of the model is" if unsupported == 1 else f"{unsupported} statements of the model are"
-        kept = [item for item in shown if item.supported or not self.limits.leave_out]
-        return _Draft(text, "partial", stands, kept, note=f"{number} said by no passage and {done}.")
+        return _Draft(text, "partial", stands, shown, note=f"{number} said by no passage and {done}.")
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]

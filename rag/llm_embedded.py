@@ -274,10 +274,7 @@ class EmbeddedModel:
                         reply.think(thought)
                     if (piece := choice["delta"].get("content")) and (shown := reply.take(piece)):
                         yield shown
-        cached, read = (
-            last["timings"]["cache_n"],
-            last["timings"]["prompt_n"],
-        )  # found in the prompt cache, and read now
+        cached, read = last["timings"]["cache_n"], last["timings"]["prompt_n"]  # found in the prompt cache, read now
         if shown := reply.rest():
             yield shown
         done = reply.complete(sent, cached + read, last["usage"]["completion_tokens"], finish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.ports import Embedder, Vectors
@@ -113,29 +113,20 @@ def statements(answer: str) -> list[str]:
 def told(said: Sequence[Said], leave_out: bool = False, between: str = " ") -> tuple[str, list[Stand], list[Statement]]:
     """Return the text of an answer with marks of its citations, their places in the order of the marks, and its statements.
 
-    Statements without support have no mark; with `leave_out` they are not in the text either.
+    Statements without support have no mark; with `leave_out` they are left out.
     """
-    stands: list[Stand] = []
+    stands: dict[tuple[str, int, int], Stand] = {}
     shown: list[Statement] = []
     for one in said:
-        if one.stands is None:
+        if one.stands is not None:
+            place = one.stands[0].passage.chunk_id, *one.stands[1:]
+            stands.setdefault(place, one.stands)
+            number = list(stands).index(place) + 1
+            shown.append(Statement(text=one.text, supported=True, citations=[number]))
+        elif not leave_out:
             shown.append(Statement(text=one.text, supported=False, citations=[]))
-            continue
-        if _place(one.stands) not in map(_place, stands):
-            stands.append(one.stands)
-        number = list(map(_place, stands)).index(_place(one.stands)) + 1
-        shown.append(Statement(text=one.text, supported=True, citations=[number]))
-    return between.join(_marked(shown, leave_out)), stands, shown
-
-
-def _marked(shown: Sequence[Statement], leave_out: bool) -> Iterator[str]:
-    for item in shown:
-        if item.supported or not leave_out:
-            yield " ".join([item.text, *(f"[{number}]" for number in item.citations)])
-
-
-def _place(stand: Stand) -> tuple[str, int, int]:
-    return stand[0].passage.chunk_id, stand[1], stand[2]
+    marked = (" ".join([item.text, *(f"[{number}]" for number in item.citations)]) for item in shown)
+    return between.join(marked), list(stands.values()), shown
 
 
 def _text(found: Found, start: int, end: int) -> str:
