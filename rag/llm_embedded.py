@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import signal
 import sys
 import threading
 import time
@@ -21,7 +19,7 @@ from rag.errors import ModelError, PromptTooLong, Stopped
 from rag.hardware import physical_cores
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
-from rag.model_process import ModelProcess, die_with_thread
+from rag.model_process import ModelProcess
 from rag.model_profiles import profile_of
 from rag.openai_server import hash_of
 from rag.stop import stopping, traced, unstopped
@@ -30,7 +28,7 @@ from rag.turns import Turns
 if TYPE_CHECKING:
     import httpx
 
-COMMAND = (sys.executable, "-m", "rag.llm_embedded")
+COMMAND = (sys.executable, "-m", "rag.llama_process")
 # The server stops between two batches of a prompt. 256 tokens take 0.9 s with a 135M model on two idle cores, 4 s with a 1.5B.
 # Smaller batches read slower: of the 135M's processor time 128 tokens cost 8 % more than 512, 256 cost 3 % (decision 0017).
 BATCH_TOKENS = 256
@@ -296,50 +294,3 @@ class EmbeddedModel:
 def _reason(error: Any) -> str:
     inner = error.get("error", error) if isinstance(error, dict) else error
     return str(inner.get("message", inner) if isinstance(inner, dict) else inner).rstrip(".")
-
-
-def main() -> int:
-    """Be the model's process: read the order from standard input, serve until it closes; return the exit code."""
-    die_with_thread()
-    # Ctrl-C reaches the whole terminal group: end at once, not after the batch that Python would have to wait for
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    order = json.loads(sys.stdin.readline())
-    answer = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs
-    try:
-        server = _load(order)
-    except RuntimeError as error:
-        problem = f"The model file {order['path']} can't be loaded: {str(error).rstrip('.')}."
-        remedy = "Run `readingroom models verify`; a damaged or unsupported file must be replaced."
-        answer.write(json.dumps({"error": problem, "remedy": remedy}) + "\n")
-        return 1
-    answer.write(json.dumps({"port": int(server.listening_address.rpartition(":")[2])}) + "\n")
-    sys.stdin.read()  # until the parent closes it or ends
-    answer.flush()
-    os._exit(0)  # not waiting for a generation that nobody reads any more
-
-
-def _load(order: Mapping[str, Any]) -> Any:
-    # read by libgomp when it is loaded: without it, waiting threads burn the cores that the worker beside us needs
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-    import xllamacpp  # 100 MB of native code; only this process ever loads it
-
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = order["path"]
-    parameters.n_ctx = order["window"]
-    parameters.fit_params = False  # else llama.cpp may choose another window by the free memory
-    parameters.n_parallel = 1
-    parameters.n_batch, parameters.n_ubatch = order["batch"], min(order["batch"], 512)  # 512 is llama.cpp's own
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = order["threads"]
-    parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB
-    parameters.hostnames, parameters.port = ["127.0.0.1"], 0
-    parameters.api_keys = [order["api_key"]]
-    parameters.endpoint_slots = True
-    parameters.ui, parameters.offline = False, True
-    parameters.cors_origins = "http://127.0.0.1"
-    parameters.verbosity = 0
-    return xllamacpp.Server(parameters)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -36,9 +36,9 @@ def main(role: str, arguments: list[str]) -> int:
         privacy.forbid_sockets()
         return child.main(arguments)
     if role == "model":
-        from rag import llm_embedded
+        from rag import llama_process
 
-        return llm_embedded.main()
+        return llama_process.main()
     die_with_parent(int(arguments[0]) if arguments and arguments[0].isdecimal() else os.getppid())
     from rag.settings import load_settings
 

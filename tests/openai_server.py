@@ -25,7 +25,7 @@ def llama_server(
     order = {"path": str(path), "window": window, "threads": threads, "api_key": key}
     order |= {"cache_mib": cache_mib, "batch": batch}
     process = subprocess.Popen(
-        [sys.executable, "-m", "rag.llm_embedded"],
+        [sys.executable, "-m", "rag.llama_process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

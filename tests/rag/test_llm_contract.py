@@ -204,7 +204,7 @@ def test_the_key_is_not_in_the_command_line(embedded: EmbeddedModel) -> None:
     """The server's key and the model's path are handed over by standard input, not by arguments others can read."""
     embedded.count(QUESTION)
     arguments = Path(f"/proc/{embedded.pid}/cmdline").read_bytes().decode().split("\0")
-    assert [a for a in arguments[1:] if a] == ["-m", "rag.llm_embedded"]
+    assert [a for a in arguments[1:] if a] == ["-m", "rag.llama_process"]
 
 
 @pytest.mark.parametrize("content", [b"GGUF" + bytes(1000), b"no model at all", b""])

@@ -33,7 +33,7 @@ ONE_FILE = {
         "ingest/pdfium.py",
         "ingest/pdf_source.py",
     },  # what is not shown, facts, pages, its type
-    "xllamacpp": {"rag/llm_embedded.py"},
+    "xllamacpp": {"rag/llama_process.py"},
     "ollama": {"rag/ollama_server.py"},
     "openai": {"rag/openai_connection.py"},
     "httpx2": {"rag/openai_connection.py"},  # the transport of openai, closed to proxies and redirects
@@ -94,10 +94,8 @@ LONG = {
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
-    "rag/retrieve.py": "the steps of one search, in order",
     "rag/schema.py": "all tables of the catalog",
     "rag/shapes.py": "the shapes of the API, one contract",
-    "rag/llm_embedded.py": "the adapter and the process that it talks to, two ends of one line",
     "rag/library.py": "everything that can be done with a home, one method each",
 }
 """Files of more than 300 lines, with the reason."""
