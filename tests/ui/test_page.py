@@ -185,6 +185,8 @@ def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> 
 def test_the_first_answer_can_be_left_behind_at_once(page: Page) -> None:
     """A new conversation is offered beside the first answer; the question after it is the first one again."""
     ask(page, FEE)
+    drawn = "[...document.images].some(image => image.complete && image.naturalWidth > 0)"
+    page.wait_for_function(drawn)  # an image that is taken away while it loads is a 404
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".rr-answer")).to_have_count(0)
     ask(page, "Who won the chess championship in Reykjavik?")
