@@ -10,6 +10,8 @@ from ingest.regrid import Phrase, columns, phrases, titles_columns
 
 _ROWS = 4
 """A table has at least so many rows with a label and two figures."""
+_TITLED_ROWS = 2
+"""The same where titles stand above its columns."""
 _BETWEEN = 8
 """Lines without figures between two rows: headings of a group, wrapped labels."""
 _ENDS = ")%-–—−"
@@ -30,7 +32,7 @@ def ledgers(words: Sequence[Word]) -> list[Ledger]:
     """Return the tables of figures on a page, from top to bottom."""
     found: list[Ledger] = []
     level = lines([word for word in words if not word.turned])
-    if sum(map(_may_be_row, level)) < _ROWS:
+    if sum(map(_may_be_row, level)) < _TITLED_ROWS:
         return []
     page = [phrases(line) for line in level]
     first: int | None = None
@@ -75,7 +77,7 @@ def _follows(page: Sequence[Sequence[Phrase]], last: int, at: int) -> bool:
 def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Ledger]:
     """Return the table of some lines with the titles above it, or nothing when its figures are in no columns."""
     rows = [list(line) for line in page[first : last + 1] if _is_row(line)]
-    if len(rows) < _ROWS or len(columns(rows)) > max(len(row) for row in rows) + 2:
+    if len(rows) < _TITLED_ROWS or len(columns(rows)) > max(len(row) for row in rows) + 2:
         return []
     words = [word for line in page[first : last + 1] for phrase in line for word in phrase.words]
     slots = columns(rows)
@@ -97,4 +99,6 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
         else:
             break
         top = edge.y0
+    if len(rows) < _ROWS and not titles:
+        return []
     return [Ledger(groups + words if titles else words, titles, rows)]

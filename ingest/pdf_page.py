@@ -131,8 +131,7 @@ class _PageWriter:
 
     def _take_ledger(self, ledger: Ledger) -> None:
         """Make a table of figures where liteparse has none; blocks that hold any of its words give way."""
-        missed = [row for row in ledger.rows if not self._has_row(row)]
-        if 2 * len(missed) < len(ledger.rows):
+        if all(map(self._has_row, ledger.rows)) or 2 * sum(map(self._has_sound_row, ledger.rows)) > len(ledger.rows):
             return
         grid = regrid(ledger.words, ledger.titles)
         if grid is None:
@@ -149,22 +148,18 @@ class _PageWriter:
         self.placed = [one for one in self.placed if one not in gone]
 
     def _has_row(self, row: Sequence[Phrase]) -> bool:
-        """Say whether a row is one in liteparse's table, or lies in one that will be rebuilt from its words."""
-        wanted = {
-            row[0].words[0].text,
-            *(word.text for p in row if p.figure for word in p.words if is_amount(word.text)),
-        }
-        for placed in self.placed:
-            if placed.block.kind != "table" or placed.rows:
-                continue
-            if not _sound(placed.block):
-                area = Area.of(placed.area)
-                if area.holds(row[0].edge) and area.holds(row[-1].edge):
-                    return True
-            for cells in [placed.block.header or [], *placed.block.rows]:
-                if wanted <= {word for cell in cells for word in cell.text.split()}:
-                    return True
-        return False
+        """Say whether a row lies in a table of liteparse that will be rebuilt from its words, or is one of its rows."""
+        areas = [Area.of(one.area) for one in self._tables() if not _sound(one.block)]
+        rebuilt = any(area.holds(row[0].edge) and area.holds(row[-1].edge) for area in areas)
+        return rebuilt or any(_holds(one.block, row) for one in self._tables())
+
+    def _has_sound_row(self, row: Sequence[Phrase]) -> bool:
+        """Say whether a row is one of a table of liteparse that stays as it is."""
+        return any(_sound(one.block) and _holds(one.block, row) for one in self._tables())
+
+    def _tables(self) -> list[_Placed]:
+        """Return the tables of liteparse that have no rows of ours yet."""
+        return [one for one in self.placed if one.block.kind == "table" and not one.rows]
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
         """Rebuild a table of figures from its words; the blocks directly above that hold column titles go into it."""
@@ -343,6 +338,13 @@ def _sound(block: Any) -> bool:
     as cells of rows that it has merged do."""
     cells = [cell.text.split() for row in block.rows for cell in row]
     return bool(block.header) and not any(sum(is_amount(word) for word in words) > 1 for words in cells)
+
+
+def _holds(block: Any, row: Sequence[Phrase]) -> bool:
+    """Say whether a table of liteparse has a row with the first word and the amounts of `row`."""
+    wanted = {row[0].words[0].text, *(word.text for p in row if p.figure for word in p.words if is_amount(word.text))}
+    rows = [block.header or [], *block.rows]
+    return any(wanted <= {word for cell in cells for word in cell.text.split()} for cells in rows)
 
 
 def _says_something(line: Sequence[Word]) -> bool:

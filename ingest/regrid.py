@@ -108,6 +108,7 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     None also when two figures of a line fall into one column: then this way of reading does not fit the table.
     """
     rows = [phrases(line) for line in lines(words)]
+    _mark_labels(rows)
     figured = [row for row in rows if _has_figures(row)]
     if len(figured) < 2:
         return None
@@ -125,6 +126,14 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     if not body:
         return None
     return Grid([_header(heads, slots)] * bool(heads) + body, bool(heads), below)
+
+
+def _mark_labels(rows: Sequence[Sequence[Phrase]]) -> None:
+    """Take figures that begin a line below labels for labels: the end of a wrapped one ("net of tax of / $136"), or a year."""
+    ends = [row[0].edge.x1 for row in rows if not row[0].figure and any(p.figure for p in row)]
+    for row in rows:
+        if ends and len(row) > 1 and row[0].figure and row[0].edge.x0 < min(ends):
+            row[0].figure = False
 
 
 def _has_figures(row: Sequence[Phrase]) -> bool:
@@ -189,7 +198,8 @@ def _row(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[Ce
     """Return one line as cells: the label first, then one for each column."""
     cells = [Cell("")] * (len(slots) + 1)
     for phrase in row:
-        label = not phrase.figure and phrase.edge.x0 < slots[0][0] - _NEAR
+        left = phrase.edge.x0 < slots[0][0] - _NEAR and (phrase is row[0] or phrase.edge.x1 <= slots[0][0])
+        label = left and not phrase.figure
         at = 0 if label else _slot(phrase, slots) + 1
         cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
     return cells
