@@ -28,6 +28,22 @@ def header_row(passage: Passage, start: int) -> str:
     return above if above.startswith("|") and not is_header(passage, start) else ""
 
 
+def cells(row: str) -> list[str]:
+    """Return the cells of a row; a bar inside a cell is written as U+0000."""
+    return [cell.strip() for cell in row.strip().strip("|").replace("\\|", "\0").split("|")]
+
+
+def group_row(passage: Passage, start: int) -> str:
+    """Return the label of the nearest row above, in the same table, that has nothing but a label, or ""."""
+    for line in reversed(passage.text[: start - passage.start].split("\n")[:-1]):
+        if not line.startswith("|") or line.startswith(RULE):
+            return ""
+        label, *values = cells(line)
+        if label and not any(values):
+            return label
+    return ""
+
+
 def is_header(passage: Passage, start: int) -> bool:
     """Return whether a rule row follows the row that begins at `start`."""
     rest = passage.text[start - passage.start :]
