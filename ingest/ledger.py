@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.layout import Word, hull, lines
-from ingest.regrid import Phrase, columns, phrases, titles_columns
+from ingest.regrid import Phrase, columns, in_brackets, phrases, titles_columns
 
 _ROWS = 4
 """A table has at least so many rows with a label and two figures."""
@@ -83,6 +83,7 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
     slots = columns(rows)
     left = slots[0][0]
     titles: list[list[Word]] = []
+    named = False  # whether one of them is more than the unit of all figures
     groups: list[Word] = []  # between titles and first row stand headings of the first group
     top = hull([word.box for word in words]).y0
     for line in reversed(page[max(0, first - _TITLES) : first]):
@@ -90,15 +91,16 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
         edge = hull([word.box for word in title])
         if top - edge.y1 > 2.5 * (edge.y1 - edge.y0):
             break
-        if len(line) == 1 and title[0].text[0] == "(" and title[-1].text[-1] == ")":
-            pass  # "(In millions)" is said of the table, not of a column
+        if in_brackets(line):
+            titles.insert(0, title)
         elif titles_columns(title, slots):
             titles.insert(0, title)
-        elif not titles and edge.x1 < left and not any(phrase.figure for phrase in line):
+            named = True
+        elif not named and edge.x1 < left and not any(phrase.figure for phrase in line):
             groups = title + groups
         else:
             break
         top = edge.y0
-    if len(rows) < _ROWS and not titles:
+    if len(rows) < _ROWS and not named:
         return []
-    return [Ledger(groups + words if titles else words, titles, rows)]
+    return [Ledger(groups + words, titles, rows) if named else Ledger(words, [], rows)]

@@ -128,6 +128,16 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     return Grid([_header(heads, slots)] * bool(heads) + body, bool(heads), below)
 
 
+def in_brackets(line: Sequence[Phrase]) -> bool:
+    """Say whether a line is one phrase in brackets: "(In millions)" is said of the table, not of a column."""
+    return len(line) == 1 and line[0].words[0].text[0] == "(" and line[0].words[-1].text[-1] == ")"
+
+
+def fits_below(line: Sequence[Word], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether a line below rows may be one of their table: it does not run across the labels and the figures."""
+    return not _crosses(phrases(line), slots)
+
+
 def _mark_labels(rows: Sequence[Sequence[Phrase]]) -> None:
     """Take figures that begin a line below labels for labels: the end of a wrapped one ("net of tax of / $136"), or a year."""
     ends = [row[0].edge.x1 for row in rows if not row[0].figure and any(p.figure for p in row)]
@@ -209,7 +219,7 @@ def _header(heads: Sequence[Sequence[Phrase]], slots: Sequence[tuple[float, floa
     """Return one header row: each column gets all titles above it, from top to bottom."""
     cells = [Cell("")] * (len(slots) + 1)
     for row in heads:
-        over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
+        over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR and not in_brackets(row)]
         for phrase in row:
             for at in _covered(phrase, over, slots) if phrase in over else [0]:
                 cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
