@@ -17,6 +17,8 @@ _SIGNS = re.compile(r"(?:US)?[$€£¥(]+")
 _TAIL = re.compile(r"[)%]+")
 _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"\(?(19|20)\d\d\)?")
+_DAY = re.compile(r"[A-Z][a-z]+\.? \d{1,2},?")
+_DATE = re.compile(r"[A-Z][a-z]+\.? \d{1,2}, (19|20)\d\d")
 _GAP = 0.8
 _NEAR = 8.0
 
@@ -216,14 +218,22 @@ def _row(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[Ce
 
 
 def _header(heads: Sequence[Sequence[Phrase]], slots: Sequence[tuple[float, float]]) -> list[Cell]:
-    """Return one header row: each column gets all titles above it, from top to bottom."""
+    """Return one header row: each column gets all titles above it, from top to bottom; one that has a whole date gets no day of
+    a year beside it."""
+    spread = [(phrase, at) for row in heads for phrase, at in _titles(row, slots)]
+    whole = {at[0] for phrase, at in spread if len(at) == 1 and _DATE.fullmatch(phrase.text)}
     cells = [Cell("")] * (len(slots) + 1)
-    for row in heads:
-        over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR and not in_brackets(row)]
-        for phrase in row:
-            for at in _covered(phrase, over, slots) if phrase in over else [0]:
+    for phrase, columns_below in spread:
+        for at in columns_below:
+            if at not in whole or not _DAY.fullmatch(phrase.text):
                 cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
     return cells
+
+
+def _titles(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[tuple[Phrase, list[int]]]:
+    """Return the titles of a line with the columns that each stands over; those left of the figures are of the label column."""
+    over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR and not in_brackets(row)]
+    return [(phrase, _covered(phrase, over, slots) if phrase in over else [0]) for phrase in row]
 
 
 def _covered(phrase: Phrase, over: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[int]:

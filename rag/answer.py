@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,9 @@ NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+OF_ONE_DOCUMENT = 2000
+"""Passages of a document that is named whose tables are looked at for a figure."""
 
 PICTURES = 3
 """Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
@@ -138,7 +142,7 @@ class Answerer:
         found, described = sources(found, self.catalog)
         asked = Asked.of(question, self.catalog, found)
         supports, left_out = support(question, asked, found, self.catalog, self.embedder, self.limits.guarded)
-        supports = self._figure_first(question, asked, supports, ranked, collections)
+        supports = self._figure_first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
@@ -175,17 +179,27 @@ class Answerer:
         supports: list[Support],
         ranked: Sequence[Found],
         collections: Sequence[str],
+        whole: bool,
     ) -> list[Support]:
-        """Return the supports with the table row first that a question for a figure asks for, where a passage has one."""
+        """Return the supports with the table row first that a question for a figure asks for, where there is one in the passages
+        or, if the `whole` of a document may be looked at, in the only one that the question names."""
         named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
         documents = {one.document_id for one in named if one.share >= named[0].share}
-        passages = [item for item in ranked if not item.passage.made_by]
+        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
         row = figure(question, asked, passages, documents, self.labels, self.embedder)
         if row is None or (self.limits.guarded and orders(row.found.passage, row.start, row.end)):
             return supports
         best = max([row.score, *(one.score for one in supports[:1])])
         others = [one for one in supports if (one.found, one.start) != (row.found, row.start)]
         return [replace(row, score=best), *others]
+
+    def _others(self, ranked: Sequence[Found], documents: Collection[str]) -> Iterator[Found]:
+        """Yield the passages of documents that are not ranked, in order."""
+        known = {item.passage.chunk_id for item in ranked}
+        for one in documents:
+            for passage in self.catalog.passages_of(one)[:OF_ONE_DOCUMENT]:
+                if passage.chunk_id not in known and (self.limits.hidden_text or not passage.hidden):
+                    yield Found(passage, 0.0, ())
 
     def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.evidence import Asked, Support
 from rag.figures import column
-from rag.rows import caption, cells, header_row
+from rag.rows import caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
 
@@ -23,7 +23,13 @@ PHRASE = 5
 
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
-_SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
+_SCALE = re.compile(
+    r"\bin\s+(?:thousand|million|billion)s\b|(?<=\()(?:thousand|million|billion)s\b|\b(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£])\s*"
+    r"(?:thousand|million|billion)s?\b",
+    re.IGNORECASE,
+)
+"""How a table says the scale of its figures: "in millions", "(Millions", "EUR thousand"; not "$2.4 billion", a figure."""
+_PER_SHARE = re.compile(r"\bper\b.*\bshare\b", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
@@ -103,7 +109,8 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     value = row[at].replace("\0", "|")
     unit = next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
-    scale = _SCALE.search(f"{above} {header[0]} {header[at]}") if numbers(value) and not share else None
+    scaled = numbers(value) and not share and not _PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
+    scale = _SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
     said = f"{row[0]}, {header[at]}: {value}" if header[at] else f"{row[0]}: {value}"
     said += f" {unit}" if unit and numbers(value) and not share else ""
     return said + (f" ({scale.group().lower()})" if scale else "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ingest.ports import Embedder
@@ -18,13 +18,15 @@ from rag.rows import caption, cells, group_row, header_row
 from rag.words import STOP_WORDS, numbers, sentences, stem, stems, tokens
 
 LOOKED_AT = 60
-"""Passages whose table rows are looked at."""
+"""Passages found whose table rows are looked at."""
 LEAST = 0.8
 """How well a row's label must say what is asked, from 0 to 1."""
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
 AROUND = 0.8
 """What a word counts that stands above a row (group, header, caption, headings) and not in its label."""
+OF_A_PART = 0.05
+"""What a row loses whose group was not asked for: the operating income of a region is not that of the company."""
 OWN = 0.5
 """Share of a label's mark that depends on how much of the label was asked for."""
 
@@ -46,12 +48,14 @@ _SAYS_NOTHING = (
         "amount value figure level size spend spends spent spending make makes made earn earned earns generate generated report "
         "reported reports reporting filing record recorded recognise recognize recognized recognised incur incurred company "
         "million millions billion billions thousand thousands dollar dollars usd eur show state latest recent current shown "
-        "according whole".split()
+        "according whole come comes came bring brought".split()
     )
 )
 _NEUTRAL = stems("total totals consolidated")
 _QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
 _YEARLY = re.compile(r"\b(?:twelve months|years? ended|fiscal years?|full year|52 weeks|FY)\b", re.I)
+_SPAN = re.compile(r"\b(?:months|weeks|quarter|years?|YTD|Q[1-4])\b", re.I)
+_QUARTER = re.compile(r"\bquarter\b", re.I)
 _ANNUAL = re.compile(r"\b(?:FY ?'?\d\d|fiscal (?:year )?(?:19|20)\d\d|annual|full[- ]year)\b", re.I)
 _CHANGE = re.compile(r"\bchange|\bvs\b|\bversus\b|\bvariance|\bincrease|\bgrowth|^\W*%\W*$", re.I)
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -72,7 +76,7 @@ class _Row:
 def figure(
     question: str,
     asked: Asked,
-    found: Sequence[Found],
+    found: Iterable[Found],
     documents: Collection[str],
     labels: Labels,
     embedder: Embedder,
@@ -87,9 +91,9 @@ def figure(
         return None
     rows = (
         row
-        for item in found[:LOOKED_AT]
-        if not documents or item.passage.document_id in documents
-        for row in _rows(asked, wordings, item)
+        for item in found
+        if not item.passage.made_by and (not documents or item.passage.document_id in documents)
+        for row in _rows(question, asked, wordings, item)
     )
     for row in sorted(rows, key=lambda row: -row.mark):  # stable: of rows alike the one found first
         passage = row.found.passage
@@ -97,7 +101,11 @@ def figure(
         header = cells(header_row(passage, row.start))
         if row.mark >= LEAST and column(question, asked, header, cells(text)) is not None:
             vectors = embedder.embed([question, f"{header_row(passage, row.start)} {text}"])
-            features = asked.features(row.found, row.start, row.end, float(vectors[0] @ vectors[1]))
+            said = asked.features(row.found, row.start, row.end, float(vectors[0] @ vectors[1]))
+            # the label says what is asked, in other words too
+            features = replace(
+                said, own=max(said.own, row.mark), passage=max(said.passage, row.mark), focus=1.0, states=1.0
+            )
             return Support(row.found, row.start, row.end, features, chance(features))
     return None
 
@@ -124,7 +132,7 @@ def _of_period(word: str) -> bool:
     return stem(word) in _PERIOD or _WORD_OF_PERIOD.fullmatch(word) is not None
 
 
-def _rows(asked: Asked, wordings: Sequence[frozenset[str]], found: Found) -> Iterator[_Row]:
+def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found: Found) -> Iterator[_Row]:
     """Yield the rows with figures of a passage that say at least something of what is asked."""
     passage = found.passage
     if "|" not in passage.text:
@@ -133,35 +141,36 @@ def _rows(asked: Asked, wordings: Sequence[frozenset[str]], found: Found) -> Ite
     for start, end in sentences(passage.text):
         text = passage.text[start:end]
         label, *values = cells(text) if text.startswith("|") else [""]
-        own = _label(label)
+        own, aside = _label(label), _label(label) - _label(_ASIDE.sub(" ", label))
         if not own & wanted or not any(numbers(value) for value in values):
             continue
         at = passage.start + start
-        above = stems(f"{group_row(passage, at)} {header_row(passage, at)} {caption(passage, at)} {passage.heading}")
-        mark = max(_mark(asked, wording, own, above) for wording in wordings)
-        yield _Row(found, at, passage.start + end, mark)
+        group = group_row(passage, at)
+        if _CHANGE.search(group) and not _CHANGE.search(question):
+            continue
+        above = stems(f"{group} {header_row(passage, at)} {caption(passage, at)} {passage.heading}")
+        mark = max(_mark(asked, wording, own, own - aside, above) for wording in wordings)
+        others = _label(group) - wanted - _NEUTRAL
+        yield _Row(found, at, passage.start + end, mark - OF_A_PART * len(others) / max(1, len(_label(group))))
 
 
 @lru_cache(maxsize=16384)
 def _label(text: str) -> frozenset[str]:
     """Return the stems of a row's label that say something."""
-    words = [
-        word for word in tokens(_ASIDE.sub(" ", text) if len(text) < 200 else text) if word.lower() not in STOP_WORDS
-    ]
-    return frozenset(stem(word) for word in words)
+    return frozenset(stem(word) for word in tokens(text) if word.lower() not in STOP_WORDS and not word.isdigit())
 
 
-def _mark(asked: Asked, wording: frozenset[str], own: frozenset[str], above: set[str]) -> float:
+def _mark(asked: Asked, wording: frozenset[str], own: frozenset[str], must: frozenset[str], above: set[str]) -> float:
     """Return how well a row says a wording, 0 to 1: the share of its words in the label or above it, the rare ones first, and
-    how much of the label is asked for."""
+    how much of the label, without what stands in brackets, is asked for."""
     told = own & wording - _NEUTRAL
     if not told:
         return 0.0
     common = min(asked.weights.values(), default=1.0)
     weights = {word: asked.weights.get(word, common) for word in wording - _NEUTRAL}
     said = sum(weight * (1.0 if word in own else AROUND * (word in above)) for word, weight in weights.items())
-    asks = own - _NEUTRAL
-    return said / sum(weights.values()) * (1 - OWN + OWN * len(told) / len(asks))
+    asks = must - _NEUTRAL
+    return said / sum(weights.values()) * (1 - OWN + (OWN * len(told & asks) / len(asks) if asks else 0.0))
 
 
 def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> int | None:
@@ -171,16 +180,18 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
         return None
     named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
     filled = [at for at in named if row[at] and _fits(question, asked, row[at])]
-    told = {number for name in header for number in _YEAR.findall(name)}
-    years = set(_YEAR.findall(question))
-    if told and years and not told & years and not asks_quarter(question):
+    quarter, told, years = asks_quarter(question), set(_YEAR.findall(" ".join(header))), set(_YEAR.findall(question))
+    if told and years and not told & years and not quarter:
         return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
     if len(filled) == 1:
         return filled[0]
     if not _CHANGE.search(question):
         filled = [at for at in filled if not _CHANGE.search(header[at])]
+    if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
+        filled = [at for at in filled if _QUARTERLY.search(header[at])]
+    label = stems(row[0])
     shares = {
-        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]))
+        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]) - label)
         + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
         for at in filled
     }
@@ -188,9 +199,8 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     left = [at for at, share in shares.items() if share == best]
     if len(left) == 1 and best > 0:
         return left[0]
-    for wanted, spans in ((asks_quarter(question), _QUARTERLY), (bool(_ANNUAL.search(question)), _YEARLY)):
-        if wanted and any(spans.search(header[at]) for at in left):
-            left = [at for at in left if spans.search(header[at])]
+    if _ANNUAL.search(question) and any(_YEARLY.search(header[at]) for at in left):
+        left = [at for at in left if _YEARLY.search(header[at])]
     dates = {at: _date(header[at]) for at in left}
     latest = max(dates.values(), default=(0, 0, 0))
     newest = [at for at in left if dates[at] == latest]
