@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,6 +28,10 @@ AROUND = 0.8
 """What a word counts that stands above a row (group, header, caption, headings) and not in its label."""
 OF_A_PART = 0.05
 """What a row loses whose group was not asked for: the operating income of a region is not that of the company."""
+NEARLY = 0.06
+"""What rows may be marked less than the best and be compared with it."""
+IN_BRACKETS = 0.01
+"""What a row loses for each word in brackets that was not asked for: "Operating income" before "Operating income (loss)"."""
 OWN = 0.5
 """Share of a label's mark that depends on how much of the label was asked for."""
 
@@ -65,11 +70,12 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A table row at [start, end) of its version, and how well its label says what is asked."""
+    """A table row at [start, end) of its version, the figure in it, and how well its label says what is asked."""
 
     found: Found
     start: int
     end: int
+    value: str
     mark: float
 
 
@@ -89,25 +95,31 @@ def figure(
     wordings = asked_for(question, asked, documents, labels)
     if not wordings:
         return None
-    rows = (
+    rows = [
         row
         for item in found
         if not item.passage.made_by and (not documents or item.passage.document_id in documents)
         for row in _rows(question, asked, wordings, item)
-    )
-    for row in sorted(rows, key=lambda row: -row.mark):  # stable: of rows alike the one found first
-        passage = row.found.passage
-        text = passage.text[row.start - passage.start : row.end - passage.start]
-        header = cells(header_row(passage, row.start))
-        if row.mark >= LEAST and column(question, asked, header, cells(text)) is not None:
-            vectors = embedder.embed([question, f"{header_row(passage, row.start)} {text}"])
-            said = asked.features(row.found, row.start, row.end, float(vectors[0] @ vectors[1]))
-            # the label says what is asked, in other words too
-            features = replace(
-                said, own=max(said.own, row.mark), passage=max(said.passage, row.mark), focus=1.0, states=1.0
-            )
-            return Support(row.found, row.start, row.end, features, chance(features))
-    return None
+    ]
+    best = _best(rows)
+    if best is None:
+        return None
+    passage = best.found.passage
+    text = passage.text[best.start - passage.start : best.end - passage.start]
+    vectors = embedder.embed([question, f"{header_row(passage, best.start)} {text}"])
+    said = asked.features(best.found, best.start, best.end, float(vectors[0] @ vectors[1]))
+    # the label says what is asked, in other words too
+    features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
+    return Support(best.found, best.start, best.end, features, chance(features))
+
+
+def _best(rows: Sequence[_Row]) -> _Row | None:
+    """Return the row that is marked best. Of those nearly as good it is the one whose figure stands most often: what is said of
+    the whole comes back, in statements and notes, what is said of a part or in per cent does not."""
+    top = max((row.mark for row in rows), default=0.0)
+    near = [row for row in rows if row.mark >= top - NEARLY]
+    times = Counter(row.value for row in near)
+    return max(near, key=lambda row: (times[row.value], row.mark), default=None)
 
 
 def asked_for(question: str, asked: Asked, documents: Collection[str], labels: Labels) -> tuple[frozenset[str], ...]:
@@ -133,14 +145,14 @@ def _of_period(word: str) -> bool:
 
 
 def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found: Found) -> Iterator[_Row]:
-    """Yield the rows with figures of a passage that say at least something of what is asked."""
+    """Yield the rows of a passage that say what is asked, in one column of theirs."""
     passage = found.passage
     if "|" not in passage.text:
         return
     wanted = frozenset().union(*wordings)
     for start, end in sentences(passage.text):
         text = passage.text[start:end]
-        label, *values = cells(text) if text.startswith("|") else [""]
+        label, *values = row = cells(text) if text.startswith("|") else [""]
         own, aside = _label(label), _label(label) - _label(_ASIDE.sub(" ", label))
         if not own & wanted or not any(numbers(value) for value in values):
             continue
@@ -151,7 +163,10 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         above = stems(f"{group} {header_row(passage, at)} {caption(passage, at)} {passage.heading}")
         mark = max(_mark(asked, wording, own, own - aside, above) for wording in wordings)
         others = _label(group) - wanted - _NEUTRAL
-        yield _Row(found, at, passage.start + end, mark - OF_A_PART * len(others) / max(1, len(_label(group))))
+        mark -= OF_A_PART * len(others) / max(1, len(_label(group))) + IN_BRACKETS * len(aside - wanted)
+        chosen = column(question, asked, cells(header_row(passage, at)), row) if mark >= LEAST else None
+        if chosen is not None:
+            yield _Row(found, at, passage.start + end, re.sub(r"[^\d.]", "", row[chosen]), mark)
 
 
 @lru_cache(maxsize=16384)
@@ -183,6 +198,8 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     quarter, told, years = asks_quarter(question), set(_YEAR.findall(" ".join(header))), set(_YEAR.findall(question))
     if told and years and not told & years and not quarter:
         return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
+    if days := _days(question):  # another day is another period
+        filled = [at for at in filled if not _days(header[at]) or days & _days(header[at])]
     if len(filled) == 1:
         return filled[0]
     if not _CHANGE.search(question):
@@ -215,6 +232,11 @@ def _fits(question: str, asked: Asked, value: str) -> bool:
     if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
         return bool(numbers(value)) and not is_date(value)
     return not asked.wants_number or bool(numbers(value))
+
+
+def _days(text: str) -> set[tuple[str, str]]:
+    """Return the months and days that a text names."""
+    return {(match[1][:3].lower(), match[2]) for match in _DATE.finditer(text)}
 
 
 def _date(header: str) -> tuple[int, int, int]:

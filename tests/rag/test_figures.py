@@ -128,6 +128,10 @@ def test_the_latest_column_where_no_period_is_named() -> None:
         column("What was the long-term debt in 2021?", asked("What was the long-term debt in 2021?"), header, row) == 2
     )
     assert column(question, asked(question), [""], row) is None
+    dated = "What was the long-term debt on December 31, 2021?"
+    assert column(dated, asked(dated), header, row) == 2
+    dated = "What was the long-term debt on June 30, 2022?"
+    assert column(dated, asked(dated), header[:3], row[:3]) is None
     headless = "| Provision for taxes | $4,222 | $5,129 |\n| --- | --- | --- |\n| Effective tax rate | 14.9% | 17.0% |"
     assert answer("What was the effective tax rate?", headless) is None
 
