@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.plain import add_markdown, load
+from ingest.plain import add_markdown, decode, load
 from ingest.tables import Cell, add_table, clean
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BROKEN = "Open it in an editor and correct it, or rename it to .txt to read it as text."
 _DEEP = "The JSON is nested very deeply; it was read as plain text."
 _MAX_DEPTH = 60
+_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.:-]+)["']""")
+_DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*?\?>")
 _BLOCK = 40
 
 
@@ -155,9 +157,17 @@ def _shown(value: object) -> str:
     return str(value)
 
 
+class _Malformed(UnreadableFile):
+    """An XML file that can't be parsed; it may still be read as text."""
+
+
 def read_xml(path: Path) -> Reading:
     """Read an XML file: each element's own text, with its name and attributes where they are short."""
-    root = _root(path)
+    try:
+        root = _root(path)
+    except _Malformed:
+        text, problems = load(path)  # a cut or careless export is still worth finding
+        return _verbatim(text, [*problems, "The XML is malformed; it was read as plain text."])
     writer = Writer()
     block: list[str] = []
     for line in _xml_lines(root, 0):
@@ -181,13 +191,20 @@ def _root(path: Path) -> Node:
     from ingest.ooxml import ENTITIES, parse
 
     try:
-        return parse(path.read_bytes())
+        data = path.read_bytes()
+        try:
+            return parse(data)
+        except (ParseError, ValueError, LookupError):
+            # The parser knows few encodings, and trusts a declaration that is wrong.
+            declared = _DECLARED.search(data[:200])
+            text, _ = decode(data, declared[1].decode("ascii", "replace") if declared else None)
+            return parse(_DECLARATION.sub("", text).encode())
     except OSError as error:
         raise unopened(error) from error
     except DefusedXmlException as error:
         raise ENTITIES from error
     except (ParseError, ValueError, LookupError) as error:
-        raise UnreadableFile("The XML file is malformed.", _BROKEN) from error
+        raise _Malformed("The XML file is malformed.", _BROKEN) from error
 
 
 def _xml_lines(node: Node, depth: int) -> Iterator[str]:

@@ -121,9 +121,10 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 def read_pptx(path: Path) -> Reading:
     """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes, comments, hidden text."""
     from ingest.ooxml import properties
+    from ingest.package import mended
     from ingest.slides import COMMENT, beside_slides
 
-    slides = _partition(lambda: [conceal_slides(_partition_bytes(path, Path.read_bytes))])[0]
+    slides = _partition(lambda: [conceal_slides(mended(path.read_bytes(), "pptx"))])[0]
     data = slides.data
     found = _partition(
         lambda: _unstructured().pptx(
@@ -164,14 +165,18 @@ def read_xlsx(path: Path) -> Reading:
 def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
     from ingest.sheet_notes import NOTE
-    from ingest.sheets import workbook
+    from ingest.sheets import grid
 
     writer, problems, filled = Writer(), list[str](), False
     for number, sheet in enumerate(sheets, start=1):
         writer.hiding = "on a hidden sheet" if sheet.hidden else ""
-        (cells, data) = _partition(partial(_workbook, workbook, sheet))[0]
+        rows = grid(sheet)
+        cells = sum(value is not None for row in rows for value in row)
         writer.add("heading", f"{sheet.name} (hidden sheet)" if sheet.hidden else sheet.name, page=number, level=1)
-        for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
+        if cells > _BIG_SHEET:  # one table: no need to look for several
+            add_table(writer, [[Cell(clean(value or "")) for value in row] for row in rows if any(row)], page=number)
+            filled = True
+        for element in _partition(partial(_xlsx, rows)) if 0 < cells <= _BIG_SHEET else []:
             filled = True
             _add(writer, element, page=number, heading=False)
         for note in sheet.notes:
@@ -195,14 +200,15 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     return _reading(writer, pages or [Page(1)], metadata, problems, sheets=True)
 
 
-def _workbook(make: Callable[[Sheet], tuple[int, bytes]], sheet: Sheet) -> list[Any]:
-    return [make(sheet)]
+def _xlsx(rows: list[list[str | None]]) -> list[Any]:
+    """Return unstructured's elements for the rows of a sheet, which may hold several tables."""
+    from ingest.sheets import AS_TEXT, workbook
 
-
-def _xlsx(data: bytes, split: bool) -> list[Any]:
-    """Return unstructured's elements for a workbook of one sheet; `split` looks for several tables in it."""
-    elements = _unstructured().xlsx(file=io.BytesIO(data), find_subtable=split, languages=[""])
+    elements = _unstructured().xlsx(file=io.BytesIO(workbook(rows)), find_subtable=True, languages=[""])
     assert isinstance(elements, list)
+    for element in elements:
+        element.text = element.text.replace(AS_TEXT, "")
+        element.metadata.text_as_html = (element.metadata.text_as_html or "").replace(AS_TEXT, "")
     return elements
 
 

@@ -60,14 +60,29 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
             text = data.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
+        if candidate == "utf-8" and (shifted := _stateful(data)):
+            return _lines(shifted), None
         if "\x00" not in text and (candidate == "utf-8" or _plausible(text)):
             return _lines(text), None
-    if name == "utf-8" and b"\x00" not in data and _nearly(data):
+        if candidate == "utf-8" and 0 < data.count(0) <= 0.03 * len(data) and utf16_without_mark(data) is None:
+            return _lines(text.replace("\x00", " ")), None
+    if name in ("utf-8", "") and b"\x00" not in data and _nearly(data):
         return _lines(data.decode("utf-8", errors="replace")), None
     wide = utf16_without_mark(data)
     if wide:
         return _lines(data.decode(wide, errors="replace")), None
     return _guess(data)
+
+
+def _stateful(data: bytes) -> str | None:
+    """Return text that is 7 bits wide and switches to Japanese, Korean or Chinese by escapes; None for other bytes."""
+    for mark, name in ((b"\x1b$B", "iso2022_jp_2"), (b"\x1b$@", "iso2022_jp_2"), (b"\x1b$)C", "iso2022_kr")):
+        if mark in data:
+            try:
+                return data.decode(name)
+            except UnicodeDecodeError:
+                continue
+    return None
 
 
 def _known(declared: str | None) -> str:

@@ -161,10 +161,22 @@ def is_text(head: bytes) -> bool:
     """Say whether bytes may be text: few control characters, no NULs, or NULs on one side only as in UTF-16."""
     if head.startswith(_BOMS):
         return True
-    if b"\x00" in head and utf16_without_mark(head) is None:
+    if b"\x00" in head and utf16_without_mark(head) is None and not _has_stray_nuls(head):
         return False
     controls = sum(byte < 32 and byte not in (0, 8, 9, 10, 11, 12, 13, 14, 15, 26, 27) for byte in head)
     return controls / max(1, len(head)) < 0.02
+
+
+def _has_stray_nuls(head: bytes) -> bool:
+    """Say whether bytes are UTF-8 text with a few NULs in it, as some programs leave in logs and exports."""
+    printed = sum(byte >= 32 or byte in (9, 10, 12, 13) for byte in head)
+    if head.count(0) > 0.03 * len(head) or printed + head.count(0) < 0.999 * len(head):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def utf16_without_mark(data: bytes) -> str | None:
@@ -218,6 +230,8 @@ def marked(text: str) -> str | None:
         top = text[:4000].lower()
         saved = "snapshot-content-location:" in top or "from: <saved by" in top
         return "mhtml" if saved else "eml"
+    if text[:13].lower() == "mime-version:" and "multipart/related" in text[:1000].lower():
+        return "mhtml"  # as Word saves a page: it has no sender
     return None
 
 
