@@ -81,8 +81,9 @@ def _number(value: int | float, number_format: str) -> str:
     bare = _LITERAL.sub("", chosen)
     if bare.strip() in ("@", "") and not chosen.strip("@ "):
         return _general(value)
-    if "general" in bare.lower():
-        places, begin, end = _general(abs(value)), *re.search("general", chosen, re.I).span()  # type: ignore[union-attr]
+    general = re.search("general", chosen, re.I)
+    if general:
+        places, begin, end = _general(abs(value)), general.start(), general.end()
         before, after = _words(chosen[:begin]), _words(chosen[end:])
     else:
         # Literals are masked, so that no digit or sign inside them is taken for a place.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def read_json(path: Path) -> Reading:
     """Read a JSON file: lists of records as tables, everything else as lines "name.name: value"; notebooks as text."""
     text, problems = load(path)
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_all_pairs)
     except (ValueError, RecursionError):
         # Configuration files with comments and cut exports are still worth finding.
         return _verbatim(text, [*problems, "The JSON is malformed; it was read as plain text."])
@@ -53,7 +54,7 @@ def read_jsonl(path: Path) -> Reading:
     values, wrong = [], dict[int, str]()
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            values += [json.loads(line)] if line.strip() else []
+            values += [json.loads(line, object_pairs_hook=_all_pairs)] if line.strip() else []
         except (ValueError, RecursionError):
             wrong[number] = line
     if wrong and len(wrong) >= len(values):
@@ -69,6 +70,19 @@ def read_jsonl(path: Path) -> Reading:
         shown = ", ".join(map(str, list(wrong)[:10])) + (", ..." if len(wrong) > 10 else "")
         problems.append(f"Some lines are no JSON and were read as plain text (line {shown}).")
     return writer.reading(problems=problems)
+
+
+def _all_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object in which a name that is given twice keeps both values."""
+    found: dict[str, Any] = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found.clear()
+    counts = Counter[str]()
+    for name, value in pairs:
+        counts[name] += 1
+        found[name if counts[name] == 1 else f"{name} ({counts[name]})"] = value
+    return found
 
 
 def _verbatim(text: str, problems: list[str]) -> Reading:
@@ -89,6 +103,8 @@ def _notebook(writer: Writer, cells: list[Any]) -> None:
             for output in cell.get("outputs") or []:
                 data = output.get("data") or {} if isinstance(output, dict) else {}
                 writer.add("paragraph", _joined(output.get("text") or data.get("text/plain")).strip("\n"))
+                if isinstance(output, dict) and output.get("ename"):
+                    writer.add("paragraph", f"{output['ename']}: {output.get('evalue', '')}")
 
 
 def _joined(value: object) -> str:

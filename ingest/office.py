@@ -89,6 +89,7 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 def read_docx(path: Path) -> Reading:
     """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes, comments, hidden text."""
+    from ingest.slides import beside_text
     from ingest.word import load_docx, notes
 
     hidden: list[tuple[str, str]] = []
@@ -103,6 +104,11 @@ def read_docx(path: Path) -> Reading:
                 continue
             seen.add(element.text.strip())
         _add(writer, element)
+    for part in _partition(lambda: beside_text(data)):
+        if isinstance(part, str):
+            writer.add("paragraph", part)
+        else:
+            add_table(writer, [[Cell(clean(cell)) for cell in row] for row in part], header=True)
     for label, text in _partition(lambda: list(notes(data))):
         writer.add("paragraph", f"{label}: {text}", hidden="in a comment" if label.startswith("Comment") else "")
     for how, text in hidden:

@@ -25,6 +25,10 @@ _DRAWN = ("}spTree", "}grpSp")
 _LOOSE = re.compile(
     rb"<(?:\w+:)?(definedNames|externalReferences|pivotCaches|extLst)\b[^>]*?(?:/>|>.*?</(?:\w+:)?\1>)", re.S
 )
+_RULES = re.compile(
+    rb"<(?:\w+:)?(dataValidations|conditionalFormatting|page\w+|printOptions|headerFooter|extLst)\b[^>]*?(?:/>|>.*?</(?:\w+:)?\1>)",
+    re.S,
+)
 _XF = re.compile(rb"<(?:\w+:)?xf\b[^>]*>")
 _FORMATS = re.compile(rb"<numFmts\b.*?</numFmts>", re.S)
 _FORMAT_ID = re.compile(rb"""\snumFmtId=["'](\d+)["']""")
@@ -74,6 +78,8 @@ def plainer_workbook(data: bytes) -> bytes:
         parts = {name: archive.read(name) for name in archive.namelist()}
         main = main_part(archive, "xl/workbook.xml")
     parts[main] = _LOOSE.sub(b"", parts[main])
+    for name in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
+        parts[name] = _RULES.sub(b"", parts[name])
     styles = parts.get("xl/styles.xml", b"")
     part = styles.partition(b"<cellXfs")[2].partition(b"</cellXfs>")[0]
     numbers = [match[1] if (match := _FORMAT_ID.search(xf)) else b"0" for xf in _XF.findall(part)] or [b"0"]
@@ -82,7 +88,8 @@ def plainer_workbook(data: bytes) -> bytes:
         [
             b'<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">',
             formats,
-            b'<fonts count="1"><font/></fonts><fills count="1"><fill><patternFill/></fill></fills><borders count="1"><border/></borders>',
+            b'<fonts count="1"><font/></fonts><fills count="1"><fill><patternFill/></fill></fills>',
+            b'<borders count="1"><border/></borders>',
             b'<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs>',
             *(b'<xf numFmtId="%s" fontId="0" fillId="0" borderId="0" applyNumberFormat="1"/>' % n for n in numbers),
             b"</cellXfs></styleSheet>",

@@ -43,7 +43,9 @@ _BROWSER = {
 """Names of encodings → the larger ones that are really meant, as the Encoding Standard of browsers has it."""
 
 
-def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
+def decode(  # noqa: PLR0911 - one return for each way to know
+    data: bytes, declared: str | None = None
+) -> tuple[str, str | None]:
     """Return the text of bytes and, when its encoding had to be guessed, that encoding's name.
 
     Order: byte order mark, UTF-8 (few other texts happen to be valid UTF-8), the declared encoding if it fits, UTF-16
@@ -118,6 +120,8 @@ def _guess(data: bytes) -> tuple[str, str]:
     if data.count(0) > 0.001 * len(data):
         raise UnreadableFile("The file holds binary data, not text.", "Export it as PDF or text and ingest that.")
     data = data.replace(b"\x00", b" ")
+    if b"\r" in data and b"\n" not in data and sum(byte > 127 for byte in data) < 0.2 * len(data):
+        return _lines(data.decode("mac_roman")), "mac_roman"  # only old Macs end lines so
     if _is_western(data):
         return _lines(data.decode("cp1252")), "cp1252"
     best = from_bytes(data[:200_000]).best()

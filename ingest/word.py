@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_V = "{urn:schemas-microsoft-com:vml}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"footnotes": "Footnote", "endnotes": "Endnote", "comments": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
@@ -156,6 +157,9 @@ def _hoist(root: Node) -> None:
         while at < len(body):
             child = body[at]
             if child.tag == f"{_W}p":
+                _choose(child)
+                titles = [node.get("string", "") for node in child.iter(f"{_V}textpath")]  # WordArt
+                body[at + 1 : at + 1] = [_block(title) for title in titles if title.strip()]
                 boxes = [box for box in child.iter(f"{_W}txbxContent")]
                 blocks = [block for box in boxes for block in list(box)]
                 for box in boxes:
@@ -165,10 +169,30 @@ def _hoist(root: Node) -> None:
             at += 1
 
 
-def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
-    """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
+def _choose(paragraph: Node) -> None:
+    """Show the chosen entry of each list to choose from, as Word does."""
+    from xml.etree.ElementTree import SubElement
+
+    for run in paragraph.iter(f"{_W}r"):
+        for choice in run.iter(f"{_W}ddList"):
+            entries = [entry.get(f"{_W}val", "") for entry in choice.iter(f"{_W}listEntry")]
+            picked = choice.find(f"{_W}result")
+            number = picked.get(f"{_W}val", "0") if picked is not None else "0"
+            if number.isdigit() and int(number) < len(entries):
+                SubElement(run, f"{_W}t").text = entries[int(number)]
+
+
+def _block(text: str) -> Node:
+    """Return a paragraph of one text."""
     from xml.etree.ElementTree import Element, SubElement
 
+    block = Element(f"{_W}p")
+    SubElement(SubElement(block, f"{_W}r"), f"{_W}t").text = text
+    return block
+
+
+def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
+    """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
     from ingest.elements import Writer
     from ingest.plain import add_paragraphs, decode
     from ingest.web import add_html
@@ -193,12 +217,7 @@ def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
             writer.add("paragraph", text)
     else:
         add_paragraphs(writer, decode(data)[0])
-    found = []
-    for text in writer.parts[::2]:
-        block = Element(f"{_W}p")
-        SubElement(SubElement(block, f"{_W}r"), f"{_W}t").text = text
-        found.append(block)
-    return found
+    return [_block(text) for text in writer.parts[::2]]
 
 
 def notes(data: bytes) -> Iterator[tuple[str, str]]:
