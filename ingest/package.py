@@ -7,6 +7,7 @@ import posixpath
 import re
 import zipfile
 
+from ingest.archive import BROKEN
 from ingest.ooxml import keep_prefixes, main_part, parse, written
 
 _MAIN = {
@@ -42,11 +43,34 @@ def mended(data: bytes, form: str) -> bytes:
     stand in alternatives are taken out of them. `form` is docx, pptx or xlsx.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = {
-            member.filename.replace("\\", "/").lstrip("/"): archive.read(member)
-            for member in archive.infolist()
-            if not member.is_dir()
-        }
+        named = {m.filename.replace("\\", "/").lstrip("/"): m for m in archive.infolist() if not m.is_dir()}
+        tidy = all(name == member.filename for name, member in named.items())
+        # Most files need nothing: that shows in few parts, and the others need not be unpacked.
+        telling = {name: archive.read(m) if _tells(name, form) else b"" for name, m in named.items()}
+        if tidy and _mended(telling, form) == telling:
+            return data
+        return _packed(_mended({name: _content(archive, member) for name, member in named.items()}, form))
+
+
+def _tells(name: str, form: str) -> bool:
+    """Say whether a part may show that a file needs changes."""
+    if form == "pptx" and name.startswith("ppt/slides/slide"):
+        return True
+    return name.endswith(".rels") or name.lower() in (_TYPES.lower(), _MAIN[form][0])
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Return a part's content; nothing for a damaged picture or file inside, which costs only itself."""
+    try:
+        return archive.read(member)
+    except BROKEN:
+        if "/embeddings/" in member.filename or "/media/" in member.filename:
+            return b""
+        raise
+
+
+def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
+    """Return the parts of a file, changed where they need it."""
     changed = dict(parts)
     for name, content in parts.items():
         if name.endswith((".xml", ".rels")) and _STRICT.search(content[:20_000]):
@@ -63,12 +87,11 @@ def mended(data: bytes, form: str) -> bytes:
         for name in [name for name in changed if name.startswith("ppt/slides/slide") and name.endswith(".xml")]:
             changed[name] = _chosen(changed[name])
     if _TYPES in changed:
-        with zipfile.ZipFile(io.BytesIO(_packed(changed))) as copy:
+        few = {name: content for name, content in changed.items() if name in ("_rels/.rels", _MAIN[form][0])}
+        with zipfile.ZipFile(io.BytesIO(_packed(few))) as copy:
             main = main_part(copy, _MAIN[form][0])
         changed[_TYPES] = _typed(changed[_TYPES], main, _MAIN[form][1], changed)
-    if changed == parts and len(parts) == len(_names(data)) and set(parts) == set(_names(data)):
-        return data
-    return _packed(changed)
+    return changed
 
 
 def plainer_workbook(data: bytes) -> bytes:
@@ -96,11 +119,6 @@ def plainer_workbook(data: bytes) -> bytes:
         ]
     )
     return _packed(parts)
-
-
-def _names(data: bytes) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return [name for name in archive.namelist() if not name.endswith("/")]
 
 
 def _packed(parts: dict[str, bytes]) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.signatures import utf16_without_mark
+from ingest.signatures import utf16_without_mark, with_escapes
 from ingest.tables import Cell, add_table, clean
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
@@ -62,7 +62,7 @@ def decode(  # noqa: PLR0911 - one return for each way to know
             text = data.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
-        if candidate == "utf-8" and (shifted := _stateful(data)):
+        if candidate == "utf-8" and (shifted := with_escapes(data)):
             return _lines(shifted), None
         if "\x00" not in text and (candidate == "utf-8" or _plausible(text)):
             return _lines(text), None
@@ -74,17 +74,6 @@ def decode(  # noqa: PLR0911 - one return for each way to know
     if wide:
         return _lines(data.decode(wide, errors="replace")), None
     return _guess(data)
-
-
-def _stateful(data: bytes) -> str | None:
-    """Return text that is 7 bits wide and switches to Japanese, Korean or Chinese by escapes; None for other bytes."""
-    for mark, name in ((b"\x1b$B", "iso2022_jp_2"), (b"\x1b$@", "iso2022_jp_2"), (b"\x1b$)C", "iso2022_kr")):
-        if mark in data:
-            try:
-                return data.decode(name)
-            except UnicodeDecodeError:
-                continue
-    return None
 
 
 def _known(declared: str | None) -> str:

@@ -203,6 +203,17 @@ def _is_written(text: str) -> bool:
     return len(text) >= 20 and good >= 0.99 * len(text)
 
 
+def with_escapes(data: bytes) -> str | None:
+    """Return text that is 7 bits wide and switches to Japanese, Korean or Chinese by escapes; None for other bytes."""
+    for mark, name in ((b"\x1b$B", "iso2022_jp_2"), (b"\x1b$@", "iso2022_jp_2"), (b"\x1b$)C", "iso2022_kr")):
+        if mark in data:
+            try:
+                return data.decode(name)
+            except UnicodeDecodeError:
+                continue
+    return None
+
+
 def beginning(head: bytes) -> str:
     """Return the beginning of a text file, good enough to look for ASCII in it."""
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
