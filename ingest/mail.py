@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from ingest import tnef
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
@@ -225,6 +226,10 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
             yield _name(part, number), _CUT
             continue
         if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
+            continue
+        packed = list(tnef.files(data)) if data.startswith(tnef.MARK) else []
+        if packed:
+            yield from ((name, [content]) for name, content in packed)
             continue
         yield _name(part, number), [data]
 

@@ -6,7 +6,9 @@ import base64
 import datetime as dt
 import io
 import json
+import struct
 import zipfile
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -284,6 +286,27 @@ def test_careless_mails_and_pages(tmp_path: Path) -> None:
         "charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n<html><body><p>caf=C3=A9</p></body></html>\n--B--\n"
     )
     assert _read(tmp_path / "c.mht", page).text == "café"
+
+
+def test_attachments_in_a_winmail_dat(tmp_path: Path) -> None:
+    """The files in a winmail.dat are files inside the mail, up to where it is cut."""
+
+    def part(kind: int, content: bytes) -> bytes:
+        return struct.pack("<BII", 2, kind, len(content)) + content + struct.pack("<H", sum(content) & 0xFFFF)
+
+    packed = (
+        struct.pack("<IH", 0x223E9F78, 1)
+        + part(0x69002, bytes(14))
+        + part(0x18010, b"a.txt\0")
+        + part(0x6800F, b"Packed words")
+    )
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@example.com", "b@example.com", "s"
+    message.set_content("See file")
+    message.add_attachment(packed + b"\x02\x03", maintype="application", subtype="ms-tnef", filename="winmail.dat")
+    reading = _read(tmp_path / "a.eml", message.as_bytes())
+    assert [member.name for member in reading.members] == ["a.txt"]
+    assert read(tmp_path / "a.eml", ("a.txt",)).text == "Packed words"
 
 
 def test_changes_objects_and_far_signs_of_rtf(tmp_path: Path) -> None:
