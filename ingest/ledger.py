@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.layout import Word, hull, lines
-from ingest.regrid import Phrase, columns, phrases, titles_columns
+from ingest.regrid import Phrase, columns, in_brackets, phrases, titles_columns
 
 _ROWS = 4
 """A table has at least so many rows with a label and two figures."""
+_TITLED_ROWS = 2
+"""The same where titles stand above its columns."""
 _BETWEEN = 8
 """Lines without figures between two rows: headings of a group, wrapped labels."""
 _ENDS = ")%-–—−"
@@ -30,7 +32,7 @@ def ledgers(words: Sequence[Word]) -> list[Ledger]:
     """Return the tables of figures on a page, from top to bottom."""
     found: list[Ledger] = []
     level = lines([word for word in words if not word.turned])
-    if sum(map(_may_be_row, level)) < _ROWS:
+    if sum(map(_may_be_row, level)) < _TITLED_ROWS:
         return []
     page = [phrases(line) for line in level]
     first: int | None = None
@@ -75,12 +77,13 @@ def _follows(page: Sequence[Sequence[Phrase]], last: int, at: int) -> bool:
 def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Ledger]:
     """Return the table of some lines with the titles above it, or nothing when its figures are in no columns."""
     rows = [list(line) for line in page[first : last + 1] if _is_row(line)]
-    if len(rows) < _ROWS or len(columns(rows)) > max(len(row) for row in rows) + 2:
+    if len(rows) < _TITLED_ROWS or len(columns(rows)) > max(len(row) for row in rows) + 2:
         return []
     words = [word for line in page[first : last + 1] for phrase in line for word in phrase.words]
     slots = columns(rows)
     left = slots[0][0]
     titles: list[list[Word]] = []
+    named = False  # whether one of them is more than the unit of all figures
     groups: list[Word] = []  # between titles and first row stand headings of the first group
     top = hull([word.box for word in words]).y0
     for line in reversed(page[max(0, first - _TITLES) : first]):
@@ -88,13 +91,16 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
         edge = hull([word.box for word in title])
         if top - edge.y1 > 2.5 * (edge.y1 - edge.y0):
             break
-        if len(line) == 1 and title[0].text[0] == "(" and title[-1].text[-1] == ")":
-            pass  # "(In millions)" is said of the table, not of a column
+        if in_brackets(line):
+            titles.insert(0, title)
         elif titles_columns(title, slots):
             titles.insert(0, title)
-        elif not titles and edge.x1 < left and not any(phrase.figure for phrase in line):
+            named = True
+        elif not named and edge.x1 < left and not any(phrase.figure for phrase in line):
             groups = title + groups
         else:
             break
         top = edge.y0
-    return [Ledger(groups + words if titles else words, titles, rows)]
+    if len(rows) < _ROWS and not named:
+        return []
+    return [Ledger(groups + words, titles, rows) if named else Ledger(words, [], rows)]

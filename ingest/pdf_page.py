@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ingest.elements import Box, Kind, Writer
-from ingest.layout import Area, PageWords, Word, hull, in_reading_order, is_prose, lines
+from ingest.layout import MARGIN, Area, PageWords, Word, hull, in_reading_order, is_prose, lines
 from ingest.ledger import Ledger, ledgers
 from ingest.ocr_page import Line, write_lines
 from ingest.pdf_edges import PAGE_NUMBER, Edges, Outer, at_edge, joined, note, pattern, running, squeezed
@@ -16,7 +16,7 @@ from ingest.pdf_hidden import HiddenText
 from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn
-from ingest.regrid import Phrase, figure_columns, is_row, regrid, titles_columns
+from ingest.regrid import Phrase, figure_columns, fits_below, is_row, regrid, titles_columns
 from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
@@ -130,41 +130,70 @@ class _PageWriter:
         self.left = self.words.left()
 
     def _take_ledger(self, ledger: Ledger) -> None:
-        """Make a table of figures where liteparse has none; blocks that hold any of its words give way."""
-        missed = [row for row in ledger.rows if not self._has_row(row)]
-        if 2 * len(missed) < len(ledger.rows):
+        """Make a table of figures where liteparse has none, or one without its titles; blocks that hold any of its words give
+        way."""
+        sound = sum(map(self._has_sound_row, ledger.rows))
+        if 2 * sound > len(ledger.rows) or (not ledger.titles and all(map(self._has_row, ledger.rows))):
             return
-        grid = regrid(ledger.words, ledger.titles)
+        words = self._with_its_tables(ledger)
+        grid = regrid(words, ledger.titles)
         if grid is None:
             return
         below = {id(word) for line in grid.below for word in line}
         inside = [word for line in ledger.titles for word in line]
-        inside += [word for word in ledger.words if id(word) not in below]
+        inside += [word for word in words if id(word) not in below]
         numbers = set(self.words.numbers(inside))
         gone = [one for one in self.placed if numbers.intersection(self.words.inside(Area.of(one.area)))]
         at = self.placed.index(gone[0]) if gone else len(self.placed)
         self.words.taken.update(numbers)
+        for text in self._kept_above(gone, min(word.box.y0 for word in inside)):
+            gone.remove(text)
+            at = max(at, self.placed.index(text) + 1)
         made = _Placed(_Table(), hull([word.box for word in inside]), rows=tidy(grid.rows), header=grid.header)
         self.placed.insert(at, made)
         self.placed = [one for one in self.placed if one not in gone]
 
+    def _kept_above(self, gone: Sequence[_Placed], top: float) -> list[_Placed]:
+        """Cut blocks of text that run into a table to their words above `top`; return those that have any."""
+        kept = []
+        for one in gone:
+            above = replace(Area.of(one.area), y1=top - MARGIN)
+            held = [self.words.words[i] for i in self.words.inside(above)] if one.block.kind != "table" else []
+            if held:
+                one.text, one.area = " ".join(word.text for word in held), hull([word.box for word in held])
+                kept.append(one)
+        return kept
+
+    def _with_its_tables(self, ledger: Ledger) -> list[Word]:
+        """Return a ledger's words, and the lines around them that liteparse's tables have which hold its rows, down to the first
+        line of text."""
+        numbers = set(self.words.numbers(ledger.words))
+        beside: set[int] = set()
+        for one in self._tables():
+            area = Area.of(one.area)
+            if not _sound(one.block) and any(area.holds(row[-1].edge) for row in ledger.rows):
+                beside.update(self.words.inside(area))
+        beside -= numbers | set(self.words.numbers(word for line in ledger.titles for word in line))
+        slots, last = figure_columns(ledger.words), max(word.box.y1 for word in ledger.words)
+        for line in lines([self.words.words[at] for at in beside]):
+            if line[0].box.y0 >= last - 1 and not fits_below(line, slots):
+                break
+            numbers.update(self.words.numbers(line))
+        return [self.words.words[at] for at in sorted(numbers)]
+
     def _has_row(self, row: Sequence[Phrase]) -> bool:
-        """Say whether a row is one in liteparse's table, or lies in one that will be rebuilt from its words."""
-        wanted = {
-            row[0].words[0].text,
-            *(word.text for p in row if p.figure for word in p.words if is_amount(word.text)),
-        }
-        for placed in self.placed:
-            if placed.block.kind != "table" or placed.rows:
-                continue
-            if not _sound(placed.block):
-                area = Area.of(placed.area)
-                if area.holds(row[0].edge) and area.holds(row[-1].edge):
-                    return True
-            for cells in [placed.block.header or [], *placed.block.rows]:
-                if wanted <= {word for cell in cells for word in cell.text.split()}:
-                    return True
-        return False
+        """Say whether a row lies in a table of liteparse that will be rebuilt from its words, or is one of its rows."""
+        areas = [Area.of(one.area) for one in self._tables() if not _sound(one.block)]
+        rebuilt = any(area.holds(row[0].edge) and area.holds(row[-1].edge) for area in areas)
+        return rebuilt or any(_holds(one.block, row) for one in self._tables())
+
+    def _has_sound_row(self, row: Sequence[Phrase]) -> bool:
+        """Say whether a row is one of a table of liteparse that stays as it is."""
+        return any(_sound(one.block) and _holds(one.block, row) for one in self._tables())
+
+    def _tables(self) -> list[_Placed]:
+        """Return the tables of liteparse that have no rows of ours yet."""
+        return [one for one in self.placed if one.block.kind == "table" and not one.rows]
 
     def _regrid(self, placed: _Placed, among: list[int]) -> bool:
         """Rebuild a table of figures from its words; the blocks directly above that hold column titles go into it."""
@@ -339,10 +368,19 @@ class _PageWriter:
 
 
 def _sound(block: Any) -> bool:
-    """Say whether liteparse's own cells can be trusted: it saw a header row (the table has rules), and no cell holds two figures,
-    as cells of rows that it has merged do."""
+    """Say whether liteparse's own cells can be trusted: it saw a header row (the table has rules) that names columns, and no cell
+    holds two figures, as cells of rows that it has merged do."""
     cells = [cell.text.split() for row in block.rows for cell in row]
-    return bool(block.header) and not any(sum(is_amount(word) for word in words) > 1 for words in cells)
+    titles = [cell.text for cell in block.header or () if cell.text.strip()]
+    named = len(titles) > 1 or (bool(titles) and len(block.header) == 1)
+    return named and not any(sum(is_amount(word) for word in words) > 1 for words in cells)
+
+
+def _holds(block: Any, row: Sequence[Phrase]) -> bool:
+    """Say whether a table of liteparse has a row with the first word and the amounts of `row`."""
+    wanted = {row[0].words[0].text, *(word.text for p in row if p.figure for word in p.words if is_amount(word.text))}
+    rows = [block.header or [], *block.rows]
+    return any(wanted <= {word for cell in cells for word in cell.text.split()} for cells in rows)
 
 
 def _says_something(line: Sequence[Word]) -> bool:

@@ -17,6 +17,8 @@ _SIGNS = re.compile(r"(?:US)?[$€£¥(]+")
 _TAIL = re.compile(r"[)%]+")
 _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"\(?(19|20)\d\d\)?")
+_DAY = re.compile(r"[A-Z][a-z]+\.? \d{1,2},?")
+_DATE = re.compile(r"[A-Z][a-z]+\.? \d{1,2}, (19|20)\d\d")
 _GAP = 0.8
 _NEAR = 8.0
 
@@ -108,6 +110,7 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     None also when two figures of a line fall into one column: then this way of reading does not fit the table.
     """
     rows = [phrases(line) for line in lines(words)]
+    _mark_labels(rows)
     figured = [row for row in rows if _has_figures(row)]
     if len(figured) < 2:
         return None
@@ -125,6 +128,24 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     if not body:
         return None
     return Grid([_header(heads, slots)] * bool(heads) + body, bool(heads), below)
+
+
+def in_brackets(line: Sequence[Phrase]) -> bool:
+    """Say whether a line is one phrase in brackets: "(In millions)" is said of the table, not of a column."""
+    return len(line) == 1 and line[0].words[0].text[0] == "(" and line[0].words[-1].text[-1] == ")"
+
+
+def fits_below(line: Sequence[Word], slots: Sequence[tuple[float, float]]) -> bool:
+    """Say whether a line below rows may be one of their table: it does not run across the labels and the figures."""
+    return not _crosses(phrases(line), slots)
+
+
+def _mark_labels(rows: Sequence[Sequence[Phrase]]) -> None:
+    """Take figures that begin a line below labels for labels: the end of a wrapped one ("net of tax of / $136"), or a year."""
+    ends = [row[0].edge.x1 for row in rows if not row[0].figure and any(p.figure for p in row)]
+    for row in rows:
+        if ends and len(row) > 1 and row[0].figure and row[0].edge.x0 < min(ends):
+            row[0].figure = False
 
 
 def _has_figures(row: Sequence[Phrase]) -> bool:
@@ -189,21 +210,30 @@ def _row(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[Ce
     """Return one line as cells: the label first, then one for each column."""
     cells = [Cell("")] * (len(slots) + 1)
     for phrase in row:
-        label = not phrase.figure and phrase.edge.x0 < slots[0][0] - _NEAR
+        left = phrase.edge.x0 < slots[0][0] - _NEAR and (phrase is row[0] or phrase.edge.x1 <= slots[0][0])
+        label = left and not phrase.figure
         at = 0 if label else _slot(phrase, slots) + 1
         cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
     return cells
 
 
 def _header(heads: Sequence[Sequence[Phrase]], slots: Sequence[tuple[float, float]]) -> list[Cell]:
-    """Return one header row: each column gets all titles above it, from top to bottom."""
+    """Return one header row: each column gets all titles above it, from top to bottom; one that has a whole date gets no day of
+    a year beside it."""
+    spread = [(phrase, at) for row in heads for phrase, at in _titles(row, slots)]
+    whole = {at[0] for phrase, at in spread if len(at) == 1 and _DATE.fullmatch(phrase.text)}
     cells = [Cell("")] * (len(slots) + 1)
-    for row in heads:
-        over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
-        for phrase in row:
-            for at in _covered(phrase, over, slots) if phrase in over else [0]:
+    for phrase, columns_below in spread:
+        for at in columns_below:
+            if at not in whole or not _DAY.fullmatch(phrase.text):
                 cells[at] = join(cells[at], phrase.cell(), " " if cells[at].text else "")
     return cells
+
+
+def _titles(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[tuple[Phrase, list[int]]]:
+    """Return the titles of a line with the columns that each stands over; those left of the figures are of the label column."""
+    over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR and not in_brackets(row)]
+    return [(phrase, _covered(phrase, over, slots) if phrase in over else [0]) for phrase in row]
 
 
 def _covered(phrase: Phrase, over: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[int]:

@@ -35,7 +35,7 @@ _CONTENTS = re.compile(
     r"\W*(table of )?contents\W*|\W*(inhalt(sverzeichnis)?|sommaire|índice|indice)\W*", re.IGNORECASE
 )
 
-SPLITTER = f"split-3/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
+SPLITTER = f"split-4/{CHUNK_TOKENS}/{CONTEXT_TOKENS}/{SECTION_TOKENS}"
 """Fingerprint of these rules; part of a version's identity."""
 
 
@@ -237,7 +237,11 @@ def _context(first: _Unit) -> str:
 
 
 def _cut_context(context: str, count: Count) -> str:
-    """Return the longest run of words from the end that fits: the nearest headings matter most."""
+    """Return the longest run of words from the end that fits: the nearest headings matter most. Of a table header alone the
+    label's title goes first, so that its columns stay."""
+    header = context.rpartition("\n")[2]
+    if header.startswith("| ") and count([header])[0] > CONTEXT_TOKENS:
+        context = header = f"|  |{header[2:].partition(' |')[2]}"
     words = context.split(" ")
     low, high = 0, len(words)
     while low < high:
@@ -246,4 +250,5 @@ def _cut_context(context: str, count: Count) -> str:
             high = middle
         else:
             low = middle + 1
-    return " ".join(words[low:])
+    left = " ".join(words[low:])
+    return header if len(left) < len(header) and count([header])[0] <= CONTEXT_TOKENS else left

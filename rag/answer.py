@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,9 @@ from rag.catalog import Catalog
 from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year
-from rag.excerpts import excerpt, shown, sources, support
+from rag.excerpts import excerpt, orders, shown, sources, support
 from rag.extract import extract
+from rag.figures import LOOKED_AT, figure
 from rag.filters import Filter
 from rag.former import AsOf
 from rag.gate import DEFAULT, Gate, signs
@@ -25,6 +27,7 @@ from rag.llm import Completion, LanguageModel, ModelCard
 from rag.model_record import on_record
 from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
+from rag.question import Labels
 from rag.replay import SEED, generation
 from rag.reply_language import other_language
 from rag.retrieve import Clock, Found, Retriever
@@ -49,6 +52,9 @@ NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
+
+OF_ONE_DOCUMENT = 2000
+"""Passages of a document that is named whose tables are looked at for a figure."""
 
 PICTURES = 3
 """Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
@@ -107,7 +113,7 @@ class _Draft:
 @dataclass(frozen=True, slots=True)
 class Answerer:
     """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
-    one after the other until one's answer holds."""
+    one after the other until one's answer holds; `labels` says what table rows call the figures that are asked for."""
 
     retriever: Retriever
     catalog: Catalog
@@ -116,6 +122,7 @@ class Answerer:
     limits: Limits
     route: Callable[[str, Sequence[Support]], Iterator[Model]] | None = None
     gate: Gate = DEFAULT
+    labels: Labels = field(default_factory=dict)
 
     def stream(
         self,
@@ -127,13 +134,15 @@ class Answerer:
     ) -> Iterator[Event]:
         """Yield the events of one answer; store nothing."""
         clock = Clock()
-        found, laps = self.retriever.find(question, collections, WEIGHED, wanted, as_of, self.limits.hidden_text)
+        ranked, laps = self.retriever.find(question, collections, LOOKED_AT, wanted, as_of, self.limits.hidden_text)
+        found = ranked[:WEIGHED]
         clock.lap("retrieve")
         if "rerank" in laps:  # a part of it
             clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
         asked = Asked.of(question, self.catalog, found)
         supports, left_out = support(question, asked, found, self.catalog, self.embedder, self.limits.guarded)
+        supports = self._figure_first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
@@ -162,6 +171,35 @@ class Answerer:
             yield "token", draft.text
         searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
+
+    def _figure_first(
+        self,
+        question: str,
+        asked: Asked,
+        supports: list[Support],
+        ranked: Sequence[Found],
+        collections: Sequence[str],
+        whole: bool,
+    ) -> list[Support]:
+        """Return the supports with the table row first that a question for a figure asks for, where there is one in the passages
+        or, if the `whole` of a document may be looked at, in the only one that the question names."""
+        named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
+        documents = {one.document_id for one in named if one.share >= named[0].share}
+        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
+        row = figure(question, asked, passages, documents, self.labels, self.embedder)
+        if row is None or (self.limits.guarded and orders(row.found.passage, row.start, row.end)):
+            return supports
+        best = max([row.score, *(one.score for one in supports[:1])])
+        others = [one for one in supports if (one.found, one.start) != (row.found, row.start)]
+        return [replace(row, score=best), *others]
+
+    def _others(self, ranked: Sequence[Found], documents: Collection[str]) -> Iterator[Found]:
+        """Yield the passages of documents that are not ranked, in order."""
+        known = {item.passage.chunk_id for item in ranked}
+        for one in documents:
+            for passage in self.catalog.passages_of(one)[:OF_ONE_DOCUMENT]:
+                if passage.chunk_id not in known and (self.limits.hidden_text or not passage.hidden):
+                    yield Found(passage, 0.0, ())
 
     def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""

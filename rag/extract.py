@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import Candidate, Kind, asks_analysis, candidates, is_date, kind_asked
+from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.evidence import Asked, Support
-from rag.instructions import instructions
-from rag.rows import caption, header_row
+from rag.figures import column
+from rag.rows import caption, cells, group_row, header_row
 from rag.statements import Said
-from rag.words import numbers, stem, stems, tokens, units
+from rag.words import numbers, stem, tokens, units
 
 ALSO = 0.95
 """A second sentence is quoted too when it reaches this share of the best one's chance."""
@@ -21,12 +21,15 @@ CLAUSE = 3
 PHRASE = 5
 """Words from which on the only filled cell of a row is running text."""
 
-LONGEST = 60
-"""Characters of a column's header; a longer one is not a header but text in a badly read table."""
-
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
-_SCALE = re.compile(r"\b(?:in|of)\s+(?:thousand|million|billion)s?\b|\b(?:thousand|million|billion)s?\b", re.IGNORECASE)
+_SCALE = re.compile(
+    r"\bin\s+(?:thousand|million|billion)s\b|(?<=\()(?:thousand|million|billion)s\b|\b(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£])\s*"
+    r"(?:thousand|million|billion)s?\b",
+    re.IGNORECASE,
+)
+"""How a table says the scale of its figures: "in millions", "(Millions", "EUR thousand"; not "$2.4 billion", a figure."""
+_PER_SHARE = re.compile(r"\bper\b.*\bshare\b", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
@@ -93,55 +96,21 @@ def _steps(text: str) -> list[str]:
     return found
 
 
-def cells(row: str) -> list[str]:
-    """Return the cells of a row of a Markdown table."""
-    return [cell.strip() for cell in row.strip().strip("|").replace("\\|", "\0").split("|")]
-
-
 def cell(question: str, asked: Asked, support: Support) -> str | None:
     """Return the cell of a table row that a question asks for, "row header, column header: cell unit (scale)", or None
     where several columns could be meant."""
-    passage, row, kind = support.found.passage, cells(support.text), kind_asked(question)
+    passage, row = support.found.passage, cells(support.text)
     header = cells(header_row(passage, support.start))
-    if len(row) < 2 or len(row) != len(header):
-        return None
-    named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
-    filled = [at for at in named if row[at] and _fits(kind, asked, row[at])]
-    column = _column(asked, header, filled)
-    if column is None:
+    at = column(question, asked, header, row)
+    if at is None:
         return None
     above = caption(passage, support.start)
-    units_named = units(f"{above} {header[column]} {header[0]}")
-    value = row[column].replace("\0", "|")
+    units_named = units(f"{above} {header[at]} {header[0]}")
+    value = row[at].replace("\0", "|")
     unit = next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
-    share = "%" in value + header[column]
-    scale = _SCALE.search(f"{above} {header[0]} {header[column]}") if numbers(value) and not share else None
-    said = f"{row[0]}, {header[column]}: {value}" if header[column] else f"{row[0]}: {value}"
+    share = "%" in value + header[at]
+    scaled = numbers(value) and not share and not _PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
+    scale = _SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
+    said = f"{row[0]}, {header[at]}: {value}" if header[at] else f"{row[0]}: {value}"
     said += f" {unit}" if unit and numbers(value) and not share else ""
     return said + (f" ({scale.group().lower()})" if scale else "")
-
-
-def _fits(kind: Kind, asked: Asked, value: str) -> bool:
-    """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
-    if kind == "date":
-        return is_date(value)
-    if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
-        return bool(numbers(value)) and not is_date(value)
-    return not asked.wants_number or bool(numbers(value))
-
-
-def _column(asked: Asked, header: Sequence[str], filled: Sequence[int]) -> int | None:
-    """Return the column that the question names best, the only one that is filled, or None."""
-    told = {number for name in header for number in numbers(name)}
-    if told and asked.numbers and not told & asked.numbers:
-        return None  # a year that the table doesn't have
-    if len(filled) == 1:
-        return filled[0]
-    shares = {
-        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]))
-        + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
-        for at in filled
-    }
-    best = max(shares.values(), default=0.0)
-    named = [at for at, share in shares.items() if share == best]
-    return named[0] if best > 0 and len(named) == 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.ports import Embedder
@@ -45,25 +46,31 @@ class Live:
     @cached_property
     def retriever(self) -> Retriever:
         """What finds passages."""
-        from rag.question import GLOSSARY, load_glossary
+        from rag.question import load_glossary
         from rag.retrieve import Retriever
 
         search = self.settings.search
-        files = [GLOSSARY, *([self.settings.path(search.glossary)] if search.glossary else [])]
         return Retriever(
             self.catalog,
             self.index,
             self.embedder,
-            load_glossary(*files),
+            load_glossary(*self._glossaries()),
             self._reranker(),
             search.candidates,
             search.rerank,
         )
 
+    def _glossaries(self) -> list[Path]:
+        from rag.question import GLOSSARY
+
+        own = self.settings.search.glossary
+        return [GLOSSARY, *([self.settings.path(own)] if own else [])]
+
     @cached_property
     def answerer(self) -> Answerer:
         from rag.answer import Answerer, Limits
         from rag.calibrate import gate_of
+        from rag.question import load_labels
 
         answer = self.settings.answer
         gate, own = gate_of(self.catalog.store)
@@ -77,7 +84,8 @@ class Live:
             answer.hidden_text,
             answer.unsupported == "leave_out",
         )
-        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate)
+        labels = load_labels(*self._glossaries())
+        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate, labels)
 
     def search(
         self,

@@ -154,6 +154,11 @@ def words_of_question(question: str) -> list[set[str]]:
     return [names for names in found if names]
 
 
+def asks_quarter(question: str) -> bool:
+    """Return whether a question names a quarter, of whatever year."""
+    return any(word.startswith(QUARTER) for words in words_of_question(question) for word in words)
+
+
 def _spellings(words: Sequence[str], at: int) -> set[str]:
     """Return a word's stem, and the words that begin with it and its neighbours, written as one."""
     found = {stem(words[at]), words[at].lower()} if len(words[at]) > 1 else set()

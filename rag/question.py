@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from rag.errors import SettingsError
-from rag.words import search_words, stem, tokens
+from rag.words import STOP_WORDS, search_words, stem, tokens
 
 GLOSSARY = Path(__file__).with_name("glossary.yaml")
 MAX_WORDS = 64
@@ -32,6 +32,9 @@ ASKING = frozenset(
 
 Glossary = Mapping[tuple[str, ...], tuple[str, ...]]
 """Stems of a term → the words of its other wordings."""
+
+Labels = Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""Stems of a term → the stems of what table rows call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,33 @@ def load_glossary(*files: Path) -> Glossary:
     terms: dict[tuple[str, ...], tuple[str, ...]] = {}
     for file in files:
         for number, entry in enumerate(_entries(file), start=1):
-            if not isinstance(entry, dict) or set(entry) != {"terms", "also"}:
-                raise SettingsError(f"Entry {number} of the glossary {file} is wrong.", "It has `terms` and `also`.")
+            if not isinstance(entry, dict) or set(entry) - {"rows"} != {"terms", "also"}:
+                raise SettingsError(
+                    f"Entry {number} of the glossary {file} is wrong.",
+                    "It has `terms` and `also`, and may have `rows`.",
+                )
             also = tuple(word for wording in _strings(entry["also"]) for word in search_words(wording))
             for term in _strings(entry["terms"]):
                 key = tuple(stem(word) for word in tokens(term))
                 terms[key] = tuple(dict.fromkeys(terms.get(key, ()) + also))
     return terms
+
+
+@lru_cache(maxsize=8)
+def load_labels(*files: Path) -> Labels:
+    """Read from glossary files (see `load_glossary`) what table rows call a term."""
+    labels: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {}
+    for entry in (entry for file in files for entry in _entries(file)):
+        if isinstance(entry, dict) and "rows" in entry:
+            rows = tuple(_stems(label) for label in _strings(entry["rows"]))
+            for term in map(_stems, _strings(entry["terms"])):
+                labels[term] = tuple(dict.fromkeys(labels.get(term, ()) + rows))
+    return labels
+
+
+def _stems(wording: str) -> tuple[str, ...]:
+    """Return the stems of a wording without function words, which labels are compared without."""
+    return tuple(stem(word) for word in tokens(wording) if word.lower() not in STOP_WORDS)
 
 
 def _entries(file: Path) -> Sequence[object]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from ingest.tables import is_amount
 from rag.passages import Passage
 
+_YEAR = re.compile(r"(?:19|20)\d\d")
 RULE = "| ---"
 CAPTION = 160
 """Longest line, in characters, that counts as a table's caption."""
@@ -23,9 +27,30 @@ def header_row(passage: Passage, start: int) -> str:
         if not lines[number].startswith("|"):
             return ""  # another text stands between: no header of this table above
         if lines[number].startswith(RULE) and number > 0:
-            return lines[number - 1]
+            return "" if _has_figures(lines[number - 1]) else lines[number - 1]
     above = passage.context.rpartition("\n")[2]
-    return above if above.startswith("|") and not is_header(passage, start) else ""
+    return above if above.startswith("|") and not is_header(passage, start) and not _has_figures(above) else ""
+
+
+def _has_figures(line: str) -> bool:
+    """Return whether the first row of a table is no header: one of its cells is a number that is no year."""
+    return any(is_amount(cell) and not _YEAR.fullmatch(cell) for cell in cells(line)[1:] if cell)
+
+
+def cells(row: str) -> list[str]:
+    """Return the cells of a row; a bar inside a cell is written as U+0000."""
+    return [cell.strip() for cell in row.strip().strip("|").replace("\\|", "\0").split("|")]
+
+
+def group_row(passage: Passage, start: int) -> str:
+    """Return the label of the nearest row above, in the same table, that has nothing but a label, or ""."""
+    for line in reversed(passage.text[: start - passage.start].split("\n")[:-1]):
+        if not line.startswith("|") or line.startswith(RULE):
+            return ""
+        label, *values = cells(line)
+        if label and not any(values):
+            return label
+    return ""
 
 
 def is_header(passage: Passage, start: int) -> bool:

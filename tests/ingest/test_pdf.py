@@ -17,6 +17,7 @@ from ingest.errors import UnreadableFile
 from ingest.layout import Word, is_prose
 from ingest.pdf import read_pdf, render_page
 from ingest.pdf_info import inspect
+from ingest.regrid import regrid
 
 Draw = Callable[[Canvas], None]
 
@@ -219,6 +220,58 @@ def test_a_statement_is_a_table(tmp_path: Path) -> None:
     assert sorted(word for word in read_pdf(path).text.split() if word not in ("|", "---")) == sorted(drawn)
 
 
+def _short_table(canvas: Canvas) -> None:
+    """Draw text and a table of two rows below titles."""
+    canvas.setFont("Helvetica", 8)
+    canvas.drawString(72, 720, "Operating expenses of the harbour office went up, as the table shows.")
+    for x, year in ((400, "2023"), (500, "2022")):
+        canvas.drawRightString(x, 690, year)
+    rows = [("Pilots and tugs", "863,568", "577,799"), ("As a share of fees", "7%", "6%")]
+    for number, row in enumerate(rows):
+        canvas.drawString(72, 676 - 13 * number, row[0])
+        canvas.drawRightString(400, 676 - 13 * number, row[1])
+        canvas.drawRightString(500, 676 - 13 * number, row[2])
+
+
+def test_two_rows_below_titles_are_a_table(tmp_path: Path) -> None:
+    """Two rows of figures are a table where titles stand above their columns."""
+    rows = _rows(read_pdf(_draw(tmp_path / "a.pdf", _short_table)))
+    assert rows[0] == "|  | 2023 | 2022 |"
+    assert rows[2:] == ["| Pilots and tugs | 863,568 | 577,799 |", "| As a share of fees | 7% | 6% |"]
+
+
+def test_labels_that_are_figures() -> None:
+    """Years at the left edge, and the figure that ends a label of two lines, are labels; words over figures are cells."""
+    table = [
+        ("Term of quays", "11 years", "12 years"),
+        ("2024", "1,847", "1,595"),
+        ("2025", "1,533", "1,603"),
+        ("Paid before, net of tax of $39 and", "", ""),
+        ("$136", "(537)", "(752)"),
+        ("Sum", "9,371,000", "13,642,000"),
+    ]
+
+    def words(text: str, y: float, left: float | None, right: float) -> list[Word]:
+        at = left if left is not None else right - 5 * len(text)
+        starts = [at + 5 * sum(len(word) + 1 for word in text.split()[:n]) for n in range(len(text.split()))]
+        pairs = zip(text.split(), starts, strict=True)
+        return [Word(word, Box(1, x, y, x + 5 * len(word), y + 10)) for word, x in pairs]
+
+    placed = [
+        word
+        for number, (label, quays, cranes) in enumerate(table)
+        for text, left, right in ((label, 20.0, 0.0), (quays, None, 400.0), (cranes, None, 500.0))
+        for word in words(text, 100 + 14 * number, left, right)
+    ]
+    grid = regrid(placed)
+    assert grid is not None
+    assert [tuple(cell.text for cell in row) for row in grid.rows] == [
+        *table[:3],
+        ("Paid before, net of tax of $39 and $136", "(537)", "(752)"),
+        table[5],
+    ]
+
+
 def test_a_table_over_pages_is_one_table(tmp_path: Path) -> None:
     """Rows on the next page belong to the header of the page before, though digits apart they look like headers."""
 
@@ -360,6 +413,16 @@ def test_statements_of_real_reports(data: Path) -> None:
     reading = read_pdf(data / "financebench" / "pdfs" / "NETFLIX_2017_10K.pdf")
     rows = [row for e in reading.elements if e.page == 45 for row in reading.text[e.start : e.end].split("\n")]
     assert any(row.startswith("| Total assets | $19,012,742 | $13,586,610 |") for row in rows)
+
+
+def test_rows_around_a_table_are_in_it(data: Path) -> None:
+    """Rows that the parser sets as text above a table that it has belong to the table, below the titles of its columns."""
+    reading = read_pdf(data / "kgrag_sec10q" / "docs" / "2022 Q3 AMZN.pdf")
+    table = next(reading.text[e.start : e.end] for e in reading.elements if e.kind == "table" and e.page == 3)
+    rows = table.split("\n")
+    periods = "Three Months Ended September 30, 2021 | Three Months Ended September 30, 2022"
+    assert rows[0].startswith(f"| (in millions) (unaudited) | {periods} |")
+    assert "| Net income (loss) | 3,156 | 2,872 | 19,041 | (3,000) | 26,263 | 11,323 |" in rows
 
 
 def test_a_real_filing(data: Path) -> None:

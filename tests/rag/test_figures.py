@@ -1,0 +1,143 @@
+"""Questions for a figure: the row that is asked for, the column of its period, wordings of tables, and what is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.ports import Vectors
+from rag.evidence import Asked
+from rag.extract import extract
+from rag.figures import column, figure
+from rag.passages import Passage
+from rag.question import GLOSSARY, Labels, load_glossary, load_labels
+from rag.retrieve import Found
+from rag.words import content_words, numbers, stem
+
+INCOME = """\
+INCOME STATEMENTS
+| (In millions, except per share amounts) | Three Months Ended March 31, 2023 | Three Months Ended March 31, 2022 \
+| Nine Months Ended March 31, 2023 | Nine Months Ended March 31, 2022 |
+| --- | --- | --- | --- | --- |
+| Net sales: |  |  |  |  |
+| Boats | 15,588 | 17,366 | 47,846 | 54,776 |
+| Total net sales | 52,857 | 49,360 | 155,726 | 146,405 |
+| Research and development | 6,984 | 6,306 | 20,456 | 17,663 |
+| Net income (loss) | (18,299) | 16,728 | (52,280) | 55,998 |
+| Earnings per share: |  |  |  |  |
+| Diluted | 2.45 | 2.22 | 6.97 | 7.41 |
+| Effective tax rate | 19% | 17% | 19% | 13% |"""
+FLOWS = """\
+| (In millions) | Nine Months Ended March 31, 2023 | Nine Months Ended March 31, 2022 |
+| --- | --- | --- |
+| Net income (loss) | (52,280) | 55,998 |
+| Purchases of property and equipment | (18,935) | (17,015) |"""
+PROSE = "Net sales of boats increased 7% or $3.5 billion, driven by the boats of the year."
+
+
+class Alike:
+    """An embedder for which all texts are alike."""
+
+    fingerprint = "alike"
+    max_tokens = 256
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return np.ones((len(texts), 1), dtype=np.float32)
+
+    def count(self, texts: list[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+
+def found(text: str, document: str = "d") -> Found:
+    return Found(
+        Passage(f"{document}.v.0", "c", document, "v", "a.pdf", 1, "", "", text, 100, 100 + len(text)), 1.0, ()
+    )
+
+
+def asked(question: str) -> Asked:
+    weights = {stem(word): 1.0 for word in content_words(question)}
+    return Asked(weights, frozenset(), frozenset(numbers(question)), True, True, None)
+
+
+def answer(question: str, *passages: str, labels: Labels | None = None) -> str | None:
+    """Return what is said of the row that is found."""
+    known = load_labels(GLOSSARY) if labels is None else labels
+    row = figure(question, asked(question), [found(text) for text in passages], (), known, Alike())
+    return extract(question, asked(question), [row])[0].text if row else None
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What were total net sales in the third quarter of 2023?", "52,857 (in millions)"),
+        ("How much did it spend on R&D in Q3 2022?", "6,306 (in millions)"),
+        ("How much revenue came from boats in Q3 2023?", "15,588 (in millions)"),
+        ("What was the net loss in Q3 2023?", "(18,299) (in millions)"),
+        ("What were diluted earnings per share in Q3 2023?", "2.45"),
+        ("What was the effective tax rate in Q3 2023?", "19%"),
+        ("What was the net income for the quarter ended March 31, 2022?", "16,728 (in millions)"),
+    ],
+)
+def test_the_row_and_the_column_that_are_asked_for(question: str, said: str) -> None:
+    """The row whose label is asked for, in its own or other words, in the column of the quarter, with its scale."""
+    text = answer(question, PROSE, FLOWS, INCOME)
+    assert text is not None and text.endswith(f": {said}") and "Three Months Ended" in text
+
+
+def test_a_column_of_another_span_is_no_quarter() -> None:
+    """A quarter is not answered by nine months; those are found when they are asked for."""
+    assert answer("What was capex in Q3 2023?", FLOWS) is None
+    text = answer("What was capex in the nine months ended March 31, 2023?", FLOWS)
+    assert text == "Purchases of property and equipment, Nine Months Ended March 31, 2023: (18,935) (in millions)"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What were net sales of trains in Q3 2023?",
+        "What were total net sales in 1999?",
+        "Why did net sales increase?",
+        "How did net sales change across quarters?",
+        "What drove research and development?",
+        "Which boats are sold?",
+    ],
+)
+def test_other_questions_are_left_alone(question: str) -> None:
+    """No row is taken for something else, another year, a reason or an analysis."""
+    assert answer(question, PROSE, FLOWS, INCOME) is None
+
+
+def test_only_documents_that_are_named() -> None:
+    """A row of another document than the one that is named is not taken."""
+    question = "What were total net sales in Q3 2023?"
+    other = found(INCOME, "other")
+    assert figure(question, asked(question), [other], {"d"}, {}, Alike()) is None
+    row = figure(question, asked(question), [other], {"other"}, {}, Alike())
+    assert row is not None and row.text.startswith("| Total net sales | 52,857 |")
+
+
+def test_the_latest_column_where_no_period_is_named() -> None:
+    """Without a period it is the latest column of several; a table without a header has none."""
+    header = ["", "September 30, 2022", "December 31, 2021", "Change"]
+    row = ["Long-term debt", "58,919", "48,744", "21%"]
+    question = "What is the long-term debt?"
+    assert column(question, asked(question), header, row) == 1
+    assert (
+        column("What was the long-term debt in 2021?", asked("What was the long-term debt in 2021?"), header, row) == 2
+    )
+    assert column(question, asked(question), [""], row) is None
+    headless = "| Provision for taxes | $4,222 | $5,129 |\n| --- | --- | --- |\n| Effective tax rate | 14.9% | 17.0% |"
+    assert answer("What was the effective tax rate?", headless) is None
+
+
+def test_the_glossary_says_what_rows_are_called(tmp_path: Path) -> None:
+    """An entry's `rows` are other labels of its terms; a glossary without them has none, and search reads the same file."""
+    own = tmp_path / "glossary.yaml"
+    own.write_text("- {terms: [crew], also: [sailors], rows: [hands on board]}\n- {terms: [keel], also: [hull]}\n")
+    labels = load_labels(own)
+    assert labels == {("crew",): (("hand", "board"),)} and load_glossary(own)[("crew",)] == ("sailors",)
+    table = "| Ship | 2023 | 2022 |\n| --- | --- | --- |\n| Hands on board | 41 | 38 |"
+    assert answer("How many crew in 2023?", table, labels=labels) == "Hands on board, 2023: 41"
+    assert answer("How many crew in 2023?", table, labels={}) is None
