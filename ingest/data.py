@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.plain import add_markdown, load
+from ingest.plain import add_markdown, decode, load
 from ingest.tables import Cell, add_table, clean
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _BROKEN = "Open it in an editor and correct it, or rename it to .txt to read it as text."
 _DEEP = "The JSON is nested very deeply; it was read as plain text."
 _MAX_DEPTH = 60
+_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.:-]+)["']""")
+_DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*?\?>")
 _BLOCK = 40
 
 
@@ -27,7 +30,7 @@ def read_json(path: Path) -> Reading:
     """Read a JSON file: lists of records as tables, everything else as lines "name.name: value"; notebooks as text."""
     text, problems = load(path)
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_all_pairs)
     except (ValueError, RecursionError):
         # Configuration files with comments and cut exports are still worth finding.
         return _verbatim(text, [*problems, "The JSON is malformed; it was read as plain text."])
@@ -51,7 +54,7 @@ def read_jsonl(path: Path) -> Reading:
     values, wrong = [], dict[int, str]()
     for number, line in enumerate(text.split("\n"), start=1):
         try:
-            values += [json.loads(line)] if line.strip() else []
+            values += [json.loads(line, object_pairs_hook=_all_pairs)] if line.strip() else []
         except (ValueError, RecursionError):
             wrong[number] = line
     if wrong and len(wrong) >= len(values):
@@ -67,6 +70,19 @@ def read_jsonl(path: Path) -> Reading:
         shown = ", ".join(map(str, list(wrong)[:10])) + (", ..." if len(wrong) > 10 else "")
         problems.append(f"Some lines are no JSON and were read as plain text (line {shown}).")
     return writer.reading(problems=problems)
+
+
+def _all_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object in which a name that is given twice keeps both values."""
+    found: dict[str, Any] = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found.clear()
+    counts = Counter[str]()
+    for name, value in pairs:
+        counts[name] += 1
+        found[name if counts[name] == 1 else f"{name} ({counts[name]})"] = value
+    return found
 
 
 def _verbatim(text: str, problems: list[str]) -> Reading:
@@ -87,6 +103,8 @@ def _notebook(writer: Writer, cells: list[Any]) -> None:
             for output in cell.get("outputs") or []:
                 data = output.get("data") or {} if isinstance(output, dict) else {}
                 writer.add("paragraph", _joined(output.get("text") or data.get("text/plain")).strip("\n"))
+                if isinstance(output, dict) and output.get("ename"):
+                    writer.add("paragraph", f"{output['ename']}: {output.get('evalue', '')}")
 
 
 def _joined(value: object) -> str:
@@ -155,9 +173,17 @@ def _shown(value: object) -> str:
     return str(value)
 
 
+class _Malformed(UnreadableFile):
+    """An XML file that can't be parsed; it may still be read as text."""
+
+
 def read_xml(path: Path) -> Reading:
     """Read an XML file: each element's own text, with its name and attributes where they are short."""
-    root = _root(path)
+    try:
+        root = _root(path)
+    except _Malformed:
+        text, problems = load(path)  # a cut or careless export is still worth finding
+        return _verbatim(text, [*problems, "The XML is malformed; it was read as plain text."])
     writer = Writer()
     block: list[str] = []
     for line in _xml_lines(root, 0):
@@ -181,13 +207,20 @@ def _root(path: Path) -> Node:
     from ingest.ooxml import ENTITIES, parse
 
     try:
-        return parse(path.read_bytes())
+        data = path.read_bytes()
+        try:
+            return parse(data)
+        except (ParseError, ValueError, LookupError):
+            # The parser knows few encodings, and trusts a declaration that is wrong.
+            declared = _DECLARED.search(data[:200])
+            text, _ = decode(data, declared[1].decode("ascii", "replace") if declared else None)
+            return parse(_DECLARATION.sub("", text).encode())
     except OSError as error:
         raise unopened(error) from error
     except DefusedXmlException as error:
         raise ENTITIES from error
     except (ParseError, ValueError, LookupError) as error:
-        raise UnreadableFile("The XML file is malformed.", _BROKEN) from error
+        raise _Malformed("The XML file is malformed.", _BROKEN) from error
 
 
 def _xml_lines(node: Node, depth: int) -> Iterator[str]:

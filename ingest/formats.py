@@ -64,6 +64,7 @@ _TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg te
 _KEEP = frozenset({"code", "markdown", "rst"})
 """Kinds of text in which pages, mails and XML are quoted: their content is not taken for one."""
 _OLD = frozenset({"doc", "xls", "ppt", "rtf"})
+_ZIPS = frozenset("zip docx pptx xlsx odt ods odp epub".split())
 _HEAD = 65536
 _MAX_MEMBERS = 20_000
 _MAX_UNPACKED = 1_000_000_000
@@ -115,6 +116,8 @@ def detect(path: Path) -> str:
         return kind_of(path)
     if found is not None:
         return found
+    if promised in _ZIPS and zipfile.is_zipfile(path):
+        return _zipped(path, promised)  # with a program or other bytes before it
     if promised == "pdf" and b"%PDF" in head[:1024]:
         return "pdf"
     other = refused(head)

@@ -40,7 +40,10 @@ class Hides:
             return "in a hidden column"
         style = getattr(cell, "_style_id", 0)
         if style not in self._styles:
-            self._styles[style] = _style(cell)
+            try:
+                self._styles[style] = _style(cell)
+            except IndexError:  # a style that the workbook doesn't have
+                self._styles[style] = ""
         return self._styles[style]
 
 

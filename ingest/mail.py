@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+import contextlib
 import email
 import email.errors
 import re
@@ -12,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from ingest import tnef
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
@@ -63,6 +66,9 @@ def parse(data: bytes) -> EmailMessage:
         data = decode(data)[0].encode()
     message = email.message_from_bytes(data.lstrip(b"\r\n\t \xef\xbb\xbf"), policy=POLICY)
     assert isinstance(message, EmailMessage)
+    for part in message.walk():
+        if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), str):
+            part.set_type("text/plain")  # it names no boundary, or none that is there: what it holds is one text
     return message
 
 
@@ -177,11 +183,26 @@ def _text(part: EmailMessage, kind: str) -> str:
     except (LookupError, ValueError, TypeError):  # an encoding that can't be told: the text as it stands in the file
         raw = part.get_payload()
         payload = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else None
+    if str(part.get("Content-Transfer-Encoding", "")).strip().lower() == "base64":
+        payload = _base64(payload)
     text, _ = decode(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
     if kind == "html":
         # The text goes on as UTF-8, so a declaration of another character set in it is no longer true.
         text = re.sub(r"""(<meta[^>]*?charset\s*=\s*["']?)[^"'\s;>]+""", r"\1utf-8", text, flags=re.I)
     return text
+
+
+def _base64(payload: object) -> object:
+    """Return what was decoded; where `email` gave up for a cut last group, all groups before it, decoded."""
+    if (
+        isinstance(payload, bytes)
+        and re.fullmatch(rb"[A-Za-z0-9+/=\s]+", payload)
+        and len(payload.split()) < 0.05 * len(payload)
+    ):
+        packed = b"".join(payload.split()).rstrip(b"=")
+        with contextlib.suppress(binascii.Error):  # it was text that looks like it
+            return binascii.a2b_base64(packed[: len(packed) // 4 * 4])
+    return payload
 
 
 def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
@@ -205,6 +226,10 @@ def attachments(path: Path, form: str) -> Iterator[tuple[str, list[bytes] | Unre
             yield _name(part, number), _CUT
             continue
         if not data or (_is_decoration(part) and len(data) < _SMALL_PICTURE):
+            continue
+        packed = list(tnef.files(data)) if data.startswith(tnef.MARK) else []
+        if packed:
+            yield from ((name, [content]) for name, content in packed)
             continue
         yield _name(part, number), [data]
 

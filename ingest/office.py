@@ -89,6 +89,7 @@ def _partition(call: Callable[[], list[Any]]) -> list[Any]:
 
 def read_docx(path: Path) -> Reading:
     """Read a Word document: headings, paragraphs, lists, tables; then footnotes, endnotes, comments, hidden text."""
+    from ingest.slides import beside_text
     from ingest.word import load_docx, notes
 
     hidden: list[tuple[str, str]] = []
@@ -103,6 +104,11 @@ def read_docx(path: Path) -> Reading:
                 continue
             seen.add(element.text.strip())
         _add(writer, element)
+    for part in _partition(lambda: beside_text(data)):
+        if isinstance(part, str):
+            writer.add("paragraph", part)
+        else:
+            add_table(writer, [[Cell(clean(cell)) for cell in row] for row in part], header=True)
     for label, text in _partition(lambda: list(notes(data))):
         writer.add("paragraph", f"{label}: {text}", hidden="in a comment" if label.startswith("Comment") else "")
     for how, text in hidden:
@@ -121,9 +127,10 @@ def _partition_bytes(path: Path, load: Callable[[Path], bytes]) -> bytes:
 def read_pptx(path: Path) -> Reading:
     """Read slides as pages: title, text, tables of each; then its diagrams, charts, notes, comments, hidden text."""
     from ingest.ooxml import properties
+    from ingest.package import mended
     from ingest.slides import COMMENT, beside_slides
 
-    slides = _partition(lambda: [conceal_slides(_partition_bytes(path, Path.read_bytes))])[0]
+    slides = _partition(lambda: [conceal_slides(mended(path.read_bytes(), "pptx"))])[0]
     data = slides.data
     found = _partition(
         lambda: _unstructured().pptx(
@@ -164,14 +171,18 @@ def read_xlsx(path: Path) -> Reading:
 def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
     from ingest.sheet_notes import NOTE
-    from ingest.sheets import workbook
+    from ingest.sheets import grid
 
     writer, problems, filled = Writer(), list[str](), False
     for number, sheet in enumerate(sheets, start=1):
         writer.hiding = "on a hidden sheet" if sheet.hidden else ""
-        (cells, data) = _partition(partial(_workbook, workbook, sheet))[0]
+        rows = grid(sheet)
+        cells = sum(value is not None for row in rows for value in row)
         writer.add("heading", f"{sheet.name} (hidden sheet)" if sheet.hidden else sheet.name, page=number, level=1)
-        for element in _partition(partial(_xlsx, data, cells <= _BIG_SHEET)) if cells else []:
+        if cells > _BIG_SHEET:  # one table: no need to look for several
+            add_table(writer, [[Cell(clean(value or "")) for value in row] for row in rows if any(row)], page=number)
+            filled = True
+        for element in _partition(partial(_xlsx, rows)) if 0 < cells <= _BIG_SHEET else []:
             filled = True
             _add(writer, element, page=number, heading=False)
         for note in sheet.notes:
@@ -195,14 +206,15 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     return _reading(writer, pages or [Page(1)], metadata, problems, sheets=True)
 
 
-def _workbook(make: Callable[[Sheet], tuple[int, bytes]], sheet: Sheet) -> list[Any]:
-    return [make(sheet)]
+def _xlsx(rows: list[list[str | None]]) -> list[Any]:
+    """Return unstructured's elements for the rows of a sheet, which may hold several tables."""
+    from ingest.sheets import AS_TEXT, workbook
 
-
-def _xlsx(data: bytes, split: bool) -> list[Any]:
-    """Return unstructured's elements for a workbook of one sheet; `split` looks for several tables in it."""
-    elements = _unstructured().xlsx(file=io.BytesIO(data), find_subtable=split, languages=[""])
+    elements = _unstructured().xlsx(file=io.BytesIO(workbook(rows)), find_subtable=True, languages=[""])
     assert isinstance(elements, list)
+    for element in elements:
+        element.text = element.text.replace(AS_TEXT, "")
+        element.metadata.text_as_html = (element.metadata.text_as_html or "").replace(AS_TEXT, "")
     return elements
 
 

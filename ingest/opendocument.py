@@ -200,6 +200,14 @@ def _slide(writer: Writer, slide: Node, notes: list[str], page: int) -> None:
         _blocks(writer, note, notes, page, 0)
 
 
+def _value(cell: Node) -> str | None:
+    """Return the value of a cell that does not say what it shows, as some programs write them."""
+    for name in ("string-value", "date-value", "value", "boolean-value", "time-value"):
+        if value := cell.get(f"{_O}{name}"):
+            return value
+    return None
+
+
 def _hidden_styles(content: Node) -> set[str]:
     """Return the names of the styles of hidden sheets."""
     return {
@@ -221,7 +229,7 @@ def _sheets(body: Node, hidden: set[str]) -> Iterator[Sheet]:
             values: list[str | None] = []
             for cell in row:
                 repeat = _number(cell.get(f"{_TAB}number-columns-repeated"), 20_000)
-                text = "\n".join("".join(_parts(p, [])) for p in cell.iterfind(f"{_T}p")).strip() or None
+                text = "\n".join("".join(_parts(p, [])) for p in cell.iterfind(f"{_T}p")).strip() or _value(cell)
                 wide, high = (_number(cell.get(f"{_TAB}number-{what}-spanned")) for what in ("columns", "rows"))
                 for note in cell.iterfind(f"{_O}annotation"):
                     notes.append(f"Comment on {place(len(rows), len(values))}: {_paragraphs(note)}")

@@ -42,7 +42,8 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     lost: list[int] = []
     # Renaming the entry, at the same length, keeps every offset of the file right.
     concealed = _concealed(path, password)
-    source: Path | bytes = concealed.source or path
+    # liteparse goes by the name: a file that is called otherwise is handed over as bytes.
+    source: Path | bytes = concealed.source or (path if path.suffix.lower() == ".pdf" else path.read_bytes())
     if not info.outline_ends:
         source = (concealed.source or path.read_bytes()).replace(b"/Outlines", b"/Outlinez")
     for found in _batches(source, path, password, info, plain):

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.signatures import utf16_without_mark
+from ingest.signatures import utf16_without_mark, with_escapes
 from ingest.tables import Cell, add_table, clean
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
@@ -43,7 +43,9 @@ _BROWSER = {
 """Names of encodings → the larger ones that are really meant, as the Encoding Standard of browsers has it."""
 
 
-def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
+def decode(  # noqa: PLR0911 - one return for each way to know
+    data: bytes, declared: str | None = None
+) -> tuple[str, str | None]:
     """Return the text of bytes and, when its encoding had to be guessed, that encoding's name.
 
     Order: byte order mark, UTF-8 (few other texts happen to be valid UTF-8), the declared encoding if it fits, UTF-16
@@ -60,9 +62,13 @@ def decode(data: bytes, declared: str | None = None) -> tuple[str, str | None]:
             text = data.decode(candidate)
         except (UnicodeDecodeError, LookupError):
             continue
+        if candidate == "utf-8" and (shifted := with_escapes(data)):
+            return _lines(shifted), None
         if "\x00" not in text and (candidate == "utf-8" or _plausible(text)):
             return _lines(text), None
-    if name == "utf-8" and b"\x00" not in data and _nearly(data):
+        if candidate == "utf-8" and 0 < data.count(0) <= 0.03 * len(data) and utf16_without_mark(data) is None:
+            return _lines(text.replace("\x00", " ")), None
+    if name in ("utf-8", "") and b"\x00" not in data and _nearly(data):
         return _lines(data.decode("utf-8", errors="replace")), None
     wide = utf16_without_mark(data)
     if wide:
@@ -103,6 +109,8 @@ def _guess(data: bytes) -> tuple[str, str]:
     if data.count(0) > 0.001 * len(data):
         raise UnreadableFile("The file holds binary data, not text.", "Export it as PDF or text and ingest that.")
     data = data.replace(b"\x00", b" ")
+    if b"\r" in data and b"\n" not in data and sum(byte > 127 for byte in data) < 0.2 * len(data):
+        return _lines(data.decode("mac_roman")), "mac_roman"  # only old Macs end lines so
     if _is_western(data):
         return _lines(data.decode("cp1252")), "cp1252"
     best = from_bytes(data[:200_000]).best()

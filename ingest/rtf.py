@@ -13,6 +13,9 @@ from ingest.tables import Cell, add_table, clean
 
 _PICTURES = re.compile(rb"[0-9a-fA-F\s]{512,}")
 _ASIDE = re.compile(rb"\{\s*\\(?:\*\\)?(footnote|annotation|header[lrf]?|footer[lrf]?|shptxt)(?![a-z]) ?")
+_GONE = re.compile(rb"\{(?:\s*\\(?!deleted)[a-z]+-?\d* ?)*\s*\\deleted(?![a-z0-9])")
+_OBJECT = re.compile(rb"\{\s*\\object(?![a-z])")
+_RESULT = re.compile(rb"\{\s*\\result(?![a-z]) ?")
 _LABELS = {b"footnote": b"Footnote", b"annotation": b"Comment"}
 _BRACE = re.compile(rb"\\[\\{}]|[{}]")
 _BIN = re.compile(rb"\\bin(\d+) ?")
@@ -49,12 +52,14 @@ def text_of(data: bytes) -> str:
     from striprtf import striprtf
 
     # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
-    plain = _with_asides(_PICTURES.sub(b" ", _without_binaries(data))).decode("latin-1")
+    plain = _with_asides(_as_shown(_PICTURES.sub(b" ", _without_binaries(data)))).decode("latin-1")
     try:
         text = striprtf.rtf_to_text(plain, errors="replace")  # raises any of these for damaged files
     except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
-    return str(text).replace("\x00", "")
+    # Signs beyond the first 65,536 are written as two halves.
+    whole = str(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\x00", "")
 
 
 def _with_asides(data: bytes) -> bytes:
@@ -72,6 +77,25 @@ def _with_asides(data: bytes) -> bytes:
     rest = b"".join([*kept, data[at:]])
     end = rest.rfind(b"}") if asides else len(rest)
     return b"".join([rest[:end], *asides, rest[end:]])
+
+
+def _as_shown(data: bytes) -> bytes:
+    """Return RTF without text that tracked changes delete, and with the result of embedded objects as plain text."""
+    kept, at = list[bytes](), 0
+    for match in _GONE.finditer(data):
+        if match.start() >= at:
+            kept.append(data[at : match.start()])
+            at = _group_end(data, match.start())
+    data = b"".join([*kept, data[at:]])
+    kept, at = [], 0
+    for match in _OBJECT.finditer(data):
+        if match.start() < at:
+            continue
+        kept.append(data[at : match.start()])
+        at = _group_end(data, match.start())
+        result = _RESULT.search(data, match.start(), at)
+        kept.append(b"{" + data[result.end() : _group_end(data, result.start())] if result else b"")
+    return b"".join([*kept, data[at:]])
 
 
 def _group_end(data: bytes, begin: int) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
-import math
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ingest.cell_format import shown
+from ingest.errors import is_ours
+from ingest.package import mended, plainer_workbook
 from ingest.sheet_notes import beside_cells
 
 _MAX_CELLS = 2_000_000
@@ -24,9 +27,10 @@ _UNKNOWN = re.compile(
 )
 """A formula without a value; one that is marked as text has an empty text for its value."""
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_DECIMALS = re.compile(r"\.(0+)")
-_CURRENCY = re.compile(r'(?:\[\$([^\]-]*)[^\]]*\]|"([$€£¥])"|\\?([$€£¥]))')
-_EPOCH = dt.time(0, 0)
+
+
+AS_TEXT = "\ue0ff"
+"""Follows each text of a cell that goes through pandas, which would take "N/A" for nothing, "007" and "1e5" for numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,34 @@ def as_shown(path: Path) -> list[Sheet]:
 
     pandas, which unstructured reads with, knows no number formats: 5 % would be read as 0.05 and a date with its hour.
     """
+    data = path.read_bytes()
+    better = mended(data, "xlsx")
+    try:
+        return _sheets(path, better if better is not data else None)
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:  # what openpyxl raises for odd styles
+        if is_ours(error) or "EntitiesForbidden" in type(error).__name__:
+            raise
+        return _sheets(path, plainer_workbook(better))
+
+
+def _sheets(path: Path, changed: bytes | None) -> list[Sheet]:
+    """Return the sheets of a workbook, or of its changed form."""
+    if changed is None:
+        return _read_sheets(path)
+    with tempfile.NamedTemporaryFile(suffix=".xlsx") as copy:
+        copy.write(changed)
+        copy.flush()
+        return _read_sheets(Path(copy.name))
+
+
+def _read_sheets(path: Path) -> list[Sheet]:
+    """Return the sheets of a workbook as openpyxl reads them."""
     from openpyxl import load_workbook
 
     from ingest.hidden_cells import Hides
@@ -79,7 +111,7 @@ def as_shown(path: Path) -> list[Sheet]:
             cells = 0
             hides = Hides(path, sheet._worksheet_path)
             for row in sheet.iter_rows():
-                texts = [None if c.value is None else shown(c.value, c.number_format or "General") for c in row]
+                texts = [None if c.value is None else shown(c.value, _format(c)) for c in row]
                 rows.append(hides.shown(len(rows), row, texts))
                 cells += sum(value is not None for value in rows[-1])
                 if cells > left or len(rows) > _MAX_ROWS:
@@ -93,6 +125,14 @@ def as_shown(path: Path) -> list[Sheet]:
     finally:
         file.close()
     return sheets
+
+
+def _format(cell: Any) -> str:
+    """Return a cell's number format; a style that the workbook doesn't have is none."""
+    try:
+        return cell.number_format or "General"
+    except IndexError:
+        return "General"
 
 
 def _merged(path: Path, part: str) -> tuple[list[tuple[int, int, int, int]], int]:
@@ -145,68 +185,22 @@ def filled(sheet: Sheet) -> Iterator[list[str | None]]:
             yield values
 
 
-def workbook(sheet: Sheet) -> tuple[int, bytes]:
-    """Return a sheet's number of filled cells and a workbook that holds it alone, as text."""
+def grid(sheet: Sheet) -> list[list[str | None]]:
+    """Return a sheet's rows as they are read: merged cells filled, several empty columns in succession as one."""
+    rows = list(filled(sheet))
+    used = {column for row in rows for column, value in enumerate(row) if value}
+    kept = [column for column in range(max(used, default=-1) + 1) if column in used or column - 1 in used]
+    return [[row[column] if column < len(row) else None for column in kept] for row in rows]
+
+
+def workbook(rows: list[list[str | None]]) -> bytes:
+    """Return a workbook that holds rows as text, each text followed by AS_TEXT."""
     from openpyxl import Workbook
 
     written = Workbook(write_only=True)
     target = written.create_sheet("Sheet")
-    cells = 0
-    for row in filled(sheet):
-        target.append([_ILLEGAL.sub(" ", value) if value else value for value in row])
-        cells += sum(value is not None for value in row)
+    for row in rows:
+        target.append([_ILLEGAL.sub(" ", value) + AS_TEXT if value else value for value in row])
     data = io.BytesIO()
     written.save(data)
-    return cells, data.getvalue()
-
-
-def shown(value: object, number_format: str) -> str | None:
-    """Return a cell's value as a spreadsheet program shows it, for the common formats; None for an empty text."""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, dt.datetime):
-        return _date(value, number_format)
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, (int, float)):
-        return _number(value, number_format.partition(";")[0])
-    text = " ".join(str(value).split())
-    # openpyxl would take a text that begins with "=" for a formula when it is written again.
-    return (" " + text if text.startswith("=") else text) or None
-
-
-def _date(value: dt.datetime, number_format: str) -> str:
-    """Return a date in ISO form, with the time only when the cell shows one."""
-    lowered = number_format.lower()
-    if value.time() != _EPOCH or "h" in lowered:
-        return value.strftime("%Y-%m-%d %H:%M" + (":%S" if value.second else ""))
-    return value.strftime("%Y-%m-%d")
-
-
-def _number(value: int | float, number_format: str) -> str:
-    """Return a number with the decimals, separators, per cent sign and currency that its format asks for."""
-    if not math.isfinite(value):
-        return str(value)
-    bare = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", number_format)
-    if bare.strip() in ("General", "@", "") or "E+" in bare or "?/" in bare:
-        return _general(value)
-    found = _DECIMALS.search(bare)
-    decimals = len(found[1]) if found else 0
-    scaled = value * 100 if "%" in bare else value
-    grouping = "," if re.search(r"[#0],[#0]", bare) else ""
-    text = f"{scaled:{grouping}.{decimals}f}"
-    if re.fullmatch(r"0{2,}", bare.strip()) and isinstance(value, int):
-        text = f"{value:0{len(bare.strip())}d}"
-    currency = _CURRENCY.search(number_format)
-    sign = next(filter(None, currency.groups()), "") if currency else ""
-    if sign:
-        text = f"-{sign}{text[1:]}" if text.startswith("-") else f"{sign}{text}"
-    return text + "%" * ("%" in bare)
-
-
-def _general(value: int | float) -> str:
-    """Return a number without a format: no more than 12 significant digits, no ".0"."""
-    if isinstance(value, int):
-        return str(value)
-    text = f"{value:.12g}"
-    return text if "e" in text else text.removesuffix(".0")
+    return data.getvalue()

@@ -7,6 +7,7 @@ import codecs
 import json
 import lzma
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable
 
@@ -161,21 +162,55 @@ def is_text(head: bytes) -> bool:
     """Say whether bytes may be text: few control characters, no NULs, or NULs on one side only as in UTF-16."""
     if head.startswith(_BOMS):
         return True
-    if b"\x00" in head and utf16_without_mark(head) is None:
-        return False
+    if b"\x00" in head:
+        return utf16_without_mark(head) is not None or _has_stray_nuls(head)
     controls = sum(byte < 32 and byte not in (0, 8, 9, 10, 11, 12, 13, 14, 15, 26, 27) for byte in head)
     return controls / max(1, len(head)) < 0.02
+
+
+def _has_stray_nuls(head: bytes) -> bool:
+    """Say whether bytes are UTF-8 text with a few NULs in it, as some programs leave in logs and exports."""
+    printed = sum(byte >= 32 or byte in (9, 10, 12, 13) for byte in head)
+    if head.count(0) > 0.03 * len(head) or printed + head.count(0) < 0.999 * len(head):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def utf16_without_mark(data: bytes) -> str | None:
     """Return "utf-16-le" or "utf-16-be" when NULs stand in only one byte of each pair, else None."""
     sample = data[:4096]
+    if b"\x00" not in sample:
+        return None
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     pairs = max(1, len(sample) // 2)
     if odd > 0.3 * pairs and even < 0.02 * pairs:
         return "utf-16-le"
     if even > 0.3 * pairs and odd < 0.02 * pairs:
         return "utf-16-be"
+    if bool(even) != bool(odd) and not _has_stray_nuls(sample):  # scripts whose letters have no NULs; spaces have
+        name = "utf-16-le" if odd else "utf-16-be"
+        return name if _is_written(sample[: len(sample) // 2 * 2].decode(name, "replace")) else None
+    return None
+
+
+def _is_written(text: str) -> bool:
+    """Say whether text is letters, digits, punctuation and spaces, nearly all, and long enough to say so."""
+    good = sum(unicodedata.category(sign)[0] in "LMNPZ" or sign in "\r\n\t" for sign in text)
+    return len(text) >= 20 and good >= 0.99 * len(text)
+
+
+def with_escapes(data: bytes) -> str | None:
+    """Return text that is 7 bits wide and switches to Japanese, Korean or Chinese by escapes; None for other bytes."""
+    for mark, name in ((b"\x1b$B", "iso2022_jp_2"), (b"\x1b$@", "iso2022_jp_2"), (b"\x1b$)C", "iso2022_kr")):
+        if mark in data:
+            try:
+                return data.decode(name)
+            except UnicodeDecodeError:
+                continue
     return None
 
 
@@ -218,6 +253,8 @@ def marked(text: str) -> str | None:
         top = text[:4000].lower()
         saved = "snapshot-content-location:" in top or "from: <saved by" in top
         return "mhtml" if saved else "eml"
+    if text[:13].lower() == "mime-version:" and "multipart/related" in text[:1000].lower():
+        return "mhtml"  # as Word saves a page: it has no sender
     return None
 
 

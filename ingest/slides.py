@@ -7,7 +7,7 @@ import re
 import zipfile
 from typing import TYPE_CHECKING
 
-from ingest.ooxml import parse, relations, slide_parts
+from ingest.ooxml import main_part, parse, relations, slide_parts
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -37,6 +37,17 @@ def beside_slides(data: bytes) -> dict[int, list[str | list[list[str]]]]:
                     order = list(_BESIDE).index(word)
                     parts += [(order, part) for part in _BESIDE[word](parse(archive.read(target)))]
             found[number] = [part for _, part in sorted(parts, key=lambda pair: pair[0])]
+    return found
+
+
+def beside_text(data: bytes) -> list[str | list[list[str]]]:
+    """Return the diagrams and charts of a Word file: texts, and charts as rows."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names, found = set(archive.namelist()), list[str | list[list[str]]]()
+        for kind, target in relations(archive, main_part(archive, "word/document.xml")):
+            word = kind.rpartition("/")[2]
+            if target in names and word in ("diagramData", "chart"):
+                found += _BESIDE[word](parse(archive.read(target)))
     return found
 
 

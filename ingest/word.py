@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
-from ingest.ooxml import keep_prefixes, main_part, parse, targets, written
+from ingest.ooxml import keep_prefixes, main_part, parse, relations, targets, written
+from ingest.package import mended
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -18,19 +19,23 @@ if TYPE_CHECKING:
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_V = "{urn:schemas-microsoft-com:vml}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_NOTES = {"word/footnotes.xml": "Footnote", "word/endnotes.xml": "Endnote", "word/comments.xml": "Comment"}
+_NOTES = {"footnotes": "Footnote", "endnotes": "Endnote", "comments": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
-_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(officeDocument|wordprocessingml|drawingml)")
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
-    rb"|AlternateContent|<m:oMath"
+    rb"|AlternateContent|<m:oMath|<w:ddList|:textpath"
 )
 _EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
 _FORMULAS = {f"{_M}oMath", f"{_M}oMathPara"}
 _SYMBOLS = dict(zip("abgdezhqiklmnxoprstufcywDSW", "αβγδεζηθικλμνξοπρστυφχψωΔΣΩ", strict=True))
+_SYMBOL_SIGNS = dict(zip(
+    (0x22, 0x24, 0x27, 0x2D, 0x40, 0xA3, 0xA5, 0xAC, 0xAE, 0xB0, 0xB1, 0xB3, 0xB4, 0xB7, 0xB8, 0xB9, 0xBA, 0xBB, 0xBC,
+     0xC6, 0xC7, 0xC8, 0xCC, 0xCE, 0xD0, 0xD1, 0xD6, 0xD7, 0xDE, 0xE5, 0xF2),
+    "∀∃∋−≅≤∞←→°±≥×•÷≠≡≈…∅∩∪⊂∈∠∇√⋅⇒∑∫", strict=True))  # fmt: skip
 _DINGBATS = {0xFC: "✓", 0xFB: "✗", 0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x6F: "☐"}
 """Signs of the fonts Symbol and Wingdings, which have codes of their own."""
 
@@ -38,27 +43,23 @@ _DINGBATS = {0xFC: "✓", 0xFB: "✗", 0xFE: "☑", 0xFD: "☒", 0xA8: "☐", 0x
 def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
     """Return a Word file's bytes, changed where python-docx would lose text.
 
-    ISO Strict files, which it can't open, get the usual namespaces. Tracked changes are accepted, content controls are
+    Tracked changes are accepted, content controls are
     replaced by their content, text boxes and imported parts (altChunk) become paragraphs after their place. Hidden text is
     taken out and appended to `hidden` as (how, text).
     """
-    data = path.read_bytes()
+    data = mended(path.read_bytes(), "docx")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         main = main_part(archive, "word/document.xml")
-        part = archive.read(main)
-        strict = bool(_STRICT.search(part[:20_000]))
         styles = _hiding(archive)
         parts = {name: archive.read(name) for name in archive.namelist() if name == main or _PROSE.fullmatch(name)}
         hiding = {name for name, content in parts.items() if _may_hide(content, styles)}
         plainer = {n for n, content in parts.items() if _OVERLOOKED.search(content) and (n == main or _EDGES.match(n))}
-        if not strict and not hiding and not plainer:
+        if not hiding and not plainer:
             return data
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as copy:
             for member in archive.infolist():
                 content = archive.read(member)
-                if strict and member.filename.endswith((".xml", ".rels")):
-                    content = _STRICT.sub(_transitional, content)
                 if member.filename == main or member.filename in plainer:
                     content = _plainer(content, archive, member.filename, styles, hidden)
                 elif member.filename in hiding:
@@ -70,16 +71,11 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
     return buffer.getvalue()
 
 
-def _transitional(match: re.Match[bytes]) -> bytes:
-    """Return the usual namespace for one of ISO Strict: the same name with a year in it."""
-    return b"http://schemas.openxmlformats.org/" + match[1] + b"/2006"
-
-
 def _hiding(archive: zipfile.ZipFile) -> Styles:
     """Return the file's styles whose text is hidden."""
     if "word/styles.xml" not in archive.namelist():
         return {}
-    part = _STRICT.sub(_transitional, archive.read("word/styles.xml"))
+    part = archive.read("word/styles.xml")
     return hiding_styles(parse(part)) if may_hide(part) else {}
 
 
@@ -142,7 +138,11 @@ def _symbol(node: Node) -> str:
     code, font = int(node.get(f"{_W}char", "0"), 16) & 0xFFFF, node.get(f"{_W}font", "")
     if not 0xE000 <= code <= 0xF8FF and code > 0xFF:
         return chr(code)
-    return _SYMBOLS.get(chr(code & 0xFF), "") if font == "Symbol" else _DINGBATS.get(code & 0xFF, "")
+    sign = chr(code & 0xFF)
+    if font == "Symbol":
+        plain = sign if sign.isascii() and not sign.isalpha() else ""
+        return _SYMBOLS.get(sign) or _SYMBOL_SIGNS.get(code & 0xFF) or plain
+    return _DINGBATS.get(code & 0xFF, "")
 
 
 def _ruby(node: Node) -> str:
@@ -157,6 +157,9 @@ def _hoist(root: Node) -> None:
         while at < len(body):
             child = body[at]
             if child.tag == f"{_W}p":
+                _choose(child)
+                titles = [node.get("string", "") for node in child.iter(f"{_V}textpath")]  # WordArt
+                body[at + 1 : at + 1] = [_block(title) for title in titles if title.strip()]
                 boxes = [box for box in child.iter(f"{_W}txbxContent")]
                 blocks = [block for box in boxes for block in list(box)]
                 for box in boxes:
@@ -166,10 +169,30 @@ def _hoist(root: Node) -> None:
             at += 1
 
 
-def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
-    """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
+def _choose(paragraph: Node) -> None:
+    """Show the chosen entry of each list to choose from, as Word does."""
+    from xml.etree.ElementTree import SubElement
+
+    for run in paragraph.iter(f"{_W}r"):
+        for choice in run.iter(f"{_W}ddList"):
+            entries = [entry.get(f"{_W}val", "") for entry in choice.iter(f"{_W}listEntry")]
+            picked = choice.find(f"{_W}result")
+            number = picked.get(f"{_W}val", "0") if picked is not None else "0"
+            if number.isdigit() and int(number) < len(entries):
+                SubElement(run, f"{_W}t").text = entries[int(number)]
+
+
+def _block(text: str) -> Node:
+    """Return a paragraph of one text."""
     from xml.etree.ElementTree import Element, SubElement
 
+    block = Element(f"{_W}p")
+    SubElement(SubElement(block, f"{_W}r"), f"{_W}t").text = text
+    return block
+
+
+def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
+    """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
     from ingest.elements import Writer
     from ingest.plain import add_paragraphs, decode
     from ingest.web import add_html
@@ -194,22 +217,20 @@ def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
             writer.add("paragraph", text)
     else:
         add_paragraphs(writer, decode(data)[0])
-    found = []
-    for text in writer.parts[::2]:
-        block = Element(f"{_W}p")
-        SubElement(SubElement(block, f"{_W}r"), f"{_W}t").text = text
-        found.append(block)
-    return found
+    return [_block(text) for text in writer.parts[::2]]
 
 
 def notes(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield ("Footnote 1", text) for each footnote, endnote and comment of a Word file."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for name, label in _NOTES.items():
+        main = main_part(archive, "word/document.xml")
+        named = {kind.rpartition("/")[2]: part for kind, part in relations(archive, main)}
+        for kind, label in _NOTES.items():
+            name = named.get(kind, f"word/{kind}.xml")
             if name not in archive.namelist():
                 continue
             number = 0
-            for note in parse(_STRICT.sub(_transitional, archive.read(name))):
+            for note in parse(archive.read(name)):
                 text = " ".join(filter(None, (paragraph(p) for p in note.iter(f"{_W}p"))))
                 if note.get(f"{_W}type") in (None, "normal") and text:
                     number += 1

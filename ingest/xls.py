@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ingest.cell_format import shown
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
 from ingest.ole import opened, properties
-from ingest.sheets import Sheet, place, shown
+from ingest.sheets import Sheet, place
 
 _REMEDY = "Save it as xlsx and ingest that."
 

@@ -156,7 +156,7 @@ def test_workbook_shows_what_a_person_sees(tmp_path: Path) -> None:
     reading = _read(tmp_path / "a.xlsx")
     table = next(text for kind, text in _parts(reading) if kind == "table")
     assert table.split("\n")[0] == "| Item | Amount | Share | Due |"
-    assert "| Rent | 12,345.50 | 12.5% | 2024-03-01 |" in table and "| 007 | $3 | 1 |  |" in table
+    assert "| Rent | 12,345.50 EUR | 12.5% | 2024-03-01 |" in table and "| 007 | $3 | 1 |  |" in table
     assert [(p.number, p.label) for p in reading.pages] == [(1, "Budget"), (2, "Hidden")]
     assert "secret" in reading.text
 
