@@ -92,7 +92,6 @@ LONG = {
     "ingest/pdf_page.py": "the blocks of a page take their words in one order",
     "rag/answer.py": "the steps of one answer, in order",
     "rag/catalog.py": "every read of the catalog, one query each",
-    "rag/intake.py": "every write of the worker, one transaction each",
     "rag/cli.py": "all commands",
     "rag/schema.py": "all tables of the catalog",
     "rag/shapes.py": "the shapes of the API, one contract",
