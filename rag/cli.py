@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
+from typer.core import TyperGroup  # noqa: E402
 
 from rag import cli_answers, cli_eval, cli_models, cli_reindex, show, show_answers, show_jobs  # noqa: E402
 from rag.errors import ReadingRoomError, SettingsError, UsageError  # noqa: E402
@@ -30,9 +31,22 @@ if TYPE_CHECKING:
     from rag.shapes import Conversation, IngestReport, JobStatus
     from rag.store import Store
 
-DONE, FAILED, USAGE, SOME_FAILED = 0, 1, 2, 3
+DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class _Commands(TyperGroup):
+    """All commands; Ctrl-C ends each with 130 and a line that says what is kept. Typer itself would say nothing."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(_stopped(ctx.invoked_subcommand or ""), file=sys.stderr)  # noqa: T201 - standard output may be JSON
+            raise typer.Exit(INTERRUPTED) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -59,16 +73,24 @@ Collections = Annotated[list[str] | None, typer.Option("--collection", help="Onl
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed."""
+    """Run the command line; exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files failed, 130 Ctrl-C."""
     try:
         app()
     except ReadingRoomError as error:
         show.error(error)
         wrong_usage = isinstance(error, SettingsError) or (isinstance(error, UsageError) and type(error) is UsageError)
         sys.exit(USAGE if wrong_usage else FAILED)
-    except KeyboardInterrupt:
-        show.note("Stopped. What was finished is kept; run the same command again to go on.")
-        sys.exit(130)
+
+
+def _stopped(name: str) -> str:
+    """Return what a person reads after Ctrl-C: what is kept, and what to run to go on."""
+    from rag.home import Home
+
+    if name in ("ingest", "retry", "resume") and Home(_settings().home).running_api():
+        return "The server goes on with the job: `readingroom jobs` shows it, `readingroom cancel JOB` ends it."
+    if name in ("ingest", "retry", "resume", "reindex"):
+        return "Stopped. What was finished is kept. Run the same command again to go on."
+    return "Stopped before the end. Run the same command again to do it whole."
 
 
 def _settings() -> Settings:
