@@ -37,7 +37,7 @@ DONE, FAILED, USAGE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 class _Commands(TyperGroup):
     """All commands; Ctrl-C ends each with 130 and a line that says what is kept. Typer itself would say nothing."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # of click's types, which typer keeps to itself
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

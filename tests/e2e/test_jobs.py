@@ -233,7 +233,7 @@ def test_a_stop_takes_effect_within_seconds(home: Path, folder: Path) -> None:
 
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(home: Path, folder: Path) -> None:
     """Ctrl-C on an ingest ends it with 130 and a line that is true: what was read is kept, the same command goes on."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it, and its children too
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in the background
     try:
         process = subprocess.Popen(
             [COMMAND, "ingest", str(folder), "--json"], env=environment(home), cwd=PROJECT, start_new_session=True,
