@@ -18,7 +18,7 @@ from rag.model_record import Pins
 from rag.model_store import ModelStore
 from rag.rerank import NoReranker, Reranker
 from rag.settings import Settings
-from rag.store import Store
+from rag.store import CACHE_MB, WORKER_CACHE_MB, Store
 
 if TYPE_CHECKING:
     from ingest.pipeline import Recipe
@@ -42,19 +42,19 @@ def child_command(role: str, *arguments: str) -> list[str]:
     return [*command(role), str(os.getpid()), *arguments]
 
 
-def open_store(settings: Settings, embedder: Embedder | None = None) -> Store:
+def open_store(settings: Settings, embedder: Embedder | None = None, cache_mb: int = CACHE_MB) -> Store:
     """Open the home folder's catalog, made where it is missing, or raise HomeMismatch when another embedder is live than
     the settings'."""
-    store = open_any_store(settings)
+    store = open_any_store(settings, cache_mb)
     Generations(store).agree((embedder or build_embedder(settings)).fingerprint, settings.embedding)
     return store
 
 
-def open_any_store(settings: Settings) -> Store:
+def open_any_store(settings: Settings, cache_mb: int = CACHE_MB) -> Store:
     """Open the home folder's catalog, made where it is missing, whichever embedder is live."""
     home = Home(settings.home)
     home.create()
-    store = Store(home)
+    store = Store(home, cache_mb)
     store.create()
     return store
 
@@ -190,10 +190,9 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
     from rag.version_rows import document_id
 
     recipe = build_recipe(settings)
+    store = open_store(settings, recipe.embedder, WORKER_CACHE_MB)
     return Worker(
-        catalog=Intake(
-            open_store(settings, recipe.embedder), recipe.embedder.fingerprint, settings.ingest.keep_versions
-        ),
+        catalog=Intake(store, recipe.embedder.fingerprint, settings.ingest.keep_versions),
         readers=[build_reader(settings) for _ in range(READERS)],
         recipe=recipe,
         identify=document_id,

@@ -16,19 +16,23 @@ from rag.home import Home, unusable
 from rag.migrate import migrate
 from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
 
+CACHE_MB, WORKER_CACHE_MB = 64, 8
+"""What a search reads again is kept in memory; what the worker writes is not read again: a long document would only fill it."""
 CHECKPOINT_TRIES = 100
 """A tenth of a second apart."""
 
 
 class Store:
-    """The catalog's connections. Readers never wait for writers (WAL); writers queue for up to a minute."""
+    """The catalog's connections, each with a cache of `cache_mb`. Readers never wait for writers (WAL); writers queue for up
+    to a minute."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, cache_mb: int = CACHE_MB) -> None:
         self.home = home
         self.engine: Engine = create_engine(
             f"sqlite:///{home.catalog}", connect_args={"timeout": 60, "check_same_thread": False}
         )
         event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "connect", lambda one, _: one.execute(f"PRAGMA cache_size=-{cache_mb * 1024}"))
 
     def create(self) -> None:
         """Make the tables where they are missing and bring those of an earlier schema up to date, all or nothing; raise
@@ -131,7 +135,6 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",
         "busy_timeout=60000",
-        "cache_size=-65536",
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")

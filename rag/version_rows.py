@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, literal, or_, select, text, true
+from sqlalchemy import Connection, Row, Table, and_, func, insert, literal, or_, select, text, true, update
 
 from ingest.pipeline import embedded_text
-from ingest.ports import Version
+from ingest.ports import Seen, Version
 from rag.naming import insert_names
 from rag.schema import chunks, documents, hidden_spans, pages, versions
 from rag.words import segments
 
-ROWS_AT_ONCE = 1000
-"""Chunks inserted together: a long document's are not all held as rows beside its text."""
+ROWS_AT_ONCE = 500
+"""Rows inserted together: a long document's are not all held beside its text."""
 _ADD_WORDS = text(
     "INSERT INTO chunk_words(rowid, title, heading, text, segments) "
     "SELECT id, title, heading, text, segments FROM chunks WHERE document_id = :document_id AND version = :version"
@@ -54,7 +56,7 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
             beyond=version.beyond,
         )
     )
-    rows: list[dict[str, Any]] = [
+    page_rows = (
         {
             **key,
             "number": page.number,
@@ -66,44 +68,59 @@ def insert_version(connection: Connection, collection: str, path: str, version: 
             "runs": page.runs,  # packed in the child, unopened here
         }
         for page in reading.pages
-    ]
-    if rows:
-        connection.execute(insert(pages), rows)
-    rows = [
+    )
+    _insert_all(connection, pages, page_rows)
+    hidden = (
         {**key, "start": element.start, "end": element.end, "page": element.page, "way": element.hidden}
         for element in reading.elements
         if element.hidden
-    ]
-    if rows:
-        connection.execute(insert(hidden_spans), rows)
+    )
+    _insert_all(connection, hidden_spans, hidden)
     insert_names(connection, version.document_id, version.version, path, reading.metadata)
-    title = _title(reading.title, path)
-    rows = []
-    for chunk in version.chunks:
-        body = reading.text[chunk.start : chunk.end]
-        rows.append(
-            {
-                **key,
-                "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
-                "collection": collection,
-                "ordinal": chunk.ordinal,
-                "start": chunk.start,
-                "end": chunk.end,
-                "page": chunk.page,
-                "title": title,
-                "heading": chunk.heading,
-                "context": chunk.context,
-                "text": body,
-                "segments": segments(f"{title}\n{chunk.heading}\n{body}"),
-                "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
-            }
-        )
-        if len(rows) == ROWS_AT_ONCE:
-            connection.execute(insert(chunks), rows)
-            rows = []
-    if rows:
-        connection.execute(insert(chunks), rows)
+    _insert_all(connection, chunks, _chunk_rows(version, collection, _title(reading.title, path)))
     connection.execute(_ADD_WORDS, key)
+
+
+def _chunk_rows(version: Version, collection: str, title: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a version's chunks."""
+    for chunk in version.chunks:
+        body = version.reading.text[chunk.start : chunk.end]
+        yield {
+            "document_id": version.document_id,
+            "version": version.version,
+            "chunk_id": f"{version.document_id}.{version.version}.{chunk.ordinal}",
+            "collection": collection,
+            "ordinal": chunk.ordinal,
+            "start": chunk.start,
+            "end": chunk.end,
+            "page": chunk.page,
+            "title": title,
+            "heading": chunk.heading,
+            "context": chunk.context,
+            "text": body,
+            "segments": segments(f"{title}\n{chunk.heading}\n{body}"),
+            "text_hash": hashlib.sha256(embedded_text(chunk.context, body).encode()).hexdigest(),
+        }
+
+
+def _insert_all(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert rows, some at a time."""
+    left = iter(rows)
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        connection.execute(insert(table), some)
+
+
+def now_searchable(connection: Connection, identity: str, version: str, seen: Seen, reader: str) -> None:
+    """Note which version of a document is live now, and how its file was seen."""
+    connection.execute(
+        update(documents)
+        .where(documents.c.document_id == identity)
+        .values(
+            state="searchable", reason="", remedy="", version=version, tried=version, size=seen.size,
+            modified_ns=seen.modified_ns, reader=reader, updated=time.time(),
+            known_since=func.coalesce(documents.c.known_since, time.time()),
+        )
+    )  # fmt: skip
 
 
 def copy_version(connection: Connection, donor: Row[Any], identity: str, collection: str, path: str) -> tuple[int, int]:
@@ -118,20 +135,20 @@ def copy_version(connection: Connection, donor: Row[Any], identity: str, collect
     insert_names(connection, identity, donor.version, path, json.loads(copy.details))
     named = {"document_id": identity, "collection": collection, "title": _title(copy.title, path)}
     rows_of = select(chunks).where(chunks.c.document_id == donor.document_id, chunks.c.version == donor.version)
-    copied = [
+    held = connection.execute(rows_of.order_by(chunks.c.ordinal)).all()  # all, before the copies are beside them
+    copies = (
         {
             **{key: value for key, value in row._mapping.items() if key != "id"},
             **named,
             "chunk_id": f"{identity}.{donor.version}.{row.ordinal}",
             "segments": segments(f"{named['title']}\n{row.heading}\n{row.text}"),
         }
-        for row in connection.execute(rows_of.order_by(chunks.c.ordinal))
-    ]
-    if copied:
-        connection.execute(insert(chunks), copied)
+        for row in held
+    )
+    _insert_all(connection, chunks, copies)
     connection.execute(_ADD_WORDS, {"document_id": identity, "version": donor.version})
     paged = connection.scalar(select(func.count()).select_from(pages).where(pages.c.document_id == identity))
-    return paged or 0, len(copied)
+    return paged or 0, len(held)
 
 
 def _title(title: str | None, path: str) -> str:

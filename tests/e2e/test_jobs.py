@@ -229,3 +229,26 @@ def test_a_stop_takes_effect_within_seconds(home: Path, folder: Path) -> None:
         assert rows(home, "PRAGMA integrity_check") == [("ok",)]
     done: Any = run_command(home, "ingest", folder, "--json")
     assert done.code == 3 and rows(home, "SELECT count(*) FROM documents WHERE state = 'ready'") == [(40,)]
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(home: Path, folder: Path) -> None:
+    """Ctrl-C on an ingest ends it with 130 and a line that is true: what was read is kept, the same command goes on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in the background
+    try:
+        process = subprocess.Popen(
+            [COMMAND, "ingest", str(folder), "--json"], env=environment(home), cwd=PROJECT, start_new_session=True,
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(lambda: rows(home, "SELECT 1 FROM versions LIMIT 1"), "a version", pause=0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    said, problem = process.communicate(timeout=30)
+    assert process.returncode == 130 and said == ""
+    assert problem.splitlines()[-1] == "Stopped. What was finished is kept. Run the same command again to go on."
+    assert "Traceback" not in problem
+    kept = rows(home, "SELECT document_id, created FROM versions")
+    assert kept
+    assert run_command(home, "ingest", folder, "--json").code == 3  # one file of the folder is damaged
+    assert rows(home, "SELECT count(*) FROM documents WHERE state = 'ready'") == [(40,)]
+    assert set(kept) <= set(rows(home, "SELECT document_id, created FROM versions"))
