@@ -168,6 +168,17 @@ def test_every_module_says_what_it_is() -> None:
     assert [name(file) for file in FILES if not ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))] == []
 
 
+@pytest.mark.parametrize("package", ["ingest", "rag", "ui"])
+def test_the_map_shows_every_module(package: str) -> None:
+    """The map in docs/architecture.md has a line for each module: its name and the first line of its docstring."""
+    text = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    part = re.split(r"^\*\*", text.partition(f"\n**{package}/**\n")[2], flags=re.MULTILINE)[0]
+    drawn = dict(re.findall(r"^\| `([\w/]+\.py)` \| (.*) \|$", part, re.MULTILINE))
+    files = {file for file in FILES if name(file).startswith(f"{package}/") and file.name != "__init__.py"}
+    said = {file: str(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))) for file in files}
+    assert drawn == {name(file).removeprefix(f"{package}/"): text.partition("\n")[0] for file, text in said.items()}
+
+
 @pytest.mark.parametrize("word", ["utils", "helpers", "base", "common", "manager", "service", "component", "factory"])
 def test_names_say_something(word: str) -> None:
     """No file has a name that could hold anything."""
