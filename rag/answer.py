@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +14,9 @@ from rag.catalog import Catalog
 from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year
-from rag.excerpts import excerpt, orders, shown, sources, support
+from rag.excerpts import excerpt, shown, sources, support
 from rag.extract import extract
-from rag.figures import LOOKED_AT, figure
+from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
 from rag.gate import DEFAULT, Gate, signs
@@ -52,9 +51,6 @@ NOTHING = "Not found in these documents."
 EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
-
-OF_ONE_DOCUMENT = 2000
-"""Passages of a document that is named whose tables are looked at for a figure."""
 
 PICTURES = 3
 """Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
@@ -142,12 +138,15 @@ class Answerer:
         found, described = sources(found, self.catalog)
         asked = Asked.of(question, self.catalog, found)
         supports, left_out = support(question, asked, found, self.catalog, self.embedder, self.limits.guarded)
-        supports = self._figure_first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
+        figures = Figures(self.catalog, self.embedder, self.labels, self.limits.hidden_text, self.limits.guarded)
+        supports = figures.first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
         clock.lap("weigh")
         sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
+        if supports and supports[0].figure:
+            evidence = max(evidence, FIGURE_FOUND)
         if evidence < self.limits.min_evidence or not supports:
             draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         elif may_clarify and (offered := self._open(question, supports, evidence)):
@@ -171,35 +170,6 @@ class Answerer:
             yield "token", draft.text
         searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
-
-    def _figure_first(
-        self,
-        question: str,
-        asked: Asked,
-        supports: list[Support],
-        ranked: Sequence[Found],
-        collections: Sequence[str],
-        whole: bool,
-    ) -> list[Support]:
-        """Return the supports with the table row first that a question for a figure asks for, where there is one in the passages
-        or, if the `whole` of a document may be looked at, in the only one that the question names."""
-        named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
-        documents = {one.document_id for one in named if one.share >= named[0].share}
-        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
-        row = figure(question, asked, passages, documents, self.labels, self.embedder)
-        if row is None or (self.limits.guarded and orders(row.found.passage, row.start, row.end)):
-            return supports
-        best = max([row.score, *(one.score for one in supports[:1])])
-        others = [one for one in supports if (one.found, one.start) != (row.found, row.start)]
-        return [replace(row, score=best), *others]
-
-    def _others(self, ranked: Sequence[Found], documents: Collection[str]) -> Iterator[Found]:
-        """Yield the passages of documents that are not ranked, in order."""
-        known = {item.passage.chunk_id for item in ranked}
-        for one in documents:
-            for passage in self.catalog.passages_of(one)[:OF_ONE_DOCUMENT]:
-                if passage.chunk_id not in known and (self.limits.hidden_text or not passage.hidden):
-                    yield Found(passage, 0.0, ())
 
     def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
         """Return what a question may mean that several documents answer well, each for another organisation or period."""

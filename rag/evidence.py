@@ -25,6 +25,8 @@ _ASKS_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"\b(?:FY ?)?(?:19|20)\d\d\b")
+_FISCAL = re.compile(r"\bFY'?((?:19|20)\d\d)\b", re.IGNORECASE)
+"""A fiscal year written as one word, which documents write as a year."""
 _ASKS_QUANTITY = re.compile(r"\bhow (much|many|high|large|big)\b", re.IGNORECASE)
 _QUANTITIES = stems(
     "sales revenue revenues turnover income profit profits loss losses cost costs expense expenses expenditure price prices fee "
@@ -77,13 +79,15 @@ BIAS = -12.75
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """A sentence or table row of a passage, its place in the version's text, and the estimated chance that it answers."""
+    """A sentence or table row of a passage, its place in the version's text, and the estimated chance that it answers; `figure`
+    says that it is the row of the very figure that is asked for (`rag.figures`)."""
 
     found: Found
     start: int
     end: int
     features: Features
     score: float
+    figure: bool = False
 
     @property
     def text(self) -> str:
@@ -119,8 +123,10 @@ class Asked:
         focus = _focus(question)
         quantity = focus in _QUANTITIES or bool(_ASKS_QUANTITY.search(question))
         wants_number = quantity or bool(_ASKS_NUMBER.search(question))
-        codes = {word for word in weights if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
-        figures = frozenset(numbers(question) | codes)
+        years = {match[1] for match in _FISCAL.finditer(question)}
+        mixed = {word for word in weights if any(map(str.isdigit, word)) and any(map(str.isalpha, word))}
+        codes = {word for word in mixed if not _FISCAL.fullmatch(word)}
+        figures = frozenset(numbers(question) | years | codes)
         documents = [item.passage.document_id for item in found]
         naming = {
             name: frozenset(words_that_name(question, asdict(facets)) & set(weights))

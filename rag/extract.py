@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
+from rag.columns import column
 from rag.evidence import Asked, Support
-from rag.figures import column
 from rag.rows import caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units

@@ -1,4 +1,4 @@
-"""Finds the table row that a question for a figure asks for, and the column of its period."""
+"""Finds the table row that a question for a figure asks for: its label is what is asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 
 from ingest.ports import Embedder
-from rag.answer_type import asks_analysis, asks_several, is_date, kind_asked
+from rag.answer_type import asks_analysis, asks_several
+from rag.catalog import Catalog
+from rag.columns import CHANGE, column
 from rag.evidence import Asked, Support, chance
-from rag.instructions import instructions
-from rag.naming import asks_quarter
+from rag.excerpts import orders
+from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row
@@ -20,10 +23,12 @@ from rag.words import STOP_WORDS, numbers, sentences, stem, stems, tokens
 
 LOOKED_AT = 60
 """Passages found whose table rows are looked at."""
+OF_ONE_DOCUMENT = 2000
+"""Passages of the only document that is named whose tables are looked at."""
+FIGURE_FOUND = 0.8
+"""The chance that such a row answers: measured in docs/decisions/0020-figures.md."""
 LEAST = 0.8
 """How well a row's label must say what is asked, from 0 to 1."""
-LONGEST = 60
-"""Characters of a column's header; a longer one is not a header but text in a badly read table."""
 AROUND = 0.8
 """What a word counts that stands above a row (group, header, caption, headings) and not in its label."""
 OF_A_PART = 0.05
@@ -41,6 +46,7 @@ _FIGURE = re.compile(
 )
 _CLAUSE = re.compile(r"(?<=[.?!:;])\s+|,\s+(?=what|how)", re.I)
 _ASIDE = re.compile(r"\([^)]*\)")
+_FUNCTION = STOP_WORDS - {"other"}
 _PERIOD = stems(
     "quarter quarterly fiscal year yearly annual month months end ended ending first second third fourth three six nine twelve "
     "january february march april may june july august september october november december"
@@ -52,20 +58,20 @@ _SAYS_NOTHING = (
     | frozenset(
         "amount value figure level size spend spends spent spending make makes made earn earned earns generate generated report "
         "reported reports reporting filing record recorded recognise recognize recognized recognised incur incurred company "
-        "million millions billion billions thousand thousands dollar dollars usd eur show state latest recent current shown "
+        "million millions billion billions thousand thousands dollar dollars usd eur show state latest recent shown "
         "according whole come comes came bring brought".split()
     )
 )
-_NEUTRAL = stems("total totals consolidated")
-_QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
-_YEARLY = re.compile(r"\b(?:twelve months|years? ended|fiscal years?|full year|52 weeks|FY)\b", re.I)
-_SPAN = re.compile(r"\b(?:months|weeks|quarter|years?|YTD|Q[1-4])\b", re.I)
-_QUARTER = re.compile(r"\bquarter\b", re.I)
-_ANNUAL = re.compile(r"\b(?:FY ?'?\d\d|fiscal (?:year )?(?:19|20)\d\d|annual|full[- ]year)\b", re.I)
-_CHANGE = re.compile(r"\bchange|\bvs\b|\bversus\b|\bvariance|\bincrease|\bgrowth|^\W*%\W*$", re.I)
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_DATE = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}}),?(?:\s+((?:19|20)\d\d))?", re.I)
-_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_NEUTRAL = stems("total totals consolidated attributable shareholders stockholders")
+_STATEMENTS = tuple(
+    re.compile(form, re.I)
+    for form in (
+        r"\bstatements? of cash ?flows?\b|\bcash ?flows? statements?\b",
+        r"\bincome statements?\b|\bstatements? of (?:consolidated )?(?:comprehensive )?(?:income|operations|earnings)\b"
+        r"|\bprofit and loss\b|\bP&L\b",
+        r"\bbalance sheets?\b|\bstatements? of financial (?:position|condition)\b",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,47 @@ class _Row:
     end: int
     value: str
     mark: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Looks for figures in the tables of one catalog; `labels` are other wordings of terms in tables. Hidden text is looked at
+    only if wanted, and rows that hold instructions only if not `guarded`."""
+
+    catalog: Catalog
+    embedder: Embedder
+    labels: Labels
+    hidden: bool
+    guarded: bool
+
+    def first(
+        self,
+        question: str,
+        asked: Asked,
+        supports: list[Support],
+        ranked: Sequence[Found],
+        collections: Sequence[str],
+        whole: bool,
+    ) -> list[Support]:
+        """Return the supports with the row first that a question for a figure asks for, where there is one in the passages or, if
+        the `whole` of a document may be looked at, in the only one that the question names."""
+        named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
+        documents = {one.document_id for one in named if one.share >= named[0].share}
+        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
+        row = figure(question, asked, passages, documents, self.labels, self.embedder)
+        if row is None or (self.guarded and orders(row.found.passage, row.start, row.end)):
+            return supports
+        best = max([row.score, *(one.score for one in supports[:1])])
+        others = [one for one in supports if (one.found, one.start) != (row.found, row.start)]
+        return [replace(row, score=best), *others]
+
+    def _others(self, ranked: Sequence[Found], documents: Collection[str]) -> Iterator[Found]:
+        """Yield the passages of documents that are not ranked, in order."""
+        known = {item.passage.chunk_id for item in ranked}
+        for one in documents:
+            for passage in self.catalog.passages_of(one)[:OF_ONE_DOCUMENT]:
+                if passage.chunk_id not in known and (self.hidden or not passage.hidden):
+                    yield Found(passage, 0.0, ())
 
 
 def figure(
@@ -92,16 +139,18 @@ def figure(
     `documents` are those that the question names, none when it names none; `labels` other wordings of its terms in tables.
     The row must have one column of the period that is asked for, else the latest.
     """
-    wordings = asked_for(question, asked, documents, labels)
+    clause = next((one for one in _CLAUSE.split(_ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
+    if clause is None or asks_analysis(question) or asks_several(question):
+        return None
+    passages = [
+        item for item in found if not item.passage.made_by and (not documents or item.passage.document_id in documents)
+    ]
+    paths = {item.passage.path for item in passages} if documents else set()
+    wordings = _wordings(clause, asked, documents, paths, labels)
     if not wordings:
         return None
-    rows = [
-        row
-        for item in found
-        if not item.passage.made_by and (not documents or item.passage.document_id in documents)
-        for row in _rows(question, asked, wordings, item)
-    ]
-    best = _best(rows)
+    rows = [row for item in passages for row in _rows(question, asked, wordings, item)]
+    best = _best(question, rows)
     if best is None:
         return None
     passage = best.found.passage
@@ -110,25 +159,35 @@ def figure(
     said = asked.features(best.found, best.start, best.end, float(vectors[0] @ vectors[1]))
     # the label says what is asked, in other words too
     features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
-    return Support(best.found, best.start, best.end, features, chance(features))
+    return Support(best.found, best.start, best.end, features, chance(features), figure=True)
 
 
-def _best(rows: Sequence[_Row]) -> _Row | None:
-    """Return the row that is marked best. Of those nearly as good it is the one whose figure stands most often: what is said of
-    the whole comes back, in statements and notes, what is said of a part or in per cent does not."""
+def _best(question: str, rows: Sequence[_Row]) -> _Row | None:
+    """Return the row that is marked best. Of those nearly as good it is one of the statement that the question names, then one
+    whose figure stands most often, then one of a statement: what is said of the whole comes back, in statements and notes,
+    what is said of a part or in per cent does not."""
     top = max((row.mark for row in rows), default=0.0)
     near = [row for row in rows if row.mark >= top - NEARLY]
     times = Counter(row.value for row in near)
-    return max(near, key=lambda row: (times[row.value], row.mark), default=None)
+    wanted = [one for one in _STATEMENTS if one.search(question)]
+
+    def worth(row: _Row) -> tuple[bool, int, bool, float]:
+        passage = row.found.passage
+        place = f"{passage.heading}\n{passage.context}\n{passage.text[: row.start - passage.start]}"
+        of = [one for one in _STATEMENTS if one.search(place)]
+        return any(one in wanted for one in of), times[row.value], bool(of), row.mark
+
+    return max(near, key=worth, default=None)
 
 
-def asked_for(question: str, asked: Asked, documents: Collection[str], labels: Labels) -> tuple[frozenset[str], ...]:
-    """Return the stems of the figure that a question asks for, in its own words and as tables may call it; nothing where it
-    asks for no figure. Words that name a document or a period are not among them."""
-    clause = next((one for one in _CLAUSE.split(_ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
-    if clause is None or asks_analysis(question) or asks_several(question):
-        return ()
+def _wordings(
+    clause: str, asked: Asked, documents: Collection[str], paths: Collection[str], labels: Labels
+) -> tuple[frozenset[str], ...]:
+    """Return the stems of the figure that a question asks for, in its own words and as tables may call it. Words that name a
+    document or a period are not among them; a document is named by words of its path when they are written as names."""
     named = set().union(*(stemmed for key, stemmed in asked.naming.items() if not documents or key in documents))
+    called = set().union(*(words_of_name(path, {}) for path in paths))
+    named |= {stem(word) for word in tokens(clause) if word[0].isupper() and {stem(word), word.lower()} & called}
     words = [word for word in tokens(clause) if word.lower() not in _SAYS_NOTHING and not _of_period(word)]
     own = tuple(one for one in map(stem, words) if one not in named)
     found = {frozenset(own): None}
@@ -158,7 +217,7 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
             continue
         at = passage.start + start
         group = group_row(passage, at)
-        if _CHANGE.search(group) and not _CHANGE.search(question):
+        if CHANGE.search(group) and not CHANGE.search(question):
             continue
         above = stems(f"{group} {header_row(passage, at)} {caption(passage, at)} {passage.heading}")
         mark = max(_mark(asked, wording, own, own - aside, above) for wording in wordings)
@@ -172,7 +231,7 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
 @lru_cache(maxsize=16384)
 def _label(text: str) -> frozenset[str]:
     """Return the stems of a row's label that say something."""
-    return frozenset(stem(word) for word in tokens(text) if word.lower() not in STOP_WORDS and not word.isdigit())
+    return frozenset(stem(word) for word in tokens(text) if word.lower() not in _FUNCTION and not word.isdigit())
 
 
 def _mark(asked: Asked, wording: frozenset[str], own: frozenset[str], must: frozenset[str], above: set[str]) -> float:
@@ -186,62 +245,3 @@ def _mark(asked: Asked, wording: frozenset[str], own: frozenset[str], must: froz
     said = sum(weight * (1.0 if word in own else AROUND * (word in above)) for word, weight in weights.items())
     asks = must - _NEUTRAL
     return said / sum(weights.values()) * (1 - OWN + (OWN * len(told & asks) / len(asks) if asks else 0.0))
-
-
-def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> int | None:
-    """Return the number of the column that a question asks for: the one that it names best, the only one that is filled, or the
-    one of its period, else of the latest; None where several could be meant."""
-    if len(row) < 2 or len(row) != len(header):
-        return None
-    named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
-    filled = [at for at in named if row[at] and _fits(question, asked, row[at])]
-    quarter, told, years = asks_quarter(question), set(_YEAR.findall(" ".join(header))), set(_YEAR.findall(question))
-    if told and years and not told & years and not quarter:
-        return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
-    if days := _days(question):  # another day is another period
-        filled = [at for at in filled if not _days(header[at]) or days & _days(header[at])]
-    if len(filled) == 1:
-        return filled[0]
-    if not _CHANGE.search(question):
-        filled = [at for at in filled if not _CHANGE.search(header[at])]
-    if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
-        filled = [at for at in filled if _QUARTERLY.search(header[at])]
-    label = stems(row[0])
-    shares = {
-        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]) - label)
-        + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
-        for at in filled
-    }
-    best = max(shares.values(), default=0.0)
-    left = [at for at, share in shares.items() if share == best]
-    if len(left) == 1 and best > 0:
-        return left[0]
-    if _ANNUAL.search(question) and any(_YEARLY.search(header[at]) for at in left):
-        left = [at for at in left if _YEARLY.search(header[at])]
-    dates = {at: _date(header[at]) for at in left}
-    latest = max(dates.values(), default=(0, 0, 0))
-    newest = [at for at in left if dates[at] == latest]
-    return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
-
-
-def _fits(question: str, asked: Asked, value: str) -> bool:
-    """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
-    kind = kind_asked(question)
-    if kind == "date":
-        return is_date(value)
-    if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
-        return bool(numbers(value)) and not is_date(value)
-    return not asked.wants_number or bool(numbers(value))
-
-
-def _days(text: str) -> set[tuple[str, str]]:
-    """Return the months and days that a text names."""
-    return {(match[1][:3].lower(), match[2]) for match in _DATE.finditer(text)}
-
-
-def _date(header: str) -> tuple[int, int, int]:
-    """Return the last year, month and day that a column's header names, 0 for what it doesn't."""
-    match = next(_DATE.finditer(header), None)
-    years = [int(year) for year in _YEAR.findall(header)]
-    year = max(years, default=0)
-    return (year, _MONTHS.index(match[1][:3].lower()) + 1, int(match[2])) if match else (year, 0, 0)

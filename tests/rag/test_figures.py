@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ingest.ports import Vectors
+from rag.columns import column
 from rag.evidence import Asked
 from rag.extract import extract
-from rag.figures import column, figure
+from rag.figures import figure
 from rag.passages import Passage
 from rag.question import GLOSSARY, Labels, load_glossary, load_labels
 from rag.retrieve import Found

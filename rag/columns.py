@@ -1,0 +1,84 @@
+"""Finds the column of a table row that a question asks for: the one it names, or the one of its period."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.answer_type import is_date, kind_asked
+from rag.evidence import Asked
+from rag.instructions import instructions
+from rag.naming import asks_quarter
+from rag.words import numbers, stems
+
+LONGEST = 60
+"""Characters of a column's header; a longer one is not a header but text in a badly read table."""
+_QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
+_YEARLY = re.compile(r"\b(?:twelve months|years? ended|fiscal years?|full year|52 weeks|FY)\b", re.I)
+_SPAN = re.compile(r"\b(?:months|weeks|quarter|years?|YTD|Q[1-4])\b", re.I)
+_QUARTER = re.compile(r"\bquarter\b", re.I)
+_ANNUAL = re.compile(r"\b(?:FY ?'?\d\d|fiscal (?:year )?(?:19|20)\d\d|annual|full[- ]year)\b", re.I)
+CHANGE = re.compile(r"\bchange|\bvs\b|\bversus\b|\bvariance|\bincrease|\bgrowth|^\W*%\W*$", re.I)
+"""Titles of columns and groups that hold changes or shares, not the figures themselves."""
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_DATE = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}}),?(?:\s+((?:19|20)\d\d))?", re.I)
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> int | None:
+    """Return the number of the column that a question asks for: the one that it names best, the only one that is filled, or the
+    one of its period, else of the latest; None where several could be meant."""
+    if len(row) < 2 or len(row) != len(header):
+        return None
+    named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
+    filled = [at for at in named if row[at] and _fits(question, asked, row[at])]
+    quarter, told, years = asks_quarter(question), set(_YEAR.findall(" ".join(header))), set(_YEAR.findall(question))
+    if told and years and not told & years and not quarter:
+        return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
+    if days := _days(question):  # another day is another period
+        filled = [at for at in filled if not _days(header[at]) or days & _days(header[at])]
+    if len(filled) == 1:
+        return filled[0]
+    if not CHANGE.search(question):
+        filled = [at for at in filled if not CHANGE.search(header[at])]
+    if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
+        filled = [at for at in filled if _QUARTERLY.search(header[at])]
+    label = stems(row[0])
+    shares = {
+        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]) - label)
+        + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
+        for at in filled
+    }
+    best = max(shares.values(), default=0.0)
+    left = [at for at, share in shares.items() if share == best]
+    if len(left) == 1 and best > 0:
+        return left[0]
+    if _ANNUAL.search(question) and any(_YEARLY.search(header[at]) for at in left):
+        left = [at for at in left if _YEARLY.search(header[at])]
+    dates = {at: _date(header[at]) for at in left}
+    latest = max(dates.values(), default=(0, 0, 0))
+    newest = [at for at in left if dates[at] == latest]
+    return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
+
+
+def _fits(question: str, asked: Asked, value: str) -> bool:
+    """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
+    kind = kind_asked(question)
+    if kind == "date":
+        return is_date(value)
+    if kind in ("money", "share", "number", "duration") or asked.wants_quantity:
+        return bool(numbers(value)) and not is_date(value)
+    return not asked.wants_number or bool(numbers(value))
+
+
+def _days(text: str) -> set[tuple[str, str]]:
+    """Return the months and days that a text names."""
+    return {(match[1][:3].lower(), match[2]) for match in _DATE.finditer(text)}
+
+
+def _date(header: str) -> tuple[int, int, int]:
+    """Return the last year, month and day that a column's header names, 0 for what it doesn't."""
+    match = next(_DATE.finditer(header), None)
+    years = [int(year) for year in _YEAR.findall(header)]
+    year = max(years, default=0)
+    return (year, _MONTHS.index(match[1][:3].lower()) + 1, int(match[2])) if match else (year, 0, 0)
