@@ -15,7 +15,7 @@ from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year
 from rag.excerpts import excerpt, shown, sources, support
-from rag.extract import extract
+from rag.extract import agrees, extract
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
@@ -230,8 +230,13 @@ class Answerer:
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted(f"The model answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
-            draft = self._checked(said)
-            draft.model = used
+            if agrees(question, asked, supports[0], reply.answer):
+                draft = self._checked(said)
+                draft.model = used
+            else:
+                draft = quoted(
+                    "The model's draft has another figure than the table's row and column that are asked for."
+                )
         else:
             draft = quoted("The model's draft had no support in the passages.")
         draft.tokens, draft.generation = tokens, made

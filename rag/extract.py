@@ -96,6 +96,18 @@ def _steps(text: str) -> list[str]:
     return found
 
 
+def agrees(question: str, asked: Asked, support: Support, answer: str) -> bool:
+    """Return whether an answer has the figure of the row and column that a question asks for, where such a row was found: a model
+    may take the figure of another column, which stands in the row, too."""
+    row = cells(support.text)
+    at = (
+        column(question, asked, cells(header_row(support.found.passage, support.start)), row)
+        if support.figure
+        else None
+    )
+    return at is None or numbers(row[at]) <= numbers(answer)
+
+
 def cell(question: str, asked: Asked, support: Support) -> str | None:
     """Return the cell of a table row that a question asks for, "row header, column header: cell unit (scale)", or None
     where several columns could be meant."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from rag.errors import ModelBusy, ModelError
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, messages, read_reply
+from rag.settings import Settings
 from rag.shapes import Answer
 from rag.turns import Turns
+from tests.in_process import Room
 
 FEE = "What is the price of annual maintenance for a vessel of type B?"
 LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.23, min_evidence_alone=0.45)
@@ -113,6 +116,35 @@ def test_a_true_quote_about_something_else_is_not_believed(library: Library) -> 
     other = next(hit.text.split("\n")[-1] for hit in first.passages[1:] if "9,980" not in hit.text.split("\n")[-1])
     answer, _ = ask(library, Scripted(reply(other.strip("| "), 2, "It is included.")))
     assert answer.model.backend == "extractive"
+
+
+ACCOUNTS = """# Fjordlys annual report 2024
+
+Revenue of ferries increased by 7 % against the year before, driven by the revenue of the summer.
+
+| (in thousands) | 2024 | 2023 |
+| --- | --- | --- |
+| Revenue of ferries | 82,959 | 77,434 |
+| Crew on board | 6,797 | 5,717 |
+"""
+
+
+def test_a_figure_of_another_column_is_not_believed(settings: Settings, tmp_path: Path) -> None:
+    """The row of the figure that is asked for comes before a sentence about it. A model's draft with the figure of another column
+    of it gives way to the cell; one with the right figure stands."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "report.md").write_text(ACCOUNTS, encoding="utf-8")
+    with Room(settings) as room:
+        room.ingest(tmp_path / "docs")
+    question = "What was the revenue of ferries in 2024?"
+    quote = "Revenue of ferries | 82,959 | 77,434"
+    with Library(settings, "tests") as home:
+        alone, _ = ask(home, None, question)
+        wrong, _ = ask(home, Scripted(reply(quote, 1, "77,434 thousand.")), question)
+        right, _ = ask(home, Scripted(reply(quote, 1, "82,959 thousand.")), question)
+    assert alone.answer == "Revenue of ferries, 2024: 82,959 (in thousands) [1]"
+    assert wrong.answer == alone.answer and wrong.model.backend == "extractive" and "another figure" in wrong.note
+    assert right.answer == "82,959 thousand. [1]" and right.model.backend == "embedded"
 
 
 def test_each_statement_needs_its_own_place(library: Library) -> None:

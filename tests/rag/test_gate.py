@@ -69,11 +69,16 @@ TABLE = "Sales (in thousands)\n\n| EUR | 2023 | 2024 |\n| --- | --- | --- |\n| N
 
 
 def test_a_cell_comes_with_its_headers_unit_and_scale() -> None:
-    """The column that the question names is taken; with none named only a row with one filled cell has an answer."""
+    """The column that the question names is taken, with none named the latest; a year that the table lacks has no answer."""
     north, south = support(TABLE, "| North | 412 | 455 |"), support(TABLE, "| South | 380 | |")
     in_2024 = asked("", "north", "2024", number=True, figures=("2024",))
     assert cell("How much did the North sell in 2024?", in_2024, north) == "North, 2024: 455 EUR (in thousands)"
-    assert cell("How much did the North sell?", asked("", "north", number=True), north) is None
+    assert (
+        cell("How much did the North sell?", asked("", "north", number=True), north)
+        == "North, 2024: 455 EUR (in thousands)"
+    )
+    in_2025 = asked("", "north", "2025", number=True, figures=("2025",))
+    assert cell("How much did the North sell in 2025?", in_2025, north) is None
     assert (
         cell("How much did the South sell?", asked("", "south", number=True), south)
         == "South, 2023: 380 EUR (in thousands)"
