@@ -74,7 +74,8 @@ _UNIT_OF_TIME = "(?:seconds|minutes|hours|days|weeks|months|years|decades)"
 _ASKS = (
     _asks(
         "money",
-        r"\bhow much (?:money|(?:does|did|will|was|is|are) .+ (?:cost|paid))\b|\b(?:price|fee|salary|rent|cost|budget)\b"
+        r"\bhow much (?:money|(?:does|did|will|was|is|are) .+ (?:cost|paid)"
+        r"|(?:\w+ ){0,2}(?:revenues?|sales|income|profits?|cash|debt|tax|dividends?))\b|\b(?:price|fee|salary|rent|cost|budget)\b"
         r"|\bamount of (?:\w+ ){0,3}(?:cash|proceeds|gain|loss|payments?|charges?|income|revenue|debt|dividends?)\b",
     ),
     _asks("share", r"\bhow (?:many|much) percent\b|\b(?:interest|tax) rate\b"),

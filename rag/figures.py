@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -29,8 +29,10 @@ FIGURE_FOUND = 0.8
 """The chance that such a row answers: measured in docs/decisions/0020-figures.md."""
 LEAST = 0.8
 """How well a row's label must say what is asked, from 0 to 1."""
-AROUND = 0.8
-"""What a word counts that stands above a row (group, header, caption, headings) and not in its label."""
+BESIDE = 0.8
+"""What a word counts that stands in another cell of a row, its group or header row, and not in its label."""
+CAPTION, HEADING = 0.5, 0.2
+"""What a word counts that stands above the table only."""
 OF_A_PART = 0.05
 """What a row loses whose group was not asked for: the operating income of a region is not that of the company."""
 NEARLY = 0.06
@@ -219,8 +221,10 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         group = group_row(passage, at)
         if CHANGE.search(group) and not CHANGE.search(question):
             continue
-        above = stems(f"{group} {header_row(passage, at)} {caption(passage, at)} {passage.heading}")
-        mark = max(_mark(asked, wording, own, own - aside, above) for wording in wordings)
+        beside = stems(f"{group} {header_row(passage, at)} {' '.join(values)}")
+        around = dict.fromkeys(stems(passage.heading), HEADING) | dict.fromkeys(stems(caption(passage, at)), CAPTION)
+        around |= dict.fromkeys(beside, BESIDE) | dict.fromkeys(own, 1.0)
+        mark = max(_mark(asked, wording, around, own - aside) for wording in wordings)
         others = _label(group) - wanted - _NEUTRAL
         mark -= OF_A_PART * len(others) / max(1, len(_label(group))) + IN_BRACKETS * len(aside - wanted)
         chosen = column(question, asked, cells(header_row(passage, at)), row) if mark >= LEAST else None
@@ -234,14 +238,14 @@ def _label(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in tokens(text) if word.lower() not in _FUNCTION and not word.isdigit())
 
 
-def _mark(asked: Asked, wording: frozenset[str], own: frozenset[str], must: frozenset[str], above: set[str]) -> float:
-    """Return how well a row says a wording, 0 to 1: the share of its words in the label or above it, the rare ones first, and
-    how much of the label, without what stands in brackets, is asked for."""
-    told = own & wording - _NEUTRAL
+def _mark(asked: Asked, wording: frozenset[str], around: Mapping[str, float], label: frozenset[str]) -> float:
+    """Return how well a row says a wording, 0 to 1: the share of its words, the rare ones first, in the label (1) or `around` it
+    (less), and how much of the label, without what stands in brackets, is asked for."""
+    told = {word for word in wording - _NEUTRAL if around.get(word) == 1.0}
     if not told:
         return 0.0
     common = min(asked.weights.values(), default=1.0)
     weights = {word: asked.weights.get(word, common) for word in wording - _NEUTRAL}
-    said = sum(weight * (1.0 if word in own else AROUND * (word in above)) for word, weight in weights.items())
-    asks = must - _NEUTRAL
+    said = sum(weight * around.get(word, 0.0) for word, weight in weights.items())
+    asks = label - _NEUTRAL
     return said / sum(weights.values()) * (1 - OWN + (OWN * len(told & asks) / len(asks) if asks else 0.0))
