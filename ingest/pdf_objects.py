@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,21 +35,21 @@ def attachments(path: Path, password: str | None = None) -> Iterator[tuple[str, 
     from pypdf.generic import DictionaryObject
 
     try:
-        reader = _opened(path, password)
-        if reader is None:
-            raise UnreadableFile("They can't be decrypted.", "Save a copy without a password.")
-        for number, spec in enumerate(_filespecs(reader), start=1):
-            name = _clean(spec.get("/UF") or spec.get("/F")) or f"attachment-{number}"
-            held = spec.get("/EF")
-            stream = held.get_object() if held is not None else None
-            found = (stream.get("/UF") or stream.get("/F")) if isinstance(stream, DictionaryObject) else None
-            if found is None:
-                continue
-            try:
-                content: list[bytes] | UnreadableFile = [found.get_object().get_data()]
-            except (PyPdfError, *_MALFORMED, *BROKEN):
-                content = UnreadableFile("The attachment of the PDF is damaged.", "Get a good copy of the PDF.")
-            yield name, content
+        with _opened(path, password) as reader:
+            if reader is None:
+                raise UnreadableFile("They can't be decrypted.", "Save a copy without a password.")
+            for number, spec in enumerate(_filespecs(reader), start=1):
+                name = _clean(spec.get("/UF") or spec.get("/F")) or f"attachment-{number}"
+                held = spec.get("/EF")
+                stream = held.get_object() if held is not None else None
+                found = (stream.get("/UF") or stream.get("/F")) if isinstance(stream, DictionaryObject) else None
+                if found is None:
+                    continue
+                try:
+                    content: list[bytes] | UnreadableFile = [found.get_object().get_data()]
+                except (PyPdfError, *_MALFORMED, *BROKEN):
+                    content = UnreadableFile("The attachment of the PDF is damaged.", "Get a good copy of the PDF.")
+                yield name, content
     except (PyPdfError, *_MALFORMED, *BROKEN) as error:
         raise UnreadableFile("The PDF is damaged.", "Get a good copy of the PDF.") from error
 
@@ -73,14 +74,14 @@ def broken_pages(path: Path, password: str | None, numbers: Iterable[int] | None
     from pypdf.errors import PyPdfError
 
     try:
-        reader = _opened(path, password)
-        if reader is None:
-            return Broken(listed=False)
-        count = len(reader.pages)
+        with _opened(path, password) as reader:
+            if reader is None:
+                return Broken(listed=False)
+            count = len(reader.pages)
+            wanted = [number for number in numbers if number <= count] if numbers is not None else range(1, count + 1)
+            found = tuple(number for number in wanted[:_LOOKED_AT] if _is_broken(reader, number))
     except (PyPdfError, *_MALFORMED):
         return Broken(listed=False)
-    wanted = [number for number in numbers if number <= count] if numbers is not None else range(1, count + 1)
-    found = tuple(number for number in wanted[:_LOOKED_AT] if _is_broken(reader, number))
     return Broken(found, max(0, len(wanted) - _LOOKED_AT))
 
 
@@ -181,16 +182,19 @@ def _filespecs(reader: object) -> Iterator[DictionaryObject]:
                 yield found
 
 
-def _opened(path: Path, password: str | None) -> PdfReader | None:
-    """Open a PDF; None when its password is missing or wrong."""
+@contextmanager
+def _opened(path: Path, password: str | None) -> Iterator[PdfReader | None]:
+    """Open a PDF for the length of the block, read where it is needed: given a path, pypdf would hold the whole file. It is None
+    when its password is missing or wrong."""
     from pypdf import PdfReader, overwrite_configuration
 
     # pypdf logs a warning for every oddity it repairs, with fragments of the file in it.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     # The default limits refuse large but sound files; the child's memory limit protects against hostile ones.
     overwrite_configuration(array_maximum_element_count=5_000_000)
-    reader = PdfReader(path)
-    return None if reader.is_encrypted and not _opens(reader, password) else reader
+    with open(path, "rb") as file:
+        reader = PdfReader(file)
+        yield None if reader.is_encrypted and not _opens(reader, password) else reader
 
 
 def _opens(reader: object, password: str | None) -> bool:
