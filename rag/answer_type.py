@@ -115,6 +115,9 @@ NOT_QUANTITY = re.compile(
 )
 """Dates, years, section numbers and references: numbers, but not how much of something."""
 
+_MANY_OF = re.compile(r"\bhow many\b(?! per ?cent)", re.IGNORECASE)
+"""Asks for a count, which no share and no price is."""
+
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
     "date": ("date",),
     "duration": ("duration",),
@@ -158,7 +161,8 @@ def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:
     """Yield the words of a sentence that have the form of an answer and say something the question doesn't, in order."""
     asked = {stem(word) for word in content_words(question)}
     taken: list[tuple[int, int]] = []
-    for form in _FORM_OF[kind]:
+    forms = ("number",) if kind == "number" and _MANY_OF.search(question) else _FORM_OF[kind]
+    for form in forms:
         for match in _FORMS[form].finditer(sentence):
             start, end = match.start(), match.start() + len(match.group().rstrip(" ,."))
             if form == "name":

@@ -13,7 +13,7 @@ from rag.words import numbers, stems
 
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
-_QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
+QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
 _YEARLY = re.compile(r"\b(?:twelve months|years? ended|fiscal years?|full year|52 weeks|FY)\b", re.I)
 _SPAN = re.compile(r"\b(?:months|weeks|quarter|years?|YTD|Q[1-4])\b", re.I)
 _QUARTER = re.compile(r"\bquarter\b", re.I)
@@ -42,7 +42,7 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     if not CHANGE.search(question):
         filled = [at for at in filled if not CHANGE.search(header[at])]
     if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
-        filled = [at for at in filled if _QUARTERLY.search(header[at])]
+        filled = [at for at in filled if QUARTERLY.search(header[at])]
     label = stems(row[0])
     shares = {
         at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]) - label)
@@ -58,6 +58,8 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     dates = {at: _date(header[at]) for at in left}
     latest = max(dates.values(), default=(0, 0, 0))
     newest = [at for at in left if dates[at] == latest]
+    if len(newest) > 1:  # a report for a quarter says it beside the months since the year began
+        newest = [at for at in newest if QUARTERLY.search(header[at])]
     return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
 
 

@@ -10,16 +10,16 @@ from functools import lru_cache
 from itertools import chain
 
 from ingest.ports import Embedder
-from rag.answer_type import asks_analysis, asks_several
+from rag.answer_type import asks_analysis, asks_several, kind_asked
 from rag.catalog import Catalog
-from rag.columns import CHANGE, column
+from rag.columns import CHANGE, QUARTERLY, column
 from rag.evidence import Asked, Support, chance
 from rag.excerpts import orders
 from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row
-from rag.words import STOP_WORDS, numbers, sentences, stem, stems, tokens
+from rag.words import STOP_WORDS, numbers, sentences, stem, stems, tokens, units
 
 LOOKED_AT = 60
 """Passages found whose table rows are looked at."""
@@ -35,6 +35,8 @@ CAPTION, HEADING = 0.5, 0.2
 """What a word counts that stands above the table only."""
 OF_A_PART = 0.05
 """What a row loses whose group was not asked for: the operating income of a region is not that of the company."""
+TITLE = 100
+"""Characters of a line that may be a statement's title."""
 NEARLY = 0.06
 """What rows may be marked less than the best and be compared with it."""
 IN_BRACKETS = 0.01
@@ -43,7 +45,8 @@ OWN = 0.5
 """Share of a label's mark that depends on how much of the label was asked for."""
 
 _FIGURE = re.compile(
-    r"\b(?:how (?:much|many|high|large)|what(?:['’]s| is| was| are| were| did)|(?:what|which) (?:amount|figure))\b",
+    r"\b(?:how (?:much|many|high|large)|what(?:['’]s| is| was| are| were| did)|(?:what|which) (?:\w+ ){0,3}(?:amount|figure"
+    r"|revenues?|sales|income|profits?|loss|dividends?|debt|assets|liabilities|expenses?|costs?|rate|margin|number|percentage))\b",
     re.I,
 )
 _CLAUSE = re.compile(r"(?<=[.?!:;])\s+|,\s+(?=what|how)", re.I)
@@ -64,6 +67,9 @@ _SAYS_NOTHING = (
         "according whole come comes came bring brought".split()
     )
 )
+_PER = re.compile(r"\bper (?:\w+ )?\w+\b", re.I)
+_MUCH = re.compile(r"\bhow much\b", re.I)
+_SHARES = re.compile(r"\bpercent(?:age)?s? of\b|% of\b", re.I)
 _NEUTRAL = stems("total totals consolidated attributable shareholders stockholders")
 _STATEMENTS = tuple(
     re.compile(form, re.I)
@@ -78,12 +84,14 @@ _STATEMENTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A table row at [start, end) of its version, the figure in it, and how well its label says what is asked."""
+    """A table row at [start, end) of its version, the figure in it, whether its column is that of a quarter, and how well its
+    label says what is asked."""
 
     found: Found
     start: int
     end: int
     value: str
+    of_quarter: bool
     mark: float
 
 
@@ -166,18 +174,19 @@ def figure(
 
 def _best(question: str, rows: Sequence[_Row]) -> _Row | None:
     """Return the row that is marked best. Of those nearly as good it is one of the statement that the question names, then one
-    whose figure stands most often, then one of a statement: what is said of the whole comes back, in statements and notes,
-    what is said of a part or in per cent does not."""
+    of a quarter, then one whose figure stands most often, a statement counting twice: what is said of the whole comes back, in
+    statements and notes, what is said of a part does not."""
     top = max((row.mark for row in rows), default=0.0)
     near = [row for row in rows if row.mark >= top - NEARLY]
     times = Counter(row.value for row in near)
     wanted = [one for one in _STATEMENTS if one.search(question)]
 
-    def worth(row: _Row) -> tuple[bool, int, bool, float]:
+    def worth(row: _Row) -> tuple[bool, bool, int, float]:
         passage = row.found.passage
-        place = f"{passage.heading}\n{passage.context}\n{passage.text[: row.start - passage.start]}"
-        of = [one for one in _STATEMENTS if one.search(place)]
-        return any(one in wanted for one in of), times[row.value], bool(of), row.mark
+        above = passage.text[: row.start - passage.start].split("\n")
+        titles = [line for line in above if len(line) <= TITLE and not line.startswith("|")]
+        of = [one for one in _STATEMENTS if one.search("\n".join([passage.heading, passage.context, *titles]))]
+        return any(one in wanted for one in of), row.of_quarter, times[row.value] + bool(of), row.mark
 
     return max(near, key=worth, default=None)
 
@@ -227,9 +236,20 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         mark = max(_mark(asked, wording, around, own - aside) for wording in wordings)
         others = _label(group) - wanted - _NEUTRAL
         mark -= OF_A_PART * len(others) / max(1, len(_label(group))) + IN_BRACKETS * len(aside - wanted)
-        chosen = column(question, asked, cells(header_row(passage, at)), row) if mark >= LEAST else None
-        if chosen is not None:
-            yield _Row(found, at, passage.start + end, re.sub(r"[^\d.]", "", row[chosen]), mark)
+        if mark < LEAST or (_PER.search(question) and not _PER.search(f"{group} {label}")):
+            continue
+        header = cells(header_row(passage, at))
+        chosen = column(question, asked, header, row)
+        above = "\n".join(line for line in passage.text[:start].split("\n") if not line.startswith("|"))[-300:]
+        if chosen is not None and not _is_share(question, row[chosen], f"{passage.heading} {passage.context} {above}"):
+            of_quarter = bool(QUARTERLY.search(header[chosen]))
+            yield _Row(found, at, passage.start + end, re.sub(r"[^\d.]", "", row[chosen]), of_quarter, mark)
+
+
+def _is_share(question: str, value: str, above: str) -> bool:
+    """Return whether a cell is a share of something, by its sign or what stands above the table, and an amount is asked for."""
+    amount = kind_asked(question) == "money" or bool(_MUCH.search(question))
+    return amount and ("%" in value or bool(_SHARES.search(above) and not units(value)))
 
 
 @lru_cache(maxsize=16384)

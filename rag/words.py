@@ -21,6 +21,10 @@ _SENTENCE_END = re.compile(
     r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff]))"
 )
 _ANY = re.compile(r"\w")
+_ABBREVIATION = re.compile(
+    r"(?:(?<!\w)(?:[A-Z]\.)+[A-Z]|\b(?:Inc|Corp|Co|Ltd|Cos|Nos?|vs|Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Art|Sec|Fig|approx|cf))$"
+)
+_FIRST_WORD = re.compile(r"[\"'“‘(]?\w+")
 
 _UNITS = {
     spelling: unit
@@ -165,11 +169,21 @@ def units(text: str) -> set[str]:
     return {_UNITS[match.group().lower()] for match in _UNIT.finditer(text.replace("per cent", "percent"))}
 
 
+def _goes_on(text: str, begin: int, dot: int, after: int) -> bool:
+    """Return whether a dot ends an abbreviation and not its sentence: a word that begins sentences does not follow."""
+    if not _ABBREVIATION.search(text, max(begin, dot - 12), dot):
+        return False
+    following = _FIRST_WORD.match(text, after)
+    return following is not None and following.group().lower() not in STOP_WORDS
+
+
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of the sentences and table rows of a text, blank ends left out; rule rows are not yielded."""
     at = 0
     for match in [*_SENTENCE_END.finditer(text), None]:
         end = match.start() if match else len(text)
+        if match and text[end] == "." and _goes_on(text, at, end, match.end()):
+            continue
         if match and text[end] != "\n":
             end += 1  # the sign belongs to the sentence
         piece = text[at:end]

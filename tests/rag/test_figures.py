@@ -110,6 +110,25 @@ def test_other_questions_are_left_alone(question: str) -> None:
     assert answer(question, PROSE, FLOWS, INCOME) is None
 
 
+def test_amounts_are_no_shares_and_dividends_per_share_are_that() -> None:
+    """How much was spent is no percentage, whether the cells say so or the caption; "per share" is asked of such rows only."""
+    shares = """\
+Expressed as a percentage of net sales
+| Item | Three Months Ended March 31, 2023 | Three Months Ended March 31, 2022 |
+| --- | --- | --- |
+| Research and development | 12.7 | 17.2 |"""
+    flows = """\
+| (In millions) | Three Months Ended March 31, 2023 | Three Months Ended March 31, 2022 |
+| --- | --- | --- |
+| Dividends declared | (3,811) | (3,760) |
+| Dividends declared per share | $0.24 | $0.23 |"""
+    spent = answer("How much was spent on research and development in Q3 2023?", shares, INCOME)
+    assert spent is not None and spent.endswith("6,984 (in millions)")
+    assert answer("How much was spent on research and development in Q3 2023?", shares) is None
+    dividend = answer("What dividend was declared per share in Q3 2023?", flows)
+    assert dividend == "Dividends declared per share, Three Months Ended March 31, 2023: $0.24"
+
+
 def test_only_documents_that_are_named() -> None:
     """A row of another document than the one that is named is not taken."""
     question = "What were total net sales in Q3 2023?"
@@ -133,6 +152,8 @@ def test_the_latest_column_where_no_period_is_named() -> None:
     assert column(dated, asked(dated), header, row) == 2
     dated = "What was the long-term debt on June 30, 2022?"
     assert column(dated, asked(dated), header[:3], row[:3]) is None
+    spans = ["", "Three Months Ended July 1, 2023", "Nine Months Ended July 1, 2023"]
+    assert column(question, asked(question), spans, ["Net sales", "21,213", "62,886"]) == 1
     headless = "| Provision for taxes | $4,222 | $5,129 |\n| --- | --- | --- |\n| Effective tax rate | 14.9% | 17.0% |"
     assert answer("What was the effective tax rate?", headless) is None
 

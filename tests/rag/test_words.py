@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from rag.words import stem, stems
+from rag.words import sentences, stem, stems
 
 WORDS = [f"{front}{middle}{end}" for front in ("re", "un", "inter") for middle in ("nation", "lat", "form", "gener", "vis")
          for end in ("alization", "ing", "ies", "fulness", "ational", "ement", "ization", "ed", "ously", "ability")]  # fmt: skip
@@ -38,3 +38,16 @@ def test_threads_stem_as_one_does() -> None:
 def test_forms_of_a_word_have_one_stem() -> None:
     """Singular and plural are the same word."""
     assert stems("agreements end") == stems("The agreement ends") - stems("the")
+
+
+def test_abbreviations_end_no_sentence() -> None:
+    """A dot after "U.S.", "Inc." and their like ends a sentence only before a word that begins one."""
+    text = "Epic sued in the U.S. District Court. Sales in the U.S. The firm grew. Foo Inc. Holdings met Mr. Bean. Plan B. Next."
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Epic sued in the U.S. District Court.",
+        "Sales in the U.S.",
+        "The firm grew.",
+        "Foo Inc. Holdings met Mr. Bean.",
+        "Plan B.",
+        "Next.",
+    ]
