@@ -49,7 +49,7 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     for found in _batches(source, path, password, info, plain):
         lost += [page.page_num for page in found if not page.width]
         batch = [page for page in found if page.width]
-        choose(sources, source, password, batch, concealed.seen)
+        choose(sources, source, password, batch, concealed.seen, concealed.spoilt)
         turns = turned([page for page in batch if page.page_num not in sources.lines])
         pages += [_page(page, info.labels, sources) for page in batch]
         blank += write_pages(

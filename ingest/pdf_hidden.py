@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ _DIFFERS = 24
 """Grey values by which a pixel has to differ without the text, for the text to be seen."""
 _NO_GROUND = -2
 _FEWEST_LETTERS = 3
+STILL_THERE = 0.8
+"""Share of a page's words that must be among those it had, when it was written again."""
 _AT_ONCE = 150
 """Pages that are looked at before the file is opened anew."""
 
@@ -51,11 +54,12 @@ class Glance(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Concealed:
     """The hidden text of a file by page, and the file without it; `source` is None where there is none. `seen` are the pages
-    that could be looked at."""
+    that could be looked at, `spoilt` those that can't be written without it and stand in `source` as they were."""
 
     source: bytes | None
     pages: dict[int, list[HiddenText]]
     seen: dict[int, Glance]
+    spoilt: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -93,8 +97,31 @@ def conceal(path: Path, password: str | None) -> Concealed:
     if not some:
         return Concealed(None, {}, seen)
     with opened(path, password) as document:
+        before = {number: _words(page) for number, page in _pages(document, some)}
         found = {number: _take(raw, page, number) for number, page in _pages(document, some)}
-        return Concealed(_copy(raw, document), found, seen)
+        copy = _copy(raw, document)
+    with opened(copy, password) as document:
+        spoilt = {number for number, page in _pages(document, some) if _is_spoilt(_words(page), before[number])}
+    if spoilt:
+        with opened(path, password) as document:
+            for number, page in _pages(document, [one for one in some if one not in spoilt]):
+                _take(raw, page, number)
+            copy = _copy(raw, document)
+    return Concealed(copy, found, seen, frozenset(spoilt))
+
+
+def _words(page: PdfPage) -> Counter[str]:
+    """Return the words of a page, hidden ones included."""
+    text = page.get_textpage()
+    try:
+        return Counter(text.get_text_range().split())
+    finally:
+        text.close()
+
+
+def _is_spoilt(after: Counter[str], before: Counter[str]) -> bool:
+    """Say whether a page that was written again has other words than it had: PDFium loses the letters of some fonts."""
+    return (after & before).total() < STILL_THERE * after.total()
 
 
 def _pages(document: PdfDocument, numbers: Iterable[int]) -> Iterator[tuple[int, PdfPage]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,15 +93,21 @@ def _numbers(pages: Sequence[int]) -> str:
 
 
 def choose(
-    sources: Sources, source: Path | bytes, password: str | None, pages: Sequence[Any], seen: Mapping[int, Glance]
+    sources: Sources,
+    source: Path | bytes,
+    password: str | None,
+    pages: Sequence[Any],
+    seen: Mapping[int, Glance],
+    spoilt: Collection[int] = (),
 ) -> None:
     """Add what stands instead of liteparse's text on those of some pages where that is missing or can't be trusted.
 
-    `seen` says what is drawn on each page that could be looked at.
+    `seen` says what is drawn on each page that could be looked at. `spoilt` pages still hold hidden text: of them only what
+    is seen is read.
     """
     bare = {page.page_num for page in pages if isinstance(page, BarePage)}
     asked = [page.page_num for page in pages if page.page_num not in bare and _may_need(page, seen.get(page.page_num))]
-    wanted = bare | in_doubt(source, password, asked)
+    wanted = bare | in_doubt(source, password, asked) | set(spoilt)
     doubtful = [page for page in pages if page.page_num in wanted]
     if not doubtful:
         return
@@ -111,6 +117,9 @@ def choose(
                 drawn = look(document, page.page_num)
                 if drawn is None:
                     sources.unseen.append(page.page_num)
+                    continue
+                if page.page_num in spoilt:
+                    _read(sources, document, page.page_num, ())
                     continue
                 if len(drawn.hidden) > drawn.shown:
                     sources.layered += 1

@@ -263,3 +263,14 @@ def test_hidden_text_of_slides(tmp_path: Path) -> None:
         "Too small.": "tiny",
         "Not shown at all.": "on a hidden slide",
     }
+
+
+def test_a_page_that_cannot_be_written_again_is_read_by_ocr(data: Path) -> None:
+    """PDFium loses the letters of this page's fonts when it writes the page without its hidden text: what is seen is read."""
+    reading = read_pdf(data / "financebench" / "pdfs" / "BESTBUY_2023_10K.pdf")
+    assert (
+        "BEST BUY CO., INC." in reading.text
+        and "(Exact name of registrant as specified in its charter)" in reading.text
+    )
+    assert [page.number for page in reading.pages if page.ocr] == [1]
+    assert not any("hard to read" in problem for problem in reading.problems)
