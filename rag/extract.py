@@ -99,21 +99,21 @@ def _steps(text: str) -> list[str]:
 def agrees(question: str, asked: Asked, support: Support, answer: str) -> bool:
     """Return whether an answer has the figure of the row and column that a question asks for, where such a row was found: a model
     may take the figure of another column, which stands in the row, too."""
-    row = cells(support.text)
-    at = (
-        column(question, asked, cells(header_row(support.found.passage, support.start)), row)
-        if support.figure
-        else None
-    )
-    return at is None or numbers(row[at]) <= numbers(answer)
+    row, _, at = _place(question, asked, support)
+    return not support.figure or at is None or numbers(row[at]) <= numbers(answer)
+
+
+def _place(question: str, asked: Asked, support: Support) -> tuple[list[str], list[str], int | None]:
+    """Return the cells of a row and of its header, and the number of the column that a question asks for."""
+    row, header = cells(support.text), cells(header_row(support.found.passage, support.start))
+    return row, header, column(question, asked, header, row)
 
 
 def cell(question: str, asked: Asked, support: Support) -> str | None:
     """Return the cell of a table row that a question asks for, "row header, column header: cell unit (scale)", or None
     where several columns could be meant."""
-    passage, row = support.found.passage, cells(support.text)
-    header = cells(header_row(passage, support.start))
-    at = column(question, asked, header, row)
+    passage = support.found.passage
+    row, header, at = _place(question, asked, support)
     if at is None:
         return None
     above = caption(passage, support.start)
