@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import chain
 
 from ingest.ports import Embedder
-from rag.answer_type import asks_analysis, asks_several, kind_asked
+from rag.answer_type import asks_several, kind_asked
 from rag.catalog import Catalog
 from rag.columns import CHANGE, QUARTERLY, column
 from rag.evidence import Asked, Support, chance
@@ -117,6 +117,8 @@ class Figures:
     ) -> list[Support]:
         """Return the supports with the row first that a question for a figure asks for, where there is one in the passages or, if
         the `whole` of a document may be looked at, in the only one that the question names."""
+        if _clause(question) is None:
+            return supports
         named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
         documents = {one.document_id for one in named if one.share >= named[0].share}
         passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
@@ -149,8 +151,8 @@ def figure(
     `documents` are those that the question names, none when it names none; `labels` other wordings of its terms in tables.
     The row must have one column of the period that is asked for, else the latest.
     """
-    clause = next((one for one in _CLAUSE.split(_ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
-    if clause is None or asks_analysis(question) or asks_several(question):
+    clause = _clause(question)
+    if clause is None:
         return None
     passages = [
         item for item in found if not item.passage.made_by and (not documents or item.passage.document_id in documents)
@@ -170,6 +172,13 @@ def figure(
     # the label says what is asked, in other words too
     features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
     return Support(best.found, best.start, best.end, features, chance(features), figure=True)
+
+
+def _clause(question: str) -> str | None:
+    """Return the part of a question that asks for a figure, or None where it asks for none, or of several documents."""
+    if asks_several(question):
+        return None
+    return next((one for one in _CLAUSE.split(_ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
 
 
 def _best(question: str, rows: Sequence[_Row]) -> _Row | None:
@@ -230,7 +239,8 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         group = group_row(passage, at)
         if CHANGE.search(group) and not CHANGE.search(question):
             continue
-        beside = stems(f"{group} {header_row(passage, at)} {' '.join(values)}")
+        header = header_row(passage, at)
+        beside = stems(f"{group} {header} {' '.join(values)}")
         around = dict.fromkeys(stems(passage.heading), HEADING) | dict.fromkeys(stems(caption(passage, at)), CAPTION)
         around |= dict.fromkeys(beside, BESIDE) | dict.fromkeys(own, 1.0)
         mark = max(_mark(asked, wording, around, own - aside) for wording in wordings)
@@ -238,11 +248,11 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         mark -= OF_A_PART * len(others) / max(1, len(_label(group))) + IN_BRACKETS * len(aside - wanted)
         if mark < LEAST or (_PER.search(question) and not _PER.search(f"{group} {label}")):
             continue
-        header = cells(header_row(passage, at))
-        chosen = column(question, asked, header, row)
+        titles = cells(header)
+        chosen = column(question, asked, titles, row)
         above = "\n".join(line for line in passage.text[:start].split("\n") if not line.startswith("|"))[-300:]
         if chosen is not None and not _is_share(question, row[chosen], f"{passage.heading} {passage.context} {above}"):
-            of_quarter = bool(QUARTERLY.search(header[chosen]))
+            of_quarter = bool(QUARTERLY.search(titles[chosen]))
             yield _Row(found, at, passage.start + end, re.sub(r"[^\d.]", "", row[chosen]), of_quarter, mark)
 
 
