@@ -24,7 +24,7 @@ _ANY = re.compile(r"\w")
 _ABBREVIATION = re.compile(
     r"(?:(?<!\w)(?:[A-Z]\.)+[A-Z]|\b(?:Inc|Corp|Co|Ltd|Cos|Nos?|vs|Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Art|Sec|Fig|approx|cf))$"
 )
-_FIRST_WORD = re.compile(r"[\"'“‘(]?\w+")
+_FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 
 _UNITS = {
     spelling: unit
@@ -174,7 +174,7 @@ def _goes_on(text: str, begin: int, dot: int, after: int) -> bool:
     if not _ABBREVIATION.search(text, max(begin, dot - 12), dot):
         return False
     following = _FIRST_WORD.match(text, after)
-    return following is not None and following.group().lower() not in STOP_WORDS
+    return following is not None and following[1].lower() not in STOP_WORDS
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
