@@ -102,6 +102,7 @@ def _stems(wording: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in tokens(wording) if word.lower() not in STOP_WORDS)
 
 
+@lru_cache(maxsize=8)
 def _entries(file: Path) -> Sequence[object]:
     try:
         entries = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
