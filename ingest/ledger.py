@@ -91,11 +91,9 @@ def _ledger(page: Sequence[Sequence[Phrase]], first: int, last: int) -> list[Led
         edge = hull([word.box for word in title])
         if top - edge.y1 > 2.5 * (edge.y1 - edge.y0):
             break
-        if in_brackets(line):
+        if in_brackets(line) or titles_columns(title, slots):
             titles.insert(0, title)
-        elif titles_columns(title, slots):
-            titles.insert(0, title)
-            named = True
+            named = named or not in_brackets(line)
         elif not named and edge.x1 < left and not any(phrase.figure for phrase in line):
             groups = title + groups
         else:
