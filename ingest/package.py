@@ -164,7 +164,6 @@ def _typed(types: bytes, main: str, kind: str, parts: dict[str, bytes]) -> bytes
     entry = b'<Override PartName="/%s" ContentType="%s"/>' % (main.encode(), wanted)
     pattern = re.compile(rb"""<(\w+:)?Override\b[^>]*?PartName=["']/?%s["'][^>]*?/>""" % re.escape(main.encode()), re.I)
     found = pattern.search(types)
-    end = re.search(rb"</(\w+:)?Types\s*>", types)
     if found is None or wanted not in found[0]:
         types = pattern.sub(b"", types)
         end = re.search(rb"</(\w+:)?Types\s*>", types)
