@@ -58,6 +58,7 @@ PICTURES = 3
 FAILED_SHOWN = 10
 """Files that could not be read, of those that an answer "not found" names."""
 
+FIGURE = "A table has the figure that is asked for; no language model was asked."
 ANALYSIS = "The question asks for a comparison or an analysis; these are statements it can rest on, not its result."
 ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
@@ -86,6 +87,8 @@ class Limits:
     hidden_text: bool = False
     leave_out: bool = False
     """Whether statements without support are left out instead of shown as such."""
+    figures_alone: bool = False
+    """Whether no model is asked where a table row has the very figure that is asked for."""
     guarded: bool = True
     """Whether instructions in passages are kept out; False is for measuring what that does."""
 
@@ -104,6 +107,25 @@ class _Draft:
     generation: Generation | None = None
     candidates: list[Candidate] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What the documents themselves can answer with: their best sentences, if the evidence is good enough to stand `alone`."""
+
+    question: str
+    asked: Asked
+    supports: Sequence[Support]
+    alone: bool
+
+    def draft(self, why: str) -> _Draft:
+        """Return the answer in the documents' own words, noting why no model's words are used."""
+        if not self.alone:
+            return _Draft(note=f"{why} The passages don't say enough about what is asked to be quoted as the answer.")
+        text, stands, shown = told(extract(self.question, self.asked, self.supports), between="\n")
+        if asks_analysis(self.question):
+            return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}")
+        return _Draft(text, "answered", stands, shown, note=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +175,14 @@ class Answerer:
             draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
-            in_line = self.route(question, supports) if self.route else iter(())
-            asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
-            draft = yield from in_turn(asking, in_line, self.choose)
+            quoted = Quoted(question, asked, supports, alone)
+            at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
+            if alone and at_once:
+                draft = quoted.draft(FIGURE)
+            else:
+                in_line = self.route(question, supports) if self.route else iter(())
+                asking = lambda choose: replace(self, choose=choose)._ask(quoted, sent)  # noqa: E731
+                draft = yield from in_turn(asking, in_line, self.choose)
             draft.disagreements = self._disagreements(draft, supports)
         if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
@@ -184,37 +211,19 @@ class Answerer:
         found = conflict(first, supports, self.catalog, one_name=True) if first else None
         return [disagreement(found)] if found else []
 
-    def _ask(
-        self,
-        question: str,
-        asked: Asked,
-        supports: Sequence[Support],
-        sent: Sequence[tuple[Found, Hit]],
-        alone: bool,
-    ) -> Generator[Event, None, _Draft]:
-        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support, if the evidence is
-        good enough to stand `alone`."""
-
-        def quoted(why: str) -> _Draft:
-            if not alone:
-                return _Draft(
-                    note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
-                )
-            text, stands, shown = told(extract(question, asked, supports), between="\n")
-            if asks_analysis(question):
-                return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}")
-            return _Draft(text, "answered", stands, shown, note=why)
-
+    def _ask(self, quoted: Quoted, sent: Sequence[tuple[Found, Hit]]) -> Generator[Event, None, _Draft]:
+        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
+        question, asked, supports = quoted.question, quoted.asked, quoted.supports
         try:
             model = self.choose()
             if model is None:
-                return quoted("No language model is configured.")
+                return quoted.draft("No language model is configured.")
             excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
             reply, completion, made = yield from self._generate(model, question, excerpts)
         except ModelBusy:  # to be asked again later, not to be answered by less
             raise
         except ModelError as error:
-            return quoted(f"The language model could not answer: {error}")
+            return quoted.draft(f"The language model could not answer: {error}")
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(
             sent=completion.sent,
@@ -223,22 +232,22 @@ class Answerer:
             generated=completion.generated,
         )
         if reply is None:
-            draft = quoted("The model's reply was cut off or malformed.")
+            draft = quoted.draft("The model's reply was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted(f"The model answered in another language ({strayed}) than the question.")
+            draft = quoted.draft(f"The model answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             if agrees(question, asked, supports[0], reply.answer):
                 draft = self._checked(said)
                 draft.model = used
             else:
-                draft = quoted(
+                draft = quoted.draft(
                     "The model's draft has another figure than the table's row and column that are asked for."
                 )
         else:
-            draft = quoted("The model's draft had no support in the passages.")
+            draft = quoted.draft("The model's draft had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
 

@@ -142,6 +142,11 @@ def test_a_figure_of_another_column_is_not_believed(settings: Settings, tmp_path
         alone, _ = ask(home, None, question)
         wrong, _ = ask(home, Scripted(reply(quote, 1, "77,434 thousand.")), question)
         right, _ = ask(home, Scripted(reply(quote, 1, "82,959 thousand.")), question)
+        unasked = Scripted(reply(quote, 1, "77,434 thousand."))
+        cell, _ = ask(home, unasked, question, limits=replace(LIMITS, figures_alone=True))
+        words, _ = ask(home, Scripted(""), "Why do the ferries run?", limits=replace(LIMITS, figures_alone=True))
+    assert cell.answer == alone.answer and "no language model was asked" in cell.note and not unasked.prompts
+    assert "no language model was asked" not in words.note
     assert alone.answer == "Revenue of ferries, 2024: 82,959 (in thousands) [1]"
     assert wrong.answer == alone.answer and wrong.model.backend == "extractive" and "another figure" in wrong.note
     assert right.answer == "82,959 thousand. [1]" and right.model.backend == "embedded"
