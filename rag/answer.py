@@ -175,6 +175,7 @@ class Answerer:
             draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
+            alone = alone and not asked.is_another(supports[0].found, supports[0].start, supports[0].end)
             quoted = Quoted(question, asked, supports, alone)
             at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
             if alone and at_once:

@@ -224,9 +224,9 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
     bare = re.sub(r"^(?:the|a|an|its|their|his|her)\s+", "", rest, flags=re.I)
     kind = bare.rpartition(" ")[0]
     if kind and (alike := re.search(rf"\b{re.escape(kind)}\s+[\w'’-]+", body, re.I)):
-        return f"{body[: alike.start()]}{bare}{body[alike.end() :]}?"  # type A for type B, a fault of severity 1 for one of severity 2
+        return f"{body[: alike.start()]}{bare}{body[alike.end() :]}?"  # type A for type B
     if (part := _PART.match(bare)) and (place := _same_part(body, part.group("head"), part.group("prep"))):
-        return f"{body[: place[0]]}{part.group('other')}{body[place[1] :]}?"  # the fee in Bergen for the fee a night in Oslo
+        return f"{body[: place[0]]}{part.group('other')}{body[place[1] :]}?"  # in Bergen for in Oslo
     known: list[tuple[int, int]] = []
     if names(bare) or bare[:1].isupper():
         known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)

@@ -95,8 +95,12 @@ class Checker:
         return max(held, key=lambda stand: len(words & stems(_text(*stand))), default=None)
 
     def _allowed(self, stands: Sequence[Stand]) -> list[Stand]:
-        """Return the places that hold no instructions."""
-        return [stand for stand in stands if not self.guarded or not orders(stand[0].passage, *stand[1:])]
+        """Return the places that hold no instructions and are not about another of the kind that is asked about."""
+        return [
+            stand
+            for stand in stands
+            if not (self.guarded and orders(stand[0].passage, *stand[1:])) and not self.asked.is_another(*stand)
+        ]
 
     def _chance(self, vector: Vectors, found: Found, start: int, end: int) -> float:
         quoted = f"{header_row(found.passage, start)} {_text(found, start, end)}"

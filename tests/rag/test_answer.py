@@ -118,6 +118,24 @@ def test_a_true_quote_about_something_else_is_not_believed(library: Library) -> 
     assert answer.model.backend == "extractive"
 
 
+@pytest.mark.parametrize(
+    ("question", "quote", "claim"),
+    [
+        ("What credit is given when the technician is late for a fault of severity 3?",
+         "Technician late on board, severity 1 | EUR 900 for each started six hours", "EUR 900."),
+        ("What operating profit is budgeted for 2027?", "Operating profit | 17,180 | 24,600", "24,600 NOK thousand."),
+        ("What is the list price of a single E200 echo sounder?",
+         "E300 echo sounder | Development | 21 September 2026 | 29,500", "29,500 EUR."),
+    ],
+)  # fmt: skip
+def test_a_place_about_another_of_the_kind_is_no_answer(
+    library: Library, question: str, quote: str, claim: str
+) -> None:
+    """Severity 1 is no answer for severity 3, E300 none for E200, 2026 none for 2027, though the row says what is claimed."""
+    answer, _ = ask(library, Scripted(reply(quote, 1, claim)), question)
+    assert answer.model.backend == "extractive" and not any(quote in citation.quote for citation in answer.citations)
+
+
 ACCOUNTS = """# Fjordlys annual report 2024
 
 Revenue of ferries increased by 7 % against the year before, driven by the revenue of the summer.
