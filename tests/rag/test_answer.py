@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from rag import problems
-from rag.answer import NOTHING, Answerer, Limits, last_answer
+from rag.answer import Answerer, Limits, last_answer
+from rag.draft import NOTHING
 from rag.errors import ModelBusy, ModelError
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
