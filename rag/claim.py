@@ -64,6 +64,19 @@ def holds(statement: str, question: str, found: Found, place: tuple[int, int]) -
     return names <= around and share >= SAID_SHARE
 
 
+def adds(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
+    """Return whether what an answer says beyond its question stands at a place: a figure of its own (see `states`), or most of
+    its own words. One that only repeats the question must have most of its words there."""
+    if numbers(answer) - numbers(question):
+        return True
+    passage = found.passage
+    quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
+    there = stems(f"{quoted} {header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}")
+    said = stems(" ".join(content_words(answer)))
+    own = said - stems(question) or said
+    return len(own) < FEW_WORDS or len(own & there) >= SAID_SHARE * len(own)
+
+
 def _own_words(answer: str, around: str) -> bool:
     """Return whether an answer is made of the words around its quote, and names no address that isn't there: one that is not
     says something else, or says it in another writing."""

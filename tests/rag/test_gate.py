@@ -8,6 +8,7 @@ import pytest
 
 from rag.answer_type import candidates, kind_asked
 from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
+from rag.claim import adds
 from rag.errors import ReadingRoomError, UsageError
 from rag.evidence import Asked, Features, Support
 from rag.extract import cell, extract, span
@@ -76,6 +77,25 @@ def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answe
 def test_another_of_the_kind(question: str, place: str, around: str, another: bool) -> None:
     """Numbers, letters, codes and years tell things of a kind apart; what the place's surroundings name counts for it."""
     assert of_another(marks(question), place, f"{place}\n{around}") is another
+
+
+@pytest.mark.parametrize(
+    ("answer", "stands"),
+    [
+        ("The desk answers in Norwegian and English.", True),
+        ("Norwegian, English.", True),
+        ("According to clause 6, it is answered in Norwegian.", True),  # few words of its own that the place has not
+        ("Yes.", True),
+        ("The languages of the desk in Halden correlate.", False),  # only repeats the question
+        ("The desk provides guidance by detailing procedures of each department.", False),
+    ],
+)
+def test_an_answer_adds_what_its_place_says(answer: str, stands: bool) -> None:
+    """What is said beyond the question must stand at the place; one that only repeats the question must stand there whole."""
+    line = "The support desk answers in Norwegian and English."
+    place = support(line, line)
+    question = "Which languages of the desk in Halden correlate?"
+    assert adds(answer, question, place.found, (place.start, place.end)) is stands
 
 
 def test_the_nearest_words_are_the_answer() -> None:
