@@ -169,8 +169,8 @@ class Asked:
         """Return whether the sentence or table row at [start, end) is about another of a kind than the question: severity 1 for
         severity 3. What is around a sentence is its passage; around a row, its header, caption and headings."""
         passage = found.passage
-        named = self.naming.get(passage.document_id, frozenset())
-        wanted = {kind: values for kind, values in self.marks.items() if not values & named}
+        named = " ".join(self.naming.get(passage.document_id, ()))  # q3 and fy2018 say which document, not what of it
+        wanted = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
         if not wanted:
             return False
         header = header_row(passage, start)

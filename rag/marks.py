@@ -11,7 +11,7 @@ from rag.words import STOP_WORDS, stem
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
 _ONE_OF_A_KIND = re.compile(
-    r"\b([A-Za-z]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
+    r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
 )
 _NO_KINDS = STOP_WORDS | frozenset(
     "about above after almost approximately around back before below between exceed exceeded exceeding exceeds "

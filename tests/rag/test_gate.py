@@ -72,6 +72,7 @@ def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answe
         ("What must be paid within 30 days?", "It must be paid within 60 days.", "", False),
         ("What does ISO 27001 ask for?", "ISO 9001 asks for a manual.", "", True),
         ("Who built pier B?", "Pier A was built by Nordvik.", "", True),
+        ("Was gilt für Gerät 3?", "Für Gerät 4 gilt eine Frist.", "", True),
     ],
 )
 def test_another_of_the_kind(question: str, place: str, around: str, another: bool) -> None:
