@@ -11,7 +11,17 @@ from pathlib import Path
 from ingest.archive import BROKEN
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
-from ingest.signatures import beginning, has_headers, is_text, marked, refused, resembles, signature
+from ingest.signatures import (
+    beginning,
+    has_headers,
+    is_fragment,
+    is_rows,
+    is_text,
+    marked,
+    refused,
+    resembles,
+    signature,
+)
 
 _NAMES = {
     "pdf": "pdf",
@@ -64,6 +74,9 @@ _TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg te
 _KEEP = frozenset({"code", "markdown", "rst"})
 """Kinds of text in which pages, mails and XML are quoted: their content is not taken for one."""
 _OLD = frozenset({"doc", "xls", "ppt", "rtf"})
+_SHEETS = frozenset({"xlsx", "xls", "ods"})
+_OFFICE_NAMES = _SHEETS | {"docx", "doc", "odt", "rtf"}
+"""Suffixes that programs give to pages and to rows of text, so that an Office program opens them."""
 _ZIPS = frozenset("zip docx pptx xlsx odt ods odp epub".split())
 _HEAD = 65536
 _MAX_MEMBERS = 20_000
@@ -146,7 +159,9 @@ def _text_kind(text: str, promised: str) -> str:
         return "eml"
     if promised in _TEXTUAL - {"mbox", "mhtml", "svg"}:
         return promised
-    likely = resembles(text)
+    likely = "html" if promised in _OFFICE_NAMES and is_fragment(text) else resembles(text)
+    if promised in _SHEETS and likely == "text" and is_rows(text):
+        likely = "csv"
     if promised and promised not in _OLD | _TEXTUAL and likely == "text" and len(text.split()) < _WORDS:
         raise _mismatch(promised)
     return likely
@@ -262,7 +277,7 @@ _READERS = {
     "code": ("plain", "read_code"),
     "markdown": ("plain", "read_markdown"),
     "rst": ("plain", "read_rst"),
-    "csv": ("plain", "read_csv"),
+    "csv": ("csv_rows", "read_csv"),
     "json": ("data", "read_json"),
     "jsonl": ("data", "read_jsonl"),
     "xml": ("data", "read_xml"),

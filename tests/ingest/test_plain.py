@@ -8,7 +8,8 @@ import pytest
 
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
-from ingest.plain import read_csv, read_markdown, read_text
+from ingest.csv_rows import read_csv
+from ingest.plain import read_markdown, read_text
 
 
 def _write(path: Path, content: bytes) -> Path:
