@@ -185,7 +185,7 @@ class _Malformed(UnreadableFile):
 def read_xml(path: Path) -> Reading:
     """Read an XML file: each element's own text, with its name and attributes where they are short."""
     try:
-        root = _root(path)
+        root = tree(path)
     except _Malformed:
         text, problems = load(path)  # a cut or careless export is still worth finding
         return _verbatim(text, [*problems, "The XML is malformed; it was read as plain text."])
@@ -203,7 +203,7 @@ def read_xml(path: Path) -> Reading:
     return writer.reading()
 
 
-def _root(path: Path) -> Node:
+def tree(path: Path) -> Node:
     """Parse an XML file, its own harmless entities replaced; bombs and what asks for other files are refused."""
     from xml.etree.ElementTree import ParseError
 
@@ -269,7 +269,7 @@ def _local(tag: object) -> str:
 
 def read_svg(path: Path) -> Reading:
     """Read the texts of an SVG drawing: title, description and labels."""
-    root = _root(path)
+    root = tree(path)
     writer = Writer()
     title = None
     for node in root.iter():

@@ -11,6 +11,7 @@ from pathlib import Path
 from ingest.archive import BROKEN
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
+from ingest.flat_office import flat_kind
 from ingest.signatures import (
     beginning,
     has_headers,
@@ -67,7 +68,7 @@ FORMATS: frozenset[str] = frozenset(_NAMES)
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
-CONTAINERS = frozenset("pdf docx pptx xlsx eml msg mbox zip tar gz bz2 xz 7z".split())
+CONTAINERS = frozenset("pdf docx pptx xlsx odt ods odp eml msg mbox zip tar gz bz2 xz 7z".split())
 """The formats that may hold files inside."""
 
 _TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg text code".split())
@@ -79,6 +80,7 @@ _OFFICE_NAMES = _SHEETS | {"docx", "doc", "odt", "rtf"}
 """Suffixes that programs give to pages and to rows of text, so that an Office program opens them."""
 _ZIPS = frozenset("zip docx pptx xlsx odt ods odp epub".split())
 _HEAD = 65536
+_PDF_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,8} \d{1,5} obj\b.{0,300}?<<", re.S)
 _MAX_MEMBERS = 20_000
 _MAX_UNPACKED = 1_000_000_000
 _MAX_RATIO = 400
@@ -131,8 +133,8 @@ def detect(path: Path) -> str:
         return found
     if promised in _ZIPS and zipfile.is_zipfile(path):
         return _zipped(path, promised)  # with a program or other bytes before it
-    if promised == "pdf" and b"%PDF" in head[:1024]:
-        return "pdf"
+    if promised == "pdf" and (b"%PDF-" in head or _PDF_OBJECT.search(head)):
+        return "pdf"  # behind other bytes, or without its beginning
     other = refused(head)
     if other is not None:
         raise UnreadableFile(f"The file is {other[0]}, which can't be read.", other[1])
@@ -146,9 +148,10 @@ def detect(path: Path) -> str:
 def _text_kind(text: str, promised: str) -> str:
     """Return the kind of a text file, from its first 64 KiB and its suffix."""
     found = None if promised in _KEEP else marked(text)
+    flat = flat_kind(text) if found == "xml" else None
+    if flat is not None:
+        return flat
     if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
-        if found == "xml":
-            return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
         kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"), ("mbox", "eml"))
         return promised if kept else found
     if promised == "eml":
@@ -165,14 +168,6 @@ def _text_kind(text: str, promised: str) -> str:
     if promised and promised not in _OLD | _TEXTUAL and likely == "text" and len(text.split()) < _WORDS:
         raise _mismatch(promised)
     return likely
-
-
-def _flat_office(text: str) -> str | None:
-    """Return the format of an OpenDocument file that is one XML text, None for other XML."""
-    for form, name in (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation"), ("odp", "graphics")):
-        if f"application/vnd.oasis.opendocument.{name}" in text[:4000]:
-            return form
-    return None
 
 
 _PARTS = {"docx": "word/document", "pptx": "ppt/presentation", "xlsx": "xl/workbook"}

@@ -30,9 +30,27 @@ _RULES = re.compile(
     rb"<(?:\w+:)?(dataValidations|conditionalFormatting|page\w+|printOptions|headerFooter|extLst)\b[^>]*?(?:/>|>.*?</(?:\w+:)?\1>)",
     re.S,
 )
+_OPC = b"http://schemas.openxmlformats.org/package/2006"
+_SLIDE = re.compile(r"ppt/slides/slide\d+[.]xml")
+_LAYOUT = "ppt/slideLayouts/slideLayoutEmpty.xml"
+_LAYOUT_TYPE = b"application/vnd.openxmlformats-officedocument.presentationml.slideLayout+xml"
+_EMPTY_LAYOUT = (
+    b'<p:sldLayout xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"><p:cSld><p:spTree><p:nvGrpSpPr>'
+    b'<p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/></p:spTree></p:cSld></p:sldLayout>'
+)
+_TYPES_END = re.compile(rb"</(\w+:)?Types\s*>")
 _XF = re.compile(rb"<(?:\w+:)?xf\b[^>]*>")
 _FORMATS = re.compile(rb"<numFmts\b.*?</numFmts>", re.S)
 _FORMAT_ID = re.compile(rb"""\snumFmtId=["'](\d+)["']""")
+
+
+LOST = "#LOST!"
+"""Stands in a cell whose text the workbook does not have."""
+
+_SHARED = re.compile(
+    rb"""<(?:\w+:)?c\b[^<>]*\st=["']s["'][^<>]*>\s*(?:<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*)?<(?:\w+:)?v>\s*(\d{1,9})"""
+)
+_MOST_MISSING = 100_000
 
 
 def mended(data: bytes, form: str) -> bytes:
@@ -86,6 +104,7 @@ def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     if form == "pptx":
         for name in [name for name in changed if name.startswith("ppt/slides/slide") and name.endswith(".xml")]:
             changed[name] = _chosen(changed[name])
+        _lay_out(changed)
     if _TYPES in changed:
         few = {name: content for name, content in changed.items() if name in ("_rels/.rels", _MAIN[form][0])}
         with zipfile.ZipFile(io.BytesIO(_packed(few))) as copy:
@@ -103,6 +122,7 @@ def plainer_workbook(data: bytes) -> bytes:
     parts[main] = _LOOSE.sub(b"", parts[main])
     for name in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
         parts[name] = _RULES.sub(b"", parts[name])
+    _pad_strings(parts)
     styles = parts.get("xl/styles.xml", b"")
     part = styles.partition(b"<cellXfs")[2].partition(b"</cellXfs>")[0]
     numbers = [match[1] if (match := _FORMAT_ID.search(xf)) else b"0" for xf in _XF.findall(part)] or [b"0"]
@@ -119,6 +139,20 @@ def plainer_workbook(data: bytes) -> bytes:
         ]
     )
     return _packed(parts)
+
+
+def _pad_strings(parts: dict[str, bytes]) -> None:
+    """Give texts that say so to cells that refer to texts which the workbook does not have."""
+    name = next((name for name in parts if name.lower().endswith("sharedstrings.xml")), "")
+    held = parts.get(name, b"")
+    asked = [int(n) for part, content in parts.items() if "/worksheets/" in part for n in _SHARED.findall(content)]
+    missing = max(asked, default=-1) + 1 - len(re.findall(rb"<(?:\w+:)?si[ />]", held))
+    end = re.search(rb"</(\w+:)?sst\s*>", held)
+    if not 0 < missing < _MOST_MISSING or end is None:
+        return
+    prefix = end[1] or b""
+    text = b"<%ssi><%st>%s</%st></%ssi>" % (prefix, prefix, LOST.encode(), prefix, prefix)
+    parts[name] = held[: end.start()] + text * missing + held[end.start() :]
 
 
 def _packed(parts: dict[str, bytes]) -> bytes:
@@ -156,6 +190,28 @@ def _without_slides(part: bytes, lost: set[bytes]) -> bytes:
     """Return a presentation's main part without the slides that are not in the file."""
     slide = re.compile(rb"""<(?:\w+:)?sldId\b[^>]*?\w+:id=["']([^"']+)["'][^>]*?/>""")
     return slide.sub(lambda match: b"" if match[1] in lost else match[0], part)
+
+
+def _lay_out(parts: dict[str, bytes]) -> None:
+    """Give slides that have no layout an empty one: python-pptx asks it where placeholders stand."""
+    for slide in [name for name in parts if _SLIDE.fullmatch(name)]:
+        rels = f"ppt/slides/_rels/{slide.rpartition('/')[2]}.rels"
+        held = parts.get(rels) or b'<Relationships xmlns="%s/relationships"></Relationships>' % _OPC
+        if b'/slideLayout"' in held or b"/slideLayout'" in held:
+            continue
+        end = re.search(rb"</(\w+:)?Relationships\s*>|/>\s*$", held)
+        if end is None:
+            continue
+        kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/slideLayout"
+        entry = _prefixed(b'<Relationship Id="rIdLayout" Type="%s" Target="/%s"/>' % (kind, _LAYOUT.encode()), end[1])
+        closing = end[0] if end[0].startswith(b"</") else b"></Relationships>"
+        parts[rels] = held[: end.start()] + (b"" if end[0].startswith(b"</") else b">") + entry + closing.lstrip(b">")
+        parts[_LAYOUT] = _EMPTY_LAYOUT
+        named = _LAYOUT.encode()
+        if _TYPES in parts and named not in parts[_TYPES] and (last := _TYPES_END.search(parts[_TYPES])):
+            override = b'<Override PartName="/%s" ContentType="%s"/>' % (named, _LAYOUT_TYPE)
+            types = parts[_TYPES]
+            parts[_TYPES] = types[: last.start()] + _prefixed(override, last[1]) + types[last.start() :]
 
 
 def _typed(types: bytes, main: str, kind: str, parts: dict[str, bytes]) -> bytes:

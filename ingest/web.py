@@ -166,6 +166,7 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
 
 def _block(node: Any, tag: str, kind: Kind, depth: int) -> Iterator[Block]:
     """Yield the blocks of one block element."""
+    yield from _picture(node)
     if _HEADING.fullmatch(tag):
         text = _squeeze("".join(_texts(node))).replace("\n", " ")
         if text:
@@ -215,17 +216,20 @@ def _table(node: Any, depth: int) -> Iterator[Block]:
 
 def _pictures(node: Any) -> list[Block]:
     """Return the alternative texts of the pictures in an element that describe what they show."""
-    found = []
-    for image in node.iter():
-        label = image.get("alt") if _tag(image) in ("img", "area", "amp-img") else None
-        if label is None and image.get("role") == "img":
-            label = image.get("aria-label")
-        seen = image.get("aria-hidden") != "true" and image.get("role") not in ("presentation", "none")
-        if label and seen and not {image.get("width"), image.get("height")} & {"0", "1", "2"}:
-            linked = next(image.iterancestors("a"), None) is not None
-            text = described(label, linked)
-            found += [Block("caption", text, linked=len(text) * linked, picture=True)] if text else []
-    return found
+    return [block for image in node.iter() for block in _picture(image)]
+
+
+def _picture(image: Any) -> list[Block]:
+    """Return the alternative text of an element that is a picture and describes what it shows."""
+    label = image.get("alt") if _tag(image) in ("img", "area", "amp-img") else None
+    if label is None and image.get("role") == "img":
+        label = image.get("aria-label")
+    seen = image.get("aria-hidden") != "true" and image.get("role") not in ("presentation", "none")
+    if not label or not seen or {image.get("width"), image.get("height")} & {"0", "1", "2"}:
+        return []
+    linked = next(image.iterancestors("a"), None) is not None
+    text = described(label, linked)
+    return [Block("caption", text, linked=len(text) * linked, picture=True)] if text else []
 
 
 def table_rows(markup: str) -> list[list[Cell]]:

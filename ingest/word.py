@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.alt_text import described, is_decorative
 from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
 from ingest.ooxml import keep_prefixes, main_part, parse, relations, targets, written
 from ingest.package import mended
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 _V = "{urn:schemas-microsoft-com:vml}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"footnotes": "Footnote", "endnotes": "Endnote", "comments": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
-    rb"|AlternateContent|<m:oMath|<w:ddList|:textpath"
+    rb"|AlternateContent|<m:oMath|<w:ddList|:textpath|\sdescr=|<v:shape\b[^>]*\salt="
 )
 _EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
@@ -90,7 +92,7 @@ def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, h
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
     hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
-    _hoist(root)
+    _hoist(root, pictured=not _EDGES.match(main))  # a logo in each header is decoration
     return written(root)
 
 
@@ -150,8 +152,9 @@ def _ruby(node: Node) -> str:
     return "".join(t.text or "" for base in node.iter(f"{_W}rubyBase") for t in base.iter(f"{_W}t"))
 
 
-def _hoist(root: Node) -> None:
-    """Move the blocks of text boxes behind the paragraph that they hang on."""
+def _hoist(root: Node, pictured: bool) -> None:
+    """Move the blocks of text boxes behind the paragraph that they hang on, and put what pictures show there."""
+    told: set[str] = set()
     for body in [node for node in root.iter() if node.tag in (f"{_W}body", f"{_W}tc")]:
         at = 0
         while at < len(body):
@@ -159,6 +162,10 @@ def _hoist(root: Node) -> None:
             if child.tag == f"{_W}p":
                 _choose(child)
                 titles = [node.get("string", "") for node in child.iter(f"{_V}textpath")]  # WordArt
+                if pictured:
+                    alternatives = [text for text in _alternatives(child) if text not in told]
+                    titles += dict.fromkeys(alternatives)
+                    told.update(alternatives)
                 body[at + 1 : at + 1] = [_block(title) for title in titles if title.strip()]
                 boxes = [box for box in child.iter(f"{_W}txbxContent")]
                 blocks = [block for box in boxes for block in list(box)]
@@ -167,6 +174,15 @@ def _hoist(root: Node) -> None:
                         box.remove(block)
                 body[at + 1 : at + 1] = blocks
             at += 1
+
+
+def _alternatives(paragraph: Node) -> Iterator[str]:
+    """Yield the alternative texts of a paragraph's pictures, charts and shapes that describe what they show."""
+    for node in paragraph.iter():
+        if node.tag == f"{_WP}docPr" and not is_decorative(node):
+            yield described(node.get("descr"))
+        elif node.tag == f"{_V}shape":
+            yield described(node.get("alt"))
 
 
 def _choose(paragraph: Node) -> None:

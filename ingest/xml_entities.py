@@ -9,6 +9,7 @@ _SUBSET = re.compile(r"(<!DOCTYPE\s[^\[>]*)\[(.*?)\]\s*>", re.S)
 _ENTITY = re.compile(r"""<!ENTITY\s+([\w:.-]+)\s+(?:"([^"]*)"|'([^']*)')\s*>""")
 _OUTSIDE = re.compile(r"<!ENTITY\s+(?:%\s|[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b)|%[\w:.-]+;")
 _USED = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&([A-Za-z_][\w:.-]*);", re.S)
+_BARE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&(?!#?\w+;)", re.S)
 _CODE = re.compile(r"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));")
 _OWN = frozenset("amp lt gt quot apos".split())
 _DEEPEST = 8
@@ -39,7 +40,7 @@ def with_entities(text: str) -> str | None:
         raise Bomb
     for _ in range(_DEEPEST + 1):
         text = _USED.sub(lambda m: _value(m, values), text)
-    return text
+    return _BARE.sub(lambda m: m[0] if len(m[0]) > 1 else "&amp;", text)
 
 
 def _size(name: str, values: dict[str, str], sizes: dict[str, int], limit: int, depth: int) -> int:
