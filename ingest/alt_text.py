@@ -31,7 +31,8 @@ _LINKED_WORDS = 6
 def described(text: str | None, linked: bool = False) -> str:
     """Return "Picture: " with an alternative text that describes something; "" for names of files, decoration and none.
 
-    Words that only say that there is a picture don't count. A picture that is `linked` is mostly a button: only a longer text describes it.
+    Words that only say that there is a picture don't count. One that is `linked` is mostly a button: only a longer text
+    describes it.
     """
     words = " ".join(_BY_MACHINE.sub(" ", text or "").split())
     if not words or _FILE.fullmatch(words) or _ADDRESS.fullmatch(words):

@@ -101,7 +101,7 @@ def _listed(
     try:
         found = _shelf.get(key, path, form, password)
     except UnreadableFile as error:
-        if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+        if form in ("zip", "tar", "gz", "bz2", "xz", "zst", "7z", "mbox"):
             raise
         return (), (f"The files inside could not be listed: {error.reason}",)
     members = tuple(entry.member for entry in found.entries.values())

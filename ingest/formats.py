@@ -59,6 +59,7 @@ _NAMES = {
     "gz": "gz",
     "bz2": "bz2",
     "xz": "xz",
+    "zst": "zst zstd tzst",
     "7z": "7z",
 }
 _FORMATS = {f".{suffix}": form for form, suffixes in _NAMES.items() for suffix in suffixes.split()}
@@ -68,7 +69,7 @@ FORMATS: frozenset[str] = frozenset(_NAMES)
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
-CONTAINERS = frozenset("pdf docx pptx xlsx odt ods odp eml msg mbox zip tar gz bz2 xz 7z".split())
+CONTAINERS = frozenset("pdf docx pptx xlsx odt ods odp eml msg mbox zip tar gz bz2 xz zst 7z".split())
 """The formats that may hold files inside."""
 
 _TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg text code".split())
@@ -253,7 +254,7 @@ def read_as(path: Path, form: str, password: str | None = None, plain: bool = Fa
         from ingest.pdf import read_pdf
 
         return read_pdf(path, password, plain)
-    if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+    if form in ("zip", "tar", "gz", "bz2", "xz", "zst", "7z", "mbox"):
         return Reading("", (), ())
     return _reader(form)(path)
 

@@ -11,6 +11,8 @@ import unicodedata
 import zlib
 from collections.abc import Callable
 
+from ingest.zstandard import MARK, begins
+
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image"),
     (b"\xff\xd8\xff", "image"),
@@ -66,7 +68,6 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture", "Save it as PNG or JPEG."),
     (0, b"\xff\x0a", "a JPEG XL picture", "Save it as PNG or JPEG."),
     (0, b"Rar!\x1a\x07", "a RAR archive", "Unpack it, or pack it again as ZIP."),
-    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Unpack it, or pack it again as ZIP."),
     (0, b"\x04\x22\x4d\x18", "an LZ4 archive", "Unpack it, or pack it again as ZIP."),
     (0, b"\x1f\x9d", "an old compress archive (.Z)", "Unpack it, or pack it again as ZIP."),
     (2, b"-lh", "an LHA archive", "Unpack it, or pack it again as ZIP."),
@@ -127,10 +128,11 @@ def signature(head: bytes) -> str | None:
 
 
 def compressed(head: bytes) -> str | None:
-    """Return "gz", "bz2" or "xz" for a compressed file, "tar" when a tar archive is in it, None for other bytes."""
+    """Return "gz", "bz2", "xz" or "zst" for a compressed file, "tar" when a tar archive is in it, None for other bytes."""
     makers: dict[str, tuple[bytes, Callable[[], bytes]]] = {
         "gz": (b"\x1f\x8b\x08", lambda: zlib.decompressobj(31).decompress(head, 1024)),
         "bz2": (b"BZh", lambda: bz2.BZ2Decompressor().decompress(head, 1024)),
+        "zst": (MARK, lambda: begins(head, 1024)),
         "xz": (b"\xfd7zXZ\x00", lambda: lzma.LZMADecompressor(memlimit=256_000_000).decompress(head, 1024)),
     }
     for form, (mark, unpack) in makers.items():

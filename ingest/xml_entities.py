@@ -13,7 +13,8 @@ _BARE = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&(?!#?\w+;)", re.S)
 _CODE = re.compile(r"&#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));")
 _OWN = frozenset("amp lt gt quot apos".split())
 _DEEPEST = 8
-_LARGEST = 1_000_000
+_LARGEST = 100_000
+_OFTEN = 3
 _TIMES = 10
 
 
@@ -51,6 +52,8 @@ def _size(name: str, values: dict[str, str], sizes: dict[str, int], limit: int, 
         raise Bomb
     if name not in sizes:
         inner = [m[1] for m in _USED.finditer(values[name]) if m[1]]
+        if any(inner.count(part) > _OFTEN and "&" in values.get(part, "") for part in set(inner)):
+            raise Bomb  # too small to harm, but made to grow
         sizes[name] = len(values[name]) + sum(_size(part, values, sizes, limit, depth + 1) for part in inner)
         if sizes[name] > limit:
             raise Bomb
