@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ingest import pdf_salvage, zip_salvage
 from ingest.elements import MAX_DEPTH, Member, Page, Reading
 from ingest.errors import UnreadableFile
 from ingest.flat_office import zipped
-from ingest.formats import CONTAINERS, detect, read_as, unopened
-from ingest.pdf_salvage import CUT, salvaged
+from ingest.formats import CONTAINERS, check_name, detect, read_as, unopened
 from ingest.unpack import PREFIX, Unpacked, unpack
 
 _KEPT_BYTES = 1_000_000_000
@@ -161,20 +161,32 @@ def member(path: Path, inside: Sequence[str], password: str | None = None) -> It
 
 
 def _prepared(file: Path, stack: contextlib.ExitStack) -> tuple[Path, str, tuple[str, ...]]:
-    """Return a file that its reader opens, its format and what is to be said: a PDF with an end, a zipped Office file."""
+    """Return a file that its reader opens, its format and what is to be said: what is cut gets an end, flat
+    Office files are zipped."""
+    problems: tuple[str, ...] = ()
+    whole = zip_salvage.salvaged(file)
+    if whole is not None:
+        problems = (zip_salvage.CUT.format(whole[1]),)
+        given, file = file, _copy(file.name, whole[0], stack)
+        if detect(file) == "zip" and check_name(given) != "zip":
+            file, problems = given, ()  # the part that makes it an Office file is not whole: it is refused as damaged
     form = detect(file)
     changed: bytes | None = None
-    problems: tuple[str, ...] = ()
     if form == "pdf":
-        changed = salvaged(file)
-        problems = (CUT,) if changed is not None else ()
+        changed = pdf_salvage.salvaged(file)
+        problems = (pdf_salvage.CUT,) if changed is not None else ()
     elif form in ("docx", "pptx", "xlsx") and not zipfile.is_zipfile(file):
         changed = zipped(file)
     if changed is None:
         return file, form, problems
-    copy = Path(stack.enter_context(_folder())) / f"changed.{form}"
-    copy.write_bytes(changed)
-    return copy, form, problems
+    return _copy(f"changed.{form}", changed, stack), form, problems
+
+
+def _copy(name: str, content: bytes, stack: contextlib.ExitStack) -> Path:
+    """Write a changed file that is there until the stack is left; of its name only the suffix is taken."""
+    copy = Path(stack.enter_context(_folder())) / f"changed{Path(name).suffix.lower()[:12]}"
+    copy.write_bytes(content)
+    return copy
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

@@ -29,6 +29,7 @@ _ILLEGAL = re.compile(
 """Signs that XML does not allow and that careless programs write."""
 _BLOCK = 40
 _LONG_WORD = 400
+_PACKED = re.compile(r"(?=[^\s]*\d)(?:data:[\w/+.;=-]+,)?(?:[A-Za-z0-9+/_-]{60,}\s*)+={0,2}\s*")
 
 
 def read_json(path: Path) -> Reading:
@@ -175,7 +176,12 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
-    return str(value)
+    return _told(str(value))
+
+
+def _told(text: str) -> str:
+    """Return a text; of data that are written in letters (base64) only how many there are."""
+    return f"({len(text):,} characters of data)" if len(text) > _LONG_WORD and _PACKED.fullmatch(text) else text
 
 
 class _Malformed(UnreadableFile):
@@ -247,7 +253,7 @@ def _xml_lines(node: Node, depth: int) -> Iterator[str]:
         " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
     )
     if text:
-        yield f"{' '.join([name, *given])}: {text}"
+        yield f"{' '.join([name, *given])}: {_told(text)}"
     elif given:
         yield " ".join([name, *given])
     if not mixed and len(node):

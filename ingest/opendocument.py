@@ -202,6 +202,8 @@ def _parts(node: Node, notes: list[str]) -> Iterator[str]:
             text = " ".join(_text(p, inner) for p in body.iter(f"{_T}p")) if body is not None else ""
             number = sum(note.startswith(f"{label} ") for note in notes) + 1
             notes.append(f"{label} {number}: {text}")
+        elif child.tag == f"{_T}ruby-text":
+            pass  # how the letters before it are read
         elif child.tag == f"{_D}a" or not str(child.tag).startswith(_D):
             yield from _parts(child, notes)
         yield " ".join(re.split(r"\s+", child.tail or ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import posixpath
 import re
@@ -29,6 +30,10 @@ _LOOSE = re.compile(
 _RULES = re.compile(
     rb"<(?:\w+:)?(dataValidations|conditionalFormatting|page\w+|printOptions|headerFooter|extLst)\b[^>]*?(?:/>|>.*?</(?:\w+:)?\1>)",
     re.S,
+)
+_DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*\?>")
+_ILLEGAL = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]));|&(?!#?\w+;)"
 )
 _OPC = b"http://schemas.openxmlformats.org/package/2006"
 _SLIDE = re.compile(r"ppt/slides/slide\d+[.]xml")
@@ -89,8 +94,10 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     """Return the parts of a file, changed where they need it."""
-    changed = dict(parts)
-    for name, content in parts.items():
+    changed = {
+        name: tidied(content) if name.endswith((".xml", ".rels")) else content for name, content in parts.items()
+    }
+    for name, content in changed.items():
         if name.endswith((".xml", ".rels")) and _STRICT.search(content[:20_000]):
             changed[name] = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006", content)
     lower = {name.lower(): name for name in changed}
@@ -113,11 +120,19 @@ def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     return changed
 
 
+def tidied(part: bytes) -> bytes:
+    """Return an XML part in UTF-8, without signs that XML does not allow and careless programs write."""
+    if part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        part = _DECLARATION.sub("", part.decode("utf-16", "replace"), count=1).encode()
+    return _ILLEGAL.sub(lambda m: b"&amp;" if m[0] == b"&" else b" ", part) if _ILLEGAL.search(part) else part
+
+
 def plainer_workbook(data: bytes) -> bytes:
     """Return a workbook without what openpyxl checks and nobody reads: names, links to other files, all of a style but its
     number format."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
+        parts = {name: tidied(content) if name.endswith(".xml") else content for name, content in parts.items()}
         main = main_part(archive, "xl/workbook.xml")
     parts[main] = _LOOSE.sub(b"", parts[main])
     for name in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:

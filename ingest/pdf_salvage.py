@@ -62,11 +62,11 @@ def _with_end(data: bytes) -> bytes | None:
             left -= sum(map(len, found.values()))
             objects |= found
             written += [b"%d 0 obj\n%s\nendobj\n" % (inner, content) for inner, content in found.items()]
+    pages = [number for number, content in objects.items() if _PAGE.search(content)]
+    if not pages:
+        return None
     root = _catalog(objects)
     if root is None:
-        pages = [number for number, content in objects.items() if _PAGE.search(content)]
-        if not pages:
-            return None
         top = max(objects) + 1
         root = top + 1
         kids = b" ".join(b"%d 0 R" % number for number in pages)

@@ -37,6 +37,9 @@ _BROWSER = {
     "windows-874": "cp874",
 }
 """Names of encodings → the larger ones that are really meant, as the Encoding Standard of browsers has it."""
+_COMMON = frozenset("äöüÄÖÜßéèêëàâáçñóòôíîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·")
+_DRAWN = frozenset("─│┌┐└┘├┤┬┴┼═║╔╗╚╝╠╣╦╩╬█▄▀░▒▓")
+"""Signs of Western texts beside ASCII, and those that draw boxes in texts of DOS."""
 
 
 def decode(  # noqa: PLR0911 - one return for each way to know
@@ -64,8 +67,8 @@ def decode(  # noqa: PLR0911 - one return for each way to know
             return _lines(text), None
         if candidate == "utf-8" and "\x00" in text and utf16_without_mark(data) is None and has_stray_nuls(data):
             return _lines(text.replace("\x00", " ")), None
-    if name in ("utf-8", "") and b"\x00" not in data and _nearly(data):
-        return _lines(data.decode("utf-8", errors="replace")), None
+    if name in ("utf-8", "") and b"\x00" not in data and (mixed := _nearly(data)) is not None:
+        return _lines(mixed), None
     wide = utf16_without_mark(data)
     if wide:
         return _lines(data.decode(wide, errors="replace")), None
@@ -82,11 +85,23 @@ def _known(declared: str | None) -> str:
     return _BROWSER.get(name, name)
 
 
-def _nearly(data: bytes) -> bool:
-    """Say whether bytes are UTF-8 but for a few places, as where a text was cut or pasted."""
-    text = data.decode("utf-8", errors="replace")
-    wrong, right = text.count("\ufffd"), sum(c > "\x7f" for c in text)
-    return wrong <= 0.1 * right
+def _nearly(data: bytes) -> str | None:
+    """Return text that is UTF-8 but for a few places, or for pieces in cp1252 that were pasted in; None for other bytes."""
+    strange: list[str] = []
+
+    def western(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        sign = data[error.start : error.start + 1].decode("cp1252", "replace")
+        strange.append(sign)
+        return sign, error.start + 1
+
+    codecs.register_error("as-cp1252", western)
+    text = data.decode("utf-8", errors="as-cp1252")
+    right = sum(sign > "\x7f" for sign in text) - len(strange)
+    if len(strange) <= 0.1 * right:
+        return text
+    common = sum(sign in _COMMON for sign in strange)
+    return text if len(strange) <= 1.2 * right and common >= 0.9 * len(strange) else None
 
 
 def _plausible(text: str) -> bool:
@@ -107,6 +122,10 @@ def _guess(data: bytes) -> tuple[str, str]:
     data = data.replace(b"\x00", b" ")
     if b"\r" in data and b"\n" not in data and sum(byte > 127 for byte in data) < 0.2 * len(data):
         return _lines(data.decode("mac_roman")), "mac_roman"  # only old Macs end lines so
+    if data.count(0x40) > 0.05 * len(data) and data.count(0x20) < 0.01 * len(data):
+        return _lines(data.decode("cp037").replace("\x85", "\n")), "cp037"  # a mainframe's: its space is "@" elsewhere
+    if _is_dos(data):
+        return _lines(data.decode("cp437")), "cp437"
     if _is_western(data):
         return _lines(data.decode("cp1252")), "cp1252"
     best = from_bytes(data[:200_000]).best()
@@ -124,6 +143,14 @@ def _is_western(data: bytes) -> bool:
     high = [c for c in text if ord(c) > 127]
     common = sum(c in "äöüÄÖÜßéèêëàâáçñóòôíìîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·" for c in high)
     return common >= 0.9 * len(high) and len(high) <= 0.3 * len(text)
+
+
+def _is_dos(data: bytes) -> bool:
+    """Say whether a text draws boxes, and its other signs are Western in the code page of DOS."""
+    high = [c for c in data.decode("cp437") if c > "\x7f"]
+    letters = [c for c in high if c not in _DRAWN]
+    drawn = len(high) - len(letters)
+    return drawn > 0 and sum(c in _COMMON for c in letters) >= 0.9 * len(letters) and len(letters) <= 0.2 * len(data)
 
 
 def _lines(text: str) -> str:

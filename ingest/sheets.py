@@ -76,6 +76,7 @@ def as_shown(path: Path) -> list[Sheet]:
         KeyError,
         IndexError,
         AttributeError,
+        SyntaxError,
     ) as error:  # what openpyxl raises for odd styles
         if is_ours(error) or "EntitiesForbidden" in type(error).__name__:
             raise

@@ -91,7 +91,7 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"GGUF", "the weights of a language model", _NO_TEXT),
 )
 _BOXES = {b"heic": "picture", b"heix": "picture", b"mif1": "picture", b"avif": "picture", b"M4A ": "sound"}
-_MOST_NULS = 0.2
+_MOST_NULS = 0.35
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _HTML = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _FRAGMENT = re.compile(

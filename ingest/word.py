@@ -29,6 +29,7 @@ _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
     rb"|AlternateContent|<m:oMath|<w:ddList|:textpath|\sdescr=|<v:shape\b[^>]*\salt="
 )
+_TABLE_EDGE = re.compile(rb"<w:tbl[ >]|</w:tbl>")
 _EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
@@ -55,7 +56,7 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
         styles = _hiding(archive)
         parts = {name: archive.read(name) for name in archive.namelist() if name == main or _PROSE.fullmatch(name)}
         hiding = {name for name, content in parts.items() if _may_hide(content, styles)}
-        plainer = {n for n, content in parts.items() if _OVERLOOKED.search(content) and (n == main or _EDGES.match(n))}
+        plainer = {n for n, part in parts.items() if _is_overlooked(part) and (n == main or _EDGES.match(n))}
         if not hiding and not plainer:
             return data
         buffer = io.BytesIO()
@@ -81,6 +82,18 @@ def _hiding(archive: zipfile.ZipFile) -> Styles:
     return hiding_styles(parse(part)) if may_hide(part) else {}
 
 
+def _is_overlooked(part: bytes) -> bool:
+    """Say whether python-docx would overlook text of a part, or tear it apart: tables in tables."""
+    if _OVERLOOKED.search(part):
+        return True
+    depth = 0
+    for match in _TABLE_EDGE.finditer(part):
+        depth += -1 if match[0].startswith(b"</") else 1
+        if depth > 1:
+            return True
+    return False
+
+
 def _may_hide(part: bytes, styles: Styles) -> bool:
     return may_hide(part) or any(f'"{name}"'.encode() in part for name in styles)
 
@@ -91,6 +104,7 @@ def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, h
     root = parse(part)
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
+    _lay_flat(root)
     hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
     _hoist(root, pictured=not _EDGES.match(main))  # a logo in each header is decoration
     return written(root)
@@ -124,6 +138,23 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
             else:
                 waiting.append(child)
                 at += 1
+
+
+def _lay_flat(root: Node) -> None:
+    """Replace tables with tables in a quarter of their cells by what stands in them, in order: they only lay out the page."""
+    waiting = [root]
+    while waiting:
+        parent = waiting.pop()
+        at = 0
+        while at < len(parent):
+            child = parent[at]
+            cells = [cell for row in child.iterfind(f"{_W}tr") for cell in row.iterfind(f"{_W}tc")]
+            inside = sum(next(cell.iter(f"{_W}tbl"), None) is not None for cell in cells)
+            if child.tag == f"{_W}tbl" and inside and 4 * inside >= len(cells):
+                parent[at : at + 1] = [block for cell in cells for block in cell if block.tag != f"{_W}tcPr"]
+                continue
+            waiting.append(child)
+            at += 1
 
 
 def _run(text: str) -> Node:
