@@ -42,7 +42,8 @@ def described(text: str | None, linked: bool = False) -> str:
         return ""
     if len(_NO_SPACES.findall(words)) >= _FEWEST_SIGNS and not linked:
         return PICTURE + words
-    enough = len(words.split()) >= _LINKED_WORDS if linked else len(told) >= _FEWEST_WORDS
+    count = len(words.split())
+    enough = count >= _LINKED_WORDS if linked else len(told) >= _FEWEST_WORDS or count >= 2 * _FEWEST_WORDS
     return PICTURE + words if enough else ""
 
 

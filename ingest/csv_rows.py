@@ -13,6 +13,7 @@ from ingest.plain import load
 from ingest.tables import Cell, add_table, clean
 
 _SNIFF = 65536
+_NONE = "\x1f"  # parts nothing
 _RAGGED, _HEADED, _BETTER = 0.5, 0.2, 0.05
 _APOSTROPHES = re.compile(r"(?:^|[,;\t|])'[^'\n]*[,;\t|][^'\n]*'(?:$|[,;\t|])", re.M)
 
@@ -23,7 +24,7 @@ def read_csv(path: Path) -> Reading:
     csv.field_size_limit(10_000_000)
     told = re.match(r"sep=([,;\t|])\n", text)  # Excel's own first line
     text = text[told.end() :] if told else text
-    delimiter = told[1] if told else _separator(text[:_SNIFF], "\t" if path.suffix.lower() == ".tsv" else ",")
+    delimiter = told[1] if told else _separator(text[:_SNIFF])
     quote = "'" if '"' not in text and _APOSTROPHES.search(text[:_SNIFF]) else '"'
     try:
         rows = _rows(text, delimiter, quote)
@@ -53,12 +54,12 @@ def _unquoted(cell: str, quote: str) -> str:
     return cell[1:-1].replace(quote * 2, quote) if whole else cell
 
 
-def _separator(text: str, usual: str) -> str:
+def _separator(text: str) -> str:
     """Return what parts the cells of a CSV text: what gives most rows, the first one too, the same number of cells.
 
     Commas may be decimal, and stand in prose: they come last. A text without a separator is a column of cells.
     """
-    best, separator = 0.0, usual
+    best, separator = 0.0, _NONE
     for sign in "\t;|,":
         if sign not in text:
             continue

@@ -53,9 +53,8 @@ LOST = "#LOST!"
 """Stands in a cell whose text the workbook does not have."""
 
 _SHARED = re.compile(
-    rb"""<(?:\w+:)?c\b[^<>]*\st=["']s["'][^<>]*>\s*(?:<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*)?<(?:\w+:)?v>\s*(\d{1,9})"""
+    rb"""(<(?:\w+:)?c\b[^<>]*\s)t=["']s["']([^<>]*>\s*(?:<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*)?<(?:\w+:)?v>\s*)(\d{1,9})"""
 )
-_MOST_MISSING = 100_000
 
 
 def mended(data: bytes, form: str) -> bytes:
@@ -137,7 +136,7 @@ def plainer_workbook(data: bytes) -> bytes:
     parts[main] = _LOOSE.sub(b"", parts[main])
     for name in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
         parts[name] = _RULES.sub(b"", parts[name])
-    _pad_strings(parts)
+    _name_lost(parts)
     styles = parts.get("xl/styles.xml", b"")
     part = styles.partition(b"<cellXfs")[2].partition(b"</cellXfs>")[0]
     numbers = [match[1] if (match := _FORMAT_ID.search(xf)) else b"0" for xf in _XF.findall(part)] or [b"0"]
@@ -156,18 +155,19 @@ def plainer_workbook(data: bytes) -> bytes:
     return _packed(parts)
 
 
-def _pad_strings(parts: dict[str, bytes]) -> None:
-    """Give texts that say so to cells that refer to texts which the workbook does not have."""
+def _name_lost(parts: dict[str, bytes]) -> None:
+    """Let cells that refer to texts which the workbook does not have say so."""
     name = next((name for name in parts if name.lower().endswith("sharedstrings.xml")), "")
-    held = parts.get(name, b"")
-    asked = [int(n) for part, content in parts.items() if "/worksheets/" in part for n in _SHARED.findall(content)]
-    missing = max(asked, default=-1) + 1 - len(re.findall(rb"<(?:\w+:)?si[ />]", held))
-    end = re.search(rb"</(\w+:)?sst\s*>", held)
-    if not 0 < missing < _MOST_MISSING or end is None:
-        return
-    prefix = end[1] or b""
-    text = b"<%ssi><%st>%s</%st></%ssi>" % (prefix, prefix, LOST.encode(), prefix, prefix)
-    parts[name] = held[: end.start()] + text * missing + held[end.start() :]
+    typed = name.encode() in parts.get(_TYPES, b"")  # openpyxl looks for it there
+    count = len(re.findall(rb"<(?:\w+:)?si[ />]", parts.get(name, b""))) if typed else 0
+
+    def told(match: re.Match[bytes]) -> bytes:
+        if int(match[3]) < count:
+            return match[0]
+        return match[1] + b't="str"' + match[2] + LOST.encode()
+
+    for sheet in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
+        parts[sheet] = _SHARED.sub(told, parts[sheet])
 
 
 def _packed(parts: dict[str, bytes]) -> bytes:

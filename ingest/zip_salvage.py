@@ -10,7 +10,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-CUT = "The file is cut: its list of parts is missing. Whole parts that were found and read: {}; others may be missing. Get a good copy."
+CUT = (
+    "The file is cut: its list of parts is missing. Whole parts that were found and read: {}; others may be missing. "
+    "Get a good copy."
+)
 
 _MARK = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")

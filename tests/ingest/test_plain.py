@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.csv_rows import read_csv
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
-from ingest.csv_rows import read_csv
 from ingest.plain import read_markdown, read_text
 
 
