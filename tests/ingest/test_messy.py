@@ -119,7 +119,8 @@ def test_word_documents_that_are_one_xml_text(tmp_path: Path) -> None:
         '<?xml version="1.0"?><w:wordDocument xmlns:w="http://schemas.microsoft.com/office/word/2003/wordml" '
         'xmlns:aml="http://schemas.microsoft.com/aml/2001/core"><w:body><w:p><w:r><w:t>Spl</w:t></w:r><w:r><w:t>itted</w:t></w:r>'
         '<aml:annotation w:type="Word.Deletion"><aml:content><w:r><w:delText>gone</w:delText></w:r></aml:content>'
-        "</aml:annotation><w:r><w:footnote><w:p><w:r><w:t>A note</w:t></w:r></w:p></w:footnote></w:r></w:p></w:body></w:wordDocument>"
+        "</aml:annotation><w:r><w:footnote><w:p><w:r><w:t>A note</w:t></w:r></w:p></w:footnote></w:r></w:p></w:body>"
+        "</w:wordDocument>"
     )
     text = _read(tmp_path / "a.doc", old).text
     assert "Splitted" in text and "Footnote 1: A note" in text and "gone" not in text
@@ -302,7 +303,9 @@ def test_cells_of_texts_that_are_missing_and_iso_dates(tmp_path: Path) -> None:
         "xl/worksheets/sheet1.xml": sheet.encode(),
         "xl/sharedStrings.xml": texts.encode(),
     }
-    lost = _changed(_book(), parts=parts)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    typed = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'.encode()
+    lost = _changed(_book(), ((b"</Types>", typed),), parts=parts)
     reading = _read(tmp_path / "a.xlsx", lost)
     assert "Good cell | #LOST!" in reading.text and "1 cells refer to texts" in reading.problems[0]
     dated = _changed(_book(), ((b"<v>7</v>", b"<v>2024-03-09T15:45:00Z</v>"), (b't="n"', b't="d"')))
