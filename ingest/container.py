@@ -173,8 +173,12 @@ def _prepared(file: Path, stack: contextlib.ExitStack) -> tuple[Path, str, tuple
     form = detect(file)
     changed: bytes | None = None
     if form == "pdf":
-        changed = pdf_salvage.salvaged(file)
-        problems = (pdf_salvage.CUT,) if changed is not None else ()
+        found = pdf_salvage.salvaged(file)
+        changed, problems = found or (None, problems)
+    elif form == "zip" and (moved := zip_salvage.out_of_folder(file)) is not None:
+        copy = _copy(file.name, moved, stack)
+        if (inner := detect(copy)) != "zip":
+            file, form = copy, inner
     elif form in ("docx", "pptx", "xlsx") and not zipfile.is_zipfile(file):
         changed = zipped(file)
     if changed is None:

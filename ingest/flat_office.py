@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
 
 _HEAD = 8000
+_BODY = re.compile(rb"<office:body\b[^>]*>\s*<office:(text|spreadsheet|presentation|drawing)\b")
 _OPEN = (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation"), ("odp", "graphics"))
 _PACKAGE = "http://schemas.microsoft.com/office/2006/xmlPackage"
 _WORD_2003 = "http://schemas.microsoft.com/office/word/2003/wordml"
@@ -61,6 +62,12 @@ def flat_kind(text: str) -> str | None:
         found = {form: place for form, place in places.items() if place >= 0}
         return min(found, key=lambda form: found[form]) if found else None
     return None
+
+
+def open_document(content: bytes) -> str:
+    """Return the type of an OpenDocument file that does not say it, by its content: "" for other XML."""
+    found = _BODY.search(content) if b"opendocument" in content else None
+    return {"drawing": "graphics"}.get(kind := found[1].decode("ascii"), kind) if found else ""
 
 
 def zipped(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.archive import BROKEN
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
-from ingest.flat_office import flat_kind
+from ingest.flat_office import flat_kind, open_document
 from ingest.signatures import (
     beginning,
     has_headers,
@@ -193,6 +193,9 @@ def _zipped(path: Path, promised: str) -> str:
             if any(name.startswith(_OFFICE) for name in names):
                 _refuse_entities(archive, members)
             kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
+            if not kind and "content.xml" in names:
+                with archive.open("content.xml") as content:
+                    kind = open_document(content.read(_HEAD))
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
     except BROKEN as error:

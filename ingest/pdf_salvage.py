@@ -29,25 +29,37 @@ _REFERENCE = re.compile(rb"(\d{1,8})\s+\d{1,5}\s+R")
 _DICTIONARY = 100_000
 
 
-def salvaged(path: Path) -> bytes | None:
-    """Return a PDF that PDFium can't open as one that it can; None when it needs nothing, is encrypted, or has no pages."""
-    from ingest.pdfium import opened
+def salvaged(path: Path) -> tuple[bytes, tuple[str, ...]] | None:
+    """Return a PDF that PDFium can't open as one that it can, and what is to be said of it.
 
-    try:
-        with opened(path, None):
-            return None
-    except UnreadableFile:
-        pass  # the bytes say why, as far as anything can be done about it
+    None when it needs nothing, is encrypted, or has no pages. Nothing is said of bytes that stand before it.
+    """
+    if _opens(path):
+        return None
     try:
         if path.stat().st_size > _LARGEST:
             return None
         data = path.read_bytes()
     except OSError as error:
         raise unopened(error) from error
+    begun = data.find(b"%PDF-")
+    if begun > 0 and _opens(data[begun:]):
+        return data[begun:], ()
     if b"/Encrypt" in data:
         return None
-    begun = data.find(b"%PDF-")
-    return _with_end(data[begun:] if begun > 0 else data if begun == 0 else b"%PDF-1.7\n" + data)
+    found = _with_end(data[begun:] if begun >= 0 else b"%PDF-1.7\n" + data)
+    return (found, (CUT,)) if found is not None else None
+
+
+def _opens(source: Path | bytes) -> bool:
+    """Say whether PDFium opens a file."""
+    from ingest.pdfium import opened
+
+    try:
+        with opened(source, None):
+            return True
+    except UnreadableFile:
+        return False
 
 
 def _with_end(data: bytes) -> bytes | None:

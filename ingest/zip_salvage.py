@@ -1,4 +1,4 @@
-"""Finds the whole files in a ZIP container whose end, with the list of its files, is missing."""
+"""Finds the whole files in a ZIP container that is cut, and takes a document out of the folder that it was packed in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ingest.archive import BROKEN
+
 CUT = (
     "The file is cut: its list of parts is missing. Whole parts that were found and read: {}; others may be missing. "
     "Get a good copy."
 )
 
+_MAINS = frozenset({"[Content_Types].xml", "META-INF/container.xml", "META-INF/manifest.xml"})
 _MARK = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")
 _LARGEST = 300_000_000
@@ -37,6 +40,25 @@ def salvaged(path: Path) -> tuple[bytes, int] | None:
                     copy.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
                     count += 1
             return (buffer.getvalue(), count) if count else None
+
+
+def out_of_folder(path: Path) -> bytes | None:
+    """Return a document whose parts someone has packed with the folder around them, without it; None for other archives."""
+    with zipfile.ZipFile(path) as archive:
+        names = [member.filename for member in archive.infolist() if not member.is_dir()]
+        folder = names[0].partition("/")[0] + "/" if names else ""
+        if not all(name.startswith(folder) for name in names) or not _MAINS & {name[len(folder) :] for name in names}:
+            return None
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+            return None
+        buffer = io.BytesIO()
+        try:
+            with zipfile.ZipFile(buffer, "w") as copy:
+                for name in names:
+                    copy.writestr(zipfile.ZipInfo(name[len(folder) :]), archive.read(name), zipfile.ZIP_DEFLATED)
+        except BROKEN:
+            return None  # its parts are read one by one, and the damaged one says so
+    return buffer.getvalue()
 
 
 def _parts(held: mmap.mmap) -> Iterator[tuple[str, bytes]]:

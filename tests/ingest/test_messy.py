@@ -328,7 +328,7 @@ def _packed_objects(data: bytes) -> bytes:
     return out + packed + b"\nendstream\nendobj\n"
 
 
-@pytest.mark.parametrize("how", ["no list", "cut", "packed", "no root", "no beginning", "behind a page of headers"])
+@pytest.mark.parametrize("how", ["no list", "cut", "packed", "no root", "no beginning", "behind headers"])
 def test_pdfs_without_their_ends(tmp_path: Path, how: str) -> None:
     """What can be found in a PDF that readers can't open is read, and that it is damaged is said."""
     whole = _pdf("Words of page one", "Words of page two")
@@ -338,12 +338,14 @@ def test_pdfs_without_their_ends(tmp_path: Path, how: str) -> None:
         "packed": _packed_objects(whole),
         "no root": whole.replace(b"/Root", b"/Rxxt"),
         "no beginning": whole[20:],
-        "behind a page of headers": b"HTTP/1.1 200 OK\r\nX-Pad: " + b"a" * 3000 + b"\r\n\r\n" + whole,
+        "behind headers": b"HTTP/1.1 200 OK\r\nX-Pad: " + b"a" * 3000 + b"\r\n\r\n" + whole,
     }[how]
     reading = _read(tmp_path / "a.pdf", data)
     assert "Words of page one" in reading.text
     assert ("Words of page two" in reading.text) or how == "cut"
-    assert any(problem.startswith("The PDF is cut or damaged") for problem in reading.problems)
+    assert any(problem.startswith("The PDF is cut or damaged") for problem in reading.problems) == (
+        how != "behind headers"
+    )
 
 
 def test_containers_that_are_cut(tmp_path: Path) -> None:
@@ -361,6 +363,25 @@ def test_containers_that_are_cut(tmp_path: Path) -> None:
     assert "Words of a cut file" in _read(tmp_path / "a.docx", word[:-40]).text
     with pytest.raises(UnreadableFile, match="damaged"):
         _read(tmp_path / "b.docx", word[:500])
+
+
+def test_documents_in_a_folder_and_without_their_type(tmp_path: Path) -> None:
+    """A document that was packed with the folder around it is that document, and so is an OpenDocument file without its type."""
+    packed = _zip({f"report/{name}": content for name, content in _parts(_word("Words in a folder")).items()})
+    reading = _read(tmp_path / "a.docx", packed)
+    assert reading.text == "Words in a folder" and reading.metadata["format"] == "docx" and not reading.members
+    content = (
+        f"<office:document-content {ODF}><office:body><office:text><text:p>No type</text:p></office:text></office:body>"
+    )
+    reading = _read(tmp_path / "b.odt", _zip({"content.xml": f"{content}</office:document-content>"}))
+    assert reading.text == "No type" and reading.metadata["format"] == "odt"
+
+
+def test_mails_without_a_line_between_them(tmp_path: Path) -> None:
+    """A mailbox whose mails follow each other without an empty line is divided."""
+    mail = "From {0}@x.org Mon Feb  5 10:00:00 2024\nFrom: {0}@x.org\nTo: b@x.org\nSubject: {0}\n\nWords of {0}\n"
+    reading = _read(tmp_path / "a.mbox", mail.format("kim") + mail.format("lee"))
+    assert [member.name for member in reading.members] == ["0001 kim.eml", "0002 lee.eml"]
 
 
 def _parts(data: bytes) -> dict[str, bytes]:
