@@ -29,7 +29,7 @@ _ILLEGAL = re.compile(
 """Signs that XML does not allow and that careless programs write."""
 _BLOCK = 40
 _LONG_WORD = 400
-_PACKED = re.compile(r"(?:data:[\w/+.;=-]+,)?(?:[A-Za-z0-9+/_-]{60,}\s*)+={0,2}\s*")
+_PACKED = re.compile(r"(?:data:[\w/+.;=-]+,)?(?:[A-Za-z0-9+/_-]{60,}\s+)*[A-Za-z0-9+/_-]+={0,2}\s*")
 
 
 def read_json(path: Path) -> Reading:

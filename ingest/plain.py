@@ -85,8 +85,10 @@ def _known(declared: str | None) -> str:
     return _BROWSER.get(name, name)
 
 
-def _nearly(data: bytes) -> str | None:
+def _nearly(data: bytes, sample: int = 200_000) -> str | None:
     """Return text that is UTF-8 but for a few places, or for pieces in cp1252 that were pasted in; None for other bytes."""
+    if len(data) > sample and _nearly(data[:sample]) is None:
+        return None
     strange: list[str] = []
 
     def western(error: UnicodeError) -> tuple[str, int]:
@@ -147,6 +149,7 @@ def _is_western(data: bytes) -> bool:
 
 def _is_dos(data: bytes) -> bool:
     """Say whether a text draws boxes, and its other signs are Western in the code page of DOS."""
+    data = data[:200_000]
     high = [c for c in data.decode("cp437") if c > "\x7f"]
     letters = [c for c in high if c not in _DRAWN]
     drawn = len(high) - len(letters)

@@ -91,7 +91,7 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"GGUF", "the weights of a language model", _NO_TEXT),
 )
 _BOXES = {b"heic": "picture", b"heix": "picture", b"mif1": "picture", b"avif": "picture", b"M4A ": "sound"}
-_MOST_NULS = 0.35
+_MOST_NULS, _SAMPLE = 0.35, 1_000_000
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _HTML = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
 _FRAGMENT = re.compile(
@@ -172,7 +172,7 @@ def is_text(head: bytes) -> bool:
 
 def has_stray_nuls(data: bytes) -> bool:
     """Say whether bytes are text with NULs in it, as some programs leave in logs, and fill fields with in exports."""
-    nuls = data.count(0)
+    nuls = (data := data[:_SAMPLE]).count(0)
     printed = sum(byte >= 32 or byte in (9, 10, 12, 13) for byte in data)
     if nuls > _MOST_NULS * len(data) or printed + nuls < 0.999 * len(data):
         return False

@@ -39,8 +39,9 @@ def with_entities(text: str) -> str | None:
     total = len(text) + sum(_size(m[1], values, sizes, limit, 0) for m in _USED.finditer(text) if m[1])
     if total > limit:
         raise Bomb
-    for _ in range(_DEEPEST + 1):
-        text = _USED.sub(lambda m: _value(m, values), text)
+    before = ""
+    while text != before:  # as deep as entities lie in each other, which was counted
+        before, text = text, _USED.sub(lambda m: _value(m, values), text)
     return _BARE.sub(lambda m: m[0] if len(m[0]) > 1 else "&amp;", text)
 
 
