@@ -223,6 +223,10 @@ def read_image(path: Path) -> Reading:
         write_lines(writer, seen.lines, number)
         size = (round(frame.width * scale, 2), round(frame.height * scale, 2))
         pages.append(Page(number, None, *size, ocr=True, confidence=round(seen.confidence, 3)))
+    if not writer.elements and any("is cut" in problem for problem in problems):
+        raise UnreadableFile(
+            "The picture is damaged: its file is cut, and what is there has no text.", "Get a good copy."
+        )
     if not writer.elements:
         raise UnreadableFile(
             NO_TEXT_IN_PICTURE,
