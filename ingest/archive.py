@@ -1,4 +1,4 @@
-"""Yields the files in ZIP, TAR and 7Z archives and in single files packed with gzip, bzip2 or xz."""
+"""Yields the files in ZIP, TAR and 7Z archives and in single files packed with gzip, bzip2, xz or Zstandard."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from ingest.errors import UnreadableFile, is_ours
+from ingest.zstandard import MARK, unpacked
 
 Content = Iterable[bytes] | UnreadableFile
 """A file's bytes in pieces, or why they can't be had."""
@@ -41,7 +42,7 @@ _JUNK = {"thumbs.db", "desktop.ini"}
 def files(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of each file in an archive; hidden files, folders and links are left out.
 
-    `form` is one of zip, tar, 7z, gz, bz2, xz; `name` is what the archive is called. A content must be consumed before
+    `form` is one of zip, tar, 7z, gz, bz2, xz, zst; `name` is what the archive is called. A content must be consumed before
     the next is asked for. Raises UnreadableFile when the archive itself is damaged.
     """
     readers: dict[str, Callable[[], Iterator[tuple[str, Content]]]] = {
@@ -63,7 +64,9 @@ def files(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
 
 def damaged(form: str) -> UnreadableFile:
     """Return the error for an archive that can't be unpacked."""
-    kind = {"gz": "gzip file", "bz2": "bzip2 file", "xz": "xz file"}.get(form, f"{form.upper()} archive")
+    kind = {"gz": "gzip file", "bz2": "bzip2 file", "xz": "xz file", "zst": "Zstandard file"}.get(
+        form, f"{form.upper()} archive"
+    )
     return UnreadableFile(f"The {kind} is damaged: it can't be unpacked.", "Get a good copy, or pack it again.")
 
 
@@ -123,7 +126,12 @@ class _Header(tarfile.TarInfo):
 
 
 def _tar(path: Path) -> Iterator[tuple[str, Content]]:
-    with tarfile.open(path, "r|*", tarinfo=_Header) as archive:  # a stream: nothing is unpacked twice
+    with path.open("rb") as file:
+        packed = file.read(4) == MARK
+    with (
+        unpacked(path) if packed else path.open("rb") as source,
+        tarfile.open(fileobj=source, mode="r|*", tarinfo=_Header) as archive,  # a stream: nothing is unpacked twice
+    ):
         for member in archive:
             if not member.isreg() or not wanted(member.name):
                 continue
@@ -136,11 +144,12 @@ def _packed(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
         head = file.read(4096)
     plain = PurePosixPath(name).name
     suffix = PurePosixPath(plain).suffix.lower().lstrip(".")
-    stem = plain[: -len(suffix) - 1] if suffix in ("gz", "bz2", "xz", "gzip", "z") else plain
+    stem = plain[: -len(suffix) - 1] if suffix in ("gz", "bz2", "xz", "zst", "zstd", "gzip", "z") else plain
     opener: dict[str, Callable[[], Any]] = {
         "gz": lambda: gzip.open(path),  # noqa: SIM115  opened by the with statement below
         "bz2": lambda: bz2.open(path),  # noqa: SIM115
         "xz": lambda: lzma.open(path),  # noqa: SIM115
+        "zst": lambda: unpacked(path),
     }
     with opener[form]() as stream:
         yield (_gzip_name(head) if form == "gz" else None) or stem or "file", _pieces(stream)

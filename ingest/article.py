@@ -20,19 +20,20 @@ _LONG = 20
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a page; `rows` are a table's."""
+    """One block of a page; `rows` are a table's, `picture` says that it is the alternative text of one."""
 
     kind: Kind
     text: str
     level: int = 0
     rows: tuple[tuple[Span, ...], ...] = ()
     linked: int = 0
+    picture: bool = False
 
 
 def article_of(page: str, blocks: list[Block]) -> list[Block]:
     """Return the blocks that are the page's article; all of them when it is no article with furniture around it."""
-    size = sum(len(block.text) for block in blocks)
-    linked = sum(block.linked for block in blocks)
+    size = sum(len(block.text) for block in blocks if not block.picture)
+    linked = sum(block.linked for block in blocks if not block.picture)
     tables = sum(len(block.text) for block in blocks if block.kind == "table")
     if not size or linked / size < _LINKED or tables / size > _TABLES:
         return blocks
@@ -41,14 +42,21 @@ def article_of(page: str, blocks: list[Block]) -> list[Block]:
         return blocks
     grams = {tuple(article[i : i + _GRAM]) for i in range(len(article) - _GRAM + 1)}
     joined = f" {' '.join(article)} "
-    kept = [_belongs(block, grams, joined) for block in blocks]
-    prose = [i for i, b in enumerate(blocks) if b.linked < 0.2 * len(b.text) and len(b.text.split()) > _LONG]
+    kept = [not block.picture and _belongs(block, grams, joined) for block in blocks]
+    prose = [
+        i
+        for i, b in enumerate(blocks)
+        if b.linked < 0.2 * len(b.text) and len(b.text.split()) > _LONG and not b.picture
+    ]
     taken = sum(len(blocks[i].text) for i in prose if kept[i])
     if True not in kept or taken < _PROSE * sum(len(blocks[i].text) for i in prose):
         return blocks
     first, last = kept.index(True), len(kept) - 1 - kept[::-1].index(True)
-    # A table with few links in the middle of an article is its own, whatever the extraction made of it.
-    inner = [b.kind == "table" and first < i < last and b.linked < 0.5 * len(b.text) for i, b in enumerate(blocks)]
+    # A table or picture with few links in the middle of an article is its own, whatever the extraction made of it.
+    inner = [
+        (b.kind == "table" or b.picture) and first < i < last and b.linked < 0.5 * len(b.text)
+        for i, b in enumerate(blocks)
+    ]
     return [block for i, block in enumerate(blocks) if kept[i] or inner[i]]
 
 

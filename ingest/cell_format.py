@@ -8,7 +8,8 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
-_EPOCH = dt.time(0, 0)
+from ingest.date_format import shown_date, shown_time
+
 _CURRENCY = re.compile(r'(?:\[\$([^\]-]*)[^\]]*\]|"([$€£¥])"|\\?([$€£¥]))')
 _PLACES = re.compile(r"[#0?](?:[#0?,. ]*[#0?,.])?(?:[Ee][+-][#0?]+)?")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -16,19 +17,17 @@ _LITERAL = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.'
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.I)
 
 
-def shown(value: object, number_format: str) -> str | None:  # noqa: PLR0911 - one return for each type of value
+def shown(value: object, number_format: str) -> str | None:
     """Return a cell's value as a spreadsheet program shows it, for the common formats; None for an empty text.
 
-    Dates are written in ISO form, whatever order the format gives to their day and month.
+    A date that does not say by itself what is day, month and year is followed by its ISO form (`ingest.date_format`).
     """
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, dt.datetime):
-        return _date(value, number_format)
-    if isinstance(value, dt.date):
-        return value.isoformat()
+    if isinstance(value, (dt.datetime, dt.date)):
+        return shown_date(value, number_format)
     if isinstance(value, dt.time):
-        return value.strftime("%H:%M:%S" if value.second or "s" in number_format.lower() else "%H:%M")
+        return shown_time(value, number_format)
     if isinstance(value, dt.timedelta):
         return _elapsed(value, number_format)
     if isinstance(value, (int, float)):
@@ -42,14 +41,6 @@ def _character(match: re.Match[str]) -> str:
     """Return the character that a workbook writes as _x000D_; a surrogate stays as it is written."""
     code = int(match[1], 16)
     return match[0] if 0xD800 <= code <= 0xDFFF else chr(code) if code >= 32 or code in (9, 10, 13) else " "
-
-
-def _date(value: dt.datetime, number_format: str) -> str:
-    """Return a date in ISO form, with the time only when the cell shows one."""
-    lowered = number_format.lower()
-    if value.time() != _EPOCH or "h" in lowered:
-        return value.strftime("%Y-%m-%d %H:%M" + (":%S" if value.second else ""))
-    return value.strftime("%Y-%m-%d")
 
 
 def _elapsed(value: dt.timedelta, number_format: str) -> str:

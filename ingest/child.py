@@ -138,15 +138,16 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
     path, inside, password = Path(request["path"]), tuple(request.get("inside") or ()), request.get("password")
     if request["task"] == "render":
-        with member(path, inside, password) as (file, form, _):
-            _limit(request, form)
-            return IMAGE, _picture(file, form, request, password)
+        with member(path, inside, password) as opened:
+            _limit(request, opened.form)
+            return IMAGE, _picture(opened.file, opened.form, request, password)
     if request["task"] == "pictures":
         from ingest import pictures
 
-        with member(path, inside, password) as (file, form, _):
-            _limit(request, form)
-            return PICTURES, pictures.pack(pictures.pictures(file, form, int(request["most"]), password))
+        with member(path, inside, password) as opened:
+            _limit(request, opened.form)
+            found = pictures.pictures(opened.file, opened.form, int(request["most"]), password)
+            return PICTURES, pictures.pack(found)
     plain = bool(request.get("plain"))
     content = pack(read(path, inside, password, lambda form: _limit(request, form), plain))
     if len(content) > int(request["output_bytes"]):

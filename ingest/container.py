@@ -7,14 +7,17 @@ import hashlib
 import os
 import re
 import tempfile
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ingest import pdf_salvage, zip_salvage
 from ingest.elements import MAX_DEPTH, Member, Page, Reading
 from ingest.errors import UnreadableFile
-from ingest.formats import CONTAINERS, detect, read_as, unopened
+from ingest.flat_office import zipped
+from ingest.formats import CONTAINERS, check_name, detect, read_as, unopened
 from ingest.unpack import PREFIX, Unpacked, unpack
 
 _KEPT_BYTES = 1_000_000_000
@@ -64,13 +67,15 @@ def read(
 
     `found` is told the format before the file is read; `plain` is for PDFs on which their parser crashes.
     """
-    with member(path, inside, password) as (file, form, key):
+    with member(path, inside, password) as opened:
+        form = opened.form
         found(form)
-        reading = read_as(file, form, password, plain)
+        reading = read_as(opened.file, form, password, plain)
         members: tuple[Member, ...] = ()
         problems: tuple[str, ...] = ()
         if form in CONTAINERS:
-            members, problems = _listed(file, form, key, password)
+            members, problems = _listed(opened.file, form, opened.key, password)
+        problems = (*opened.problems, *problems)
     if not reading.pages and not members:
         raise UnreadableFile(
             f"The archive holds no file that can be read. {' '.join(problems)}".strip(), "Check where it came from."
@@ -96,7 +101,7 @@ def _listed(
     try:
         found = _shelf.get(key, path, form, password)
     except UnreadableFile as error:
-        if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+        if form in ("zip", "tar", "gz", "bz2", "xz", "zst", "7z", "mbox"):
             raise
         return (), (f"The files inside could not be listed: {error.reason}",)
     members = tuple(entry.member for entry in found.entries.values())
@@ -122,11 +127,19 @@ def _ancestors(path: Path, key: tuple[str, ...], members: Sequence[Member]) -> s
     return hashes
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file to be read: where it is, its format, its key on the shelf, and what is to be said of how it was found."""
+
+    file: Path
+    form: str
+    key: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
 @contextlib.contextmanager
-def member(
-    path: Path, inside: Sequence[str], password: str | None = None
-) -> Iterator[tuple[Path, str, tuple[str, ...]]]:
-    """Give a member's file, format and key for a while; the file itself when `inside` is empty."""
+def member(path: Path, inside: Sequence[str], password: str | None = None) -> Iterator[Opened]:
+    """Give a member's file, or the file itself when `inside` is empty, for a while; a changed copy where that is needed."""
     if len(inside) > MAX_DEPTH:
         raise UnreadableFile(
             f"The file is nested more than {MAX_DEPTH} levels deep.", "Unpack the outer files and ingest it directly."
@@ -136,11 +149,53 @@ def member(
     with contextlib.ExitStack() as stack:
         file = path
         for name in inside:
-            found = _shelf.find(key) or _shelf.get(key, file, _container(file), password)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")))
+            found = _shelf.find(key)
+            if found is None:
+                changed, form, _ = _prepared(file, stack)
+                found = _shelf.get(key, changed, _container(form), password)
+            folder = Path(stack.enter_context(_folder()))
             file = _extract(found, name, folder)
             key = (*key, name)
-        yield file, detect(file), key
+        file, form, problems = _prepared(file, stack)
+        yield Opened(file, form, key, problems)
+
+
+def _prepared(file: Path, stack: contextlib.ExitStack) -> tuple[Path, str, tuple[str, ...]]:
+    """Return a file that its reader opens, its format and what is to be said: what is cut gets an end, flat
+    Office files are zipped."""
+    problems: tuple[str, ...] = ()
+    whole = zip_salvage.salvaged(file)
+    if whole is not None:
+        problems = (zip_salvage.CUT.format(whole[1]),)
+        given, file = file, _copy(file.name, whole[0], stack)
+        if detect(file) == "zip" and check_name(given) != "zip":
+            file, problems = given, ()  # the part that makes it an Office file is not whole: it is refused as damaged
+    form = detect(file)
+    changed: bytes | None = None
+    if form == "pdf":
+        found = pdf_salvage.salvaged(file)
+        changed, problems = found or (None, problems)
+    elif form == "zip" and (moved := zip_salvage.out_of_folder(file)) is not None:
+        copy = _copy(file.name, moved, stack)
+        if (inner := detect(copy)) != "zip":
+            file, form = copy, inner
+    elif form in ("docx", "pptx", "xlsx") and not zipfile.is_zipfile(file):
+        changed = zipped(file)
+    if changed is None:
+        return file, form, problems
+    return _copy(f"changed.{form}", changed, stack), form, problems
+
+
+def _copy(name: str, content: bytes, stack: contextlib.ExitStack) -> Path:
+    """Write a changed file that is there until the stack is left; of its name only the suffix is taken."""
+    copy = Path(stack.enter_context(_folder())) / f"changed{Path(name).suffix.lower()[:12]}"
+    copy.write_bytes(content)
+    return copy
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a private folder for a file that is needed for a while."""
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
 
 
 def _stamp(path: Path) -> str:
@@ -152,9 +207,8 @@ def _stamp(path: Path) -> str:
     return f"{path}:{found.st_size}:{found.st_mtime_ns}"
 
 
-def _container(path: Path) -> str:
-    """Return the format of a container; UnreadableFile for files that hold no others."""
-    form = detect(path)
+def _container(form: str) -> str:
+    """Return the format of a container; UnreadableFile for one that holds no files."""
     if form not in CONTAINERS:
         raise UnreadableFile("There is no file inside this one.", "Ingest the file again.")
     return form

@@ -23,7 +23,13 @@ _DEEP = "The JSON is nested very deeply; it was read as plain text."
 _MAX_DEPTH = 60
 _DECLARED = re.compile(rb"""<\?xml[^>]*?encoding=["']([\w.:-]+)["']""")
 _DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*?\?>")
+_ILLEGAL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]));", re.I
+)
+"""Signs that XML does not allow and that careless programs write."""
 _BLOCK = 40
+_LONG_WORD = 400
+_PACKED = re.compile(r"(?:data:[\w/+.;=-]+,)?(?:[A-Za-z0-9+/_-]{60,}\s+)*[A-Za-z0-9+/_-]+={0,2}\s*")
 
 
 def read_json(path: Path) -> Reading:
@@ -170,7 +176,12 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
-    return str(value)
+    return _told(str(value))
+
+
+def _told(text: str) -> str:
+    """Return a text; of data that are written in letters (base64) only how many there are."""
+    return f"({len(text):,} characters of data)" if len(text) > _LONG_WORD and _PACKED.fullmatch(text) else text
 
 
 class _Malformed(UnreadableFile):
@@ -180,7 +191,7 @@ class _Malformed(UnreadableFile):
 def read_xml(path: Path) -> Reading:
     """Read an XML file: each element's own text, with its name and attributes where they are short."""
     try:
-        root = _root(path)
+        root = tree(path)
     except _Malformed:
         text, problems = load(path)  # a cut or careless export is still worth finding
         return _verbatim(text, [*problems, "The XML is malformed; it was read as plain text."])
@@ -198,25 +209,31 @@ def read_xml(path: Path) -> Reading:
     return writer.reading()
 
 
-def _root(path: Path) -> Node:
-    """Parse an XML file; entity declarations and external references are refused."""
+def tree(path: Path) -> Node:
+    """Parse an XML file, its own harmless entities replaced; bombs and what asks for other files are refused."""
     from xml.etree.ElementTree import ParseError
 
     from defusedxml.common import DefusedXmlException
 
-    from ingest.ooxml import ENTITIES, parse
+    from ingest.ooxml import BOMB, ENTITIES, parse
+    from ingest.xml_entities import Bomb, with_entities
 
     try:
         data = path.read_bytes()
         try:
             return parse(data)
         except (ParseError, ValueError, LookupError):
-            # The parser knows few encodings, and trusts a declaration that is wrong.
+            # The parser knows few encodings, trusts a declaration that is wrong, and knows no entities.
             declared = _DECLARED.search(data[:200])
             text, _ = decode(data, declared[1].decode("ascii", "replace") if declared else None)
-            return parse(_DECLARATION.sub("", text).encode())
+            whole = with_entities(_DECLARATION.sub("", text))
+            if whole is None:
+                raise ENTITIES from None
+            return parse(_ILLEGAL.sub(" ", whole).encode("utf-8", "replace"))
     except OSError as error:
         raise unopened(error) from error
+    except Bomb as error:
+        raise BOMB from error
     except DefusedXmlException as error:
         raise ENTITIES from error
     except (ParseError, ValueError, LookupError) as error:
@@ -230,15 +247,13 @@ def _xml_lines(node: Node, depth: int) -> Iterator[str]:
         yield f"{_local(node.tag)}: {' '.join(' '.join(texts).split())}" if texts else ""
         return
     name = _local(node.tag)
-    given = [
-        f'{_local(key)}="{value}"' for key, value in node.attrib.items() if len(value) <= 200 and "://" not in value
-    ]
+    given = [f'{_local(key)}="{value}"' for key, value in node.attrib.items() if _says(_local(key), value)]
     mixed = len(node) > 0 and bool((node.text or "").strip() or any((child.tail or "").strip() for child in node))
     text = (
         " ".join(" ".join(node.itertext()).split()) if mixed or not len(node) else " ".join((node.text or "").split())
     )
     if text:
-        yield f"{' '.join([name, *given])}: {text}"
+        yield f"{' '.join([name, *given])}: {_told(text)}"
     elif given:
         yield " ".join([name, *given])
     if not mixed and len(node):
@@ -248,13 +263,19 @@ def _xml_lines(node: Node, depth: int) -> Iterator[str]:
         yield ""
 
 
+def _says(name: str, value: str) -> bool:
+    """Say whether an attribute holds something to find: no place of a schema, and no data in letters."""
+    packed = len(value) > _LONG_WORD and max(map(len, value.split()), default=0) > _LONG_WORD
+    return bool(value.strip()) and name.lower() not in ("schemalocation", "nonamespaceschemalocation") and not packed
+
+
 def _local(tag: object) -> str:
     return str(tag).rpartition("}")[2]
 
 
 def read_svg(path: Path) -> Reading:
     """Read the texts of an SVG drawing: title, description and labels."""
-    root = _root(path)
+    root = tree(path)
     writer = Writer()
     title = None
     for node in root.iter():

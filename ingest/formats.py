@@ -11,7 +11,18 @@ from pathlib import Path
 from ingest.archive import BROKEN
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile, is_ours
-from ingest.signatures import beginning, has_headers, is_text, marked, refused, resembles, signature
+from ingest.flat_office import flat_kind, open_document
+from ingest.signatures import (
+    beginning,
+    has_headers,
+    is_fragment,
+    is_rows,
+    is_text,
+    marked,
+    refused,
+    resembles,
+    signature,
+)
 
 _NAMES = {
     "pdf": "pdf",
@@ -48,6 +59,7 @@ _NAMES = {
     "gz": "gz",
     "bz2": "bz2",
     "xz": "xz",
+    "zst": "zst zstd tzst",
     "7z": "7z",
 }
 _FORMATS = {f".{suffix}": form for form, suffixes in _NAMES.items() for suffix in suffixes.split()}
@@ -57,15 +69,19 @@ FORMATS: frozenset[str] = frozenset(_NAMES)
 SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """The suffixes of the formats that can be ingested, in lower case; other files are read when their content can be."""
 
-CONTAINERS = frozenset("pdf docx pptx xlsx eml msg mbox zip tar gz bz2 xz 7z".split())
+CONTAINERS = frozenset("pdf docx pptx xlsx odt ods odp eml msg mbox zip tar gz bz2 xz zst 7z".split())
 """The formats that may hold files inside."""
 
 _TEXTUAL = frozenset("html mhtml eml mbox markdown rst csv json jsonl xml svg text code".split())
 _KEEP = frozenset({"code", "markdown", "rst"})
 """Kinds of text in which pages, mails and XML are quoted: their content is not taken for one."""
 _OLD = frozenset({"doc", "xls", "ppt", "rtf"})
+_SHEETS = frozenset({"xlsx", "xls", "ods"})
+_OFFICE_NAMES = _SHEETS | {"docx", "doc", "odt", "rtf"}
+"""Suffixes that programs give to pages and to rows of text, so that an Office program opens them."""
 _ZIPS = frozenset("zip docx pptx xlsx odt ods odp epub".split())
 _HEAD = 65536
+_PDF_OBJECT = re.compile(rb"(?:^|[\r\n])\d{1,8} \d{1,5} obj\b.{0,300}?<<", re.S)
 _MAX_MEMBERS = 20_000
 _MAX_UNPACKED = 1_000_000_000
 _MAX_RATIO = 400
@@ -118,8 +134,8 @@ def detect(path: Path) -> str:
         return found
     if promised in _ZIPS and zipfile.is_zipfile(path):
         return _zipped(path, promised)  # with a program or other bytes before it
-    if promised == "pdf" and b"%PDF" in head[:1024]:
-        return "pdf"
+    if promised == "pdf" and (b"%PDF-" in head or _PDF_OBJECT.search(head)):
+        return "pdf"  # behind other bytes, or without its beginning
     other = refused(head)
     if other is not None:
         raise UnreadableFile(f"The file is {other[0]}, which can't be read.", other[1])
@@ -133,9 +149,10 @@ def detect(path: Path) -> str:
 def _text_kind(text: str, promised: str) -> str:
     """Return the kind of a text file, from its first 64 KiB and its suffix."""
     found = None if promised in _KEEP else marked(text)
+    flat = flat_kind(text) if found == "xml" else None
+    if flat is not None:
+        return flat
     if found is not None and not (found == "xml" and promised in _TEXTUAL - {"text"}):
-        if found == "xml":
-            return _flat_office(text) or ("xml" if promised not in ("odt", "ods", "odp") else promised)
         kept = (promised, found) in (("mhtml", "eml"), ("eml", "mbox"), ("mbox", "eml"))
         return promised if kept else found
     if promised == "eml":
@@ -146,18 +163,12 @@ def _text_kind(text: str, promised: str) -> str:
         return "eml"
     if promised in _TEXTUAL - {"mbox", "mhtml", "svg"}:
         return promised
-    likely = resembles(text)
+    likely = "html" if promised in _OFFICE_NAMES and is_fragment(text) else resembles(text)
+    if promised in _SHEETS and likely == "text" and is_rows(text):
+        likely = "csv"
     if promised and promised not in _OLD | _TEXTUAL and likely == "text" and len(text.split()) < _WORDS:
         raise _mismatch(promised)
     return likely
-
-
-def _flat_office(text: str) -> str | None:
-    """Return the format of an OpenDocument file that is one XML text, None for other XML."""
-    for form, name in (("odt", "text"), ("ods", "spreadsheet"), ("odp", "presentation"), ("odp", "graphics")):
-        if f"application/vnd.oasis.opendocument.{name}" in text[:4000]:
-            return form
-    return None
 
 
 _PARTS = {"docx": "word/document", "pptx": "ppt/presentation", "xlsx": "xl/workbook"}
@@ -182,6 +193,9 @@ def _zipped(path: Path, promised: str) -> str:
             if any(name.startswith(_OFFICE) for name in names):
                 _refuse_entities(archive, members)
             kind = archive.read("mimetype")[:200].decode("ascii", "replace") if "mimetype" in names else ""
+            if not kind and "content.xml" in names:
+                with archive.open("content.xml") as content:
+                    kind = open_document(content.read(_HEAD))
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
     except BROKEN as error:
@@ -243,7 +257,7 @@ def read_as(path: Path, form: str, password: str | None = None, plain: bool = Fa
         from ingest.pdf import read_pdf
 
         return read_pdf(path, password, plain)
-    if form in ("zip", "tar", "gz", "bz2", "xz", "7z", "mbox"):
+    if form in ("zip", "tar", "gz", "bz2", "xz", "zst", "7z", "mbox"):
         return Reading("", (), ())
     return _reader(form)(path)
 
@@ -262,7 +276,7 @@ _READERS = {
     "code": ("plain", "read_code"),
     "markdown": ("plain", "read_markdown"),
     "rst": ("plain", "read_rst"),
-    "csv": ("plain", "read_csv"),
+    "csv": ("csv_rows", "read_csv"),
     "json": ("data", "read_json"),
     "jsonl": ("data", "read_jsonl"),
     "xml": ("data", "read_xml"),

@@ -11,6 +11,9 @@ from ingest.formats import unopened
 from ingest.mail import header, parse
 
 _MAX_MAIL = 200_000_000
+_DATED = re.compile(
+    rb"From \S+ +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d (?:\S+ )?\d{4}\s*$"
+)
 
 
 def messages(path: Path, most: int = _MAX_MAIL) -> Iterator[tuple[str, list[bytes]]]:
@@ -33,13 +36,16 @@ def messages(path: Path, most: int = _MAX_MAIL) -> Iterator[tuple[str, list[byte
 
 
 def _split(path: Path, most: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the bytes of each message of a mailbox, and how many it has: "From " lines after a blank line divide them."""
+    """Yield the bytes of each message of a mailbox, and how many it has.
+
+    "From " lines divide them: those after a blank line, and those that end with a moment as mail programs write it.
+    """
     lines: list[bytes] = []
     size, blank = 0, True
     try:
         with path.open("rb") as file:
             for line in file:
-                if blank and line.startswith(b"From ") and re.search(rb"\d", line):
+                if line.startswith(b"From ") and ((blank and re.search(rb"\d", line)) or _DATED.match(line)):
                     if size:
                         yield b"".join(lines), size
                     lines, size = [], 0

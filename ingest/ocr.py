@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Box, Page, Reading, Writer
-from ingest.errors import NO_TEXT_IN_PICTURE, UnreadableFile, is_ours
-from ingest.formats import unopened
+from ingest.errors import NO_TEXT_IN_PICTURE, UnreadableFile
+from ingest.image_file import CUT, frames
 from ingest.layout import Word
 from ingest.ocr_page import Line, write_lines
 
@@ -34,9 +33,7 @@ _LONGEST = 2600  # pixels of a page's longer side
 _PAPER = 200  # grey above which a pixel is paper
 _LOWEST = 8  # rows of pixels; letters of four points have eleven
 _DOUBTFUL = 0.8  # mean confidence below which a page may be upside down
-_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_UNKNOWN_DPI = 150.0
 
 page_done: Callable[[], None] = lambda: None  # noqa: E731
 """Called after each page that was read by OCR: the parser child tells its parent that it is alive."""
@@ -220,10 +217,16 @@ def read_image(path: Path) -> Reading:
         if number > MOST_PAGES:
             problems.append(f"Pages after {MOST_PAGES} were not read. Split the file into smaller ones.")
             break
+        if frame.info.get(CUT):
+            problems.append("The picture's file is cut: what is missing of the picture was not read. Get a good copy.")
         seen = see(frame, number, scale)
         write_lines(writer, seen.lines, number)
         size = (round(frame.width * scale, 2), round(frame.height * scale, 2))
         pages.append(Page(number, None, *size, ocr=True, confidence=round(seen.confidence, 3)))
+    if not writer.elements and any("is cut" in problem for problem in problems):
+        raise UnreadableFile(
+            "The picture is damaged: its file is cut, and what is there has no text.", "Get a good copy."
+        )
     if not writer.elements:
         raise UnreadableFile(
             NO_TEXT_IN_PICTURE,
@@ -243,51 +246,3 @@ def render_image(path: Path, page: int, dpi: float) -> bytes:
             frame.resize(size).save(buffer, "PNG")
             return buffer.getvalue()
     raise UnreadableFile(f"The picture has no page {page}.", "Give a page number that it has.")
-
-
-def frames(path: Path | io.BytesIO) -> Iterator[tuple[Image, float]]:
-    """Yield the upright pages of an image file with their points a pixel; animations have one, their first."""
-    from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
-
-    damaged = UnreadableFile("The picture is damaged or in a form that can't be read.", "Save it again as PNG or JPEG.")
-    try:
-        # Above twice its limit Pillow refuses a picture; below it only warns, and the child's memory limit protects.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
-                frames = ImageSequence.Iterator(image) if image.format == "TIFF" else iter([image])
-                for frame in frames:
-                    upright = ImageOps.exif_transpose(frame)
-                    yield _flat(upright), 72 / _dpi(frame)
-    except Image.DecompressionBombError as error:
-        raise UnreadableFile(
-            "The picture unpacks to far more pixels than can be read (a decompression bomb?).",
-            "Make it smaller, or cut it into several pictures.",
-        ) from error
-    except UnidentifiedImageError as error:
-        raise damaged from error
-    except OSError as error:
-        raise (unopened(error) if error.errno is not None else damaged) from error
-    except (ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:  # Pillow's plugins on damaged files
-        if is_ours(error):
-            raise
-        raise damaged from error
-
-
-def _flat(image: Image) -> Image:
-    """Return an image as RGB on white: what is transparent would else turn black."""
-    from PIL import Image
-
-    if "A" in image.getbands() or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        ground = Image.new("RGB", image.size, "white")
-        ground.paste(with_alpha, mask=with_alpha.getchannel("A"))
-        return ground
-    return image.convert("RGB")
-
-
-def _dpi(image: Image) -> float:
-    """Return an image's dots an inch, when it says something sensible."""
-    said = image.info.get("dpi", (0, 0))
-    value = float(said[0]) if isinstance(said, tuple) and said else 0.0
-    return value if 60 <= value <= 1200 else _UNKNOWN_DPI

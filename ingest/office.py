@@ -170,6 +170,7 @@ def read_xlsx(path: Path) -> Reading:
 
 def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
     """Return the reading of a workbook's sheets; hidden ones say so in their heading."""
+    from ingest.package import LOST
     from ingest.sheet_notes import NOTE
     from ingest.sheets import grid
 
@@ -197,6 +198,8 @@ def read_sheets(sheets: Sequence[Sheet], metadata: dict[str, str]) -> Reading:
             f"{unknown} formulas have no saved value and were left out. Open the workbook in a spreadsheet program, save it, "
             "and ingest it again."
         )
+    if lost := sum(value == LOST for sheet in sheets for row in sheet.rows for value in row):
+        problems.append(f"{lost} cells refer to texts that the workbook does not have, and read {LOST}. {_DAMAGED}")
     if not filled:
         problems.append("The workbook has no filled cells.")
     hidden = [sheet.name for sheet in sheets if sheet.hidden]

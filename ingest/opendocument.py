@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.alt_text import described
 from ingest.archive import BROKEN
 from ingest.elements import Kind, Page, Reading, Writer
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.merged import Span, filled
-from ingest.ooxml import ENTITIES, parse
+from ingest.ooxml import ENTITIES
+from ingest.opendocument_parts import load
 from ingest.sheets import Sheet, place
 from ingest.tables import add_table
 
@@ -27,6 +28,7 @@ _D = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _P = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
 _S = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
+_SVG = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
 _META = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}"
 _REMEDY = "Open it in the program it comes from, save it again, and ingest that."
 _DAMAGED = "The OpenDocument file is damaged."
@@ -43,7 +45,7 @@ def read_odf(path: Path) -> Reading:
     from defusedxml.common import DefusedXmlException
 
     try:
-        content, meta = _load(path)
+        parts = load(path)
     except (FileNotFoundError, PermissionError) as error:
         raise unopened(error) from error
     except DefusedXmlException as error:
@@ -52,11 +54,12 @@ def read_odf(path: Path) -> Reading:
         if is_ours(error):
             raise
         raise UnreadableFile(_DAMAGED, _REMEDY) from error
+    content = parts.content
     body = content.find(f"{_O}body")
     kind = body[0].tag.removeprefix(_O) if body is not None and len(body) else ""
     if body is None or kind not in ("text", "spreadsheet", "presentation", "drawing"):
         raise UnreadableFile("The OpenDocument file holds no text, sheets or slides.", "Save it as PDF.")
-    metadata = _properties(meta if meta is not None else content)
+    metadata = _properties(parts.meta if parts.meta is not None else content)
     if kind == "spreadsheet":
         from ingest.office import read_sheets
 
@@ -65,7 +68,9 @@ def read_odf(path: Path) -> Reading:
     notes: list[str] = []
     pages = 1
     if kind == "text":
+        _edge(writer, parts.headers, notes)
         _blocks(writer, body[0], notes, 1, 0)
+        _edge(writer, parts.footers, notes)
     else:
         for pages, slide in enumerate(body[0].iter(f"{_D}page"), start=1):
             _slide(writer, slide, notes, pages)
@@ -74,18 +79,6 @@ def read_odf(path: Path) -> Reading:
     if not writer.elements:
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     return writer.reading([Page(number) for number in range(1, pages + 1)], metadata.pop("title", None), (), metadata)
-
-
-def _load(path: Path) -> tuple[Node, Node | None]:
-    """Return the trees of content and properties."""
-    if not zipfile.is_zipfile(path):
-        return parse(path.read_bytes()), None
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in names else b""
-        if b"encryption-data" in manifest:
-            raise UnreadableFile("The file is encrypted and needs a password.", "Save a copy without a password.")
-        return parse(archive.read("content.xml")), parse(archive.read("meta.xml")) if "meta.xml" in names else None
 
 
 def _properties(root: Node) -> dict[str, str]:
@@ -117,10 +110,25 @@ def _blocks(writer: Writer, node: Node, notes: list[str], page: int, depth: int,
             writer.add(kind, _text(child, notes), page=page)
             _frames(writer, child, notes, page, depth)
         elif child.tag == f"{_TAB}table":
-            add_table(writer, filled(list(_rows(child, notes))), page=page)
+            _table(writer, child, notes, page, depth)
         elif isinstance(child.tag, str):
             inside = listed or child.tag in (f"{_T}list-item", f"{_T}list-header")
             _blocks(writer, child, notes, page, depth + 1, inside)
+            if child.tag == f"{_D}frame":
+                writer.add("caption", _alternative(child), page=page)
+
+
+def _edge(writer: Writer, edges: tuple[Node, ...], notes: list[str]) -> None:
+    """Append the headers or footers of the pages, each distinct text once, as of a Word file."""
+    told: set[str] = set()
+    for edge in edges:
+        inner = Writer()
+        _blocks(inner, edge, notes, 1, 0)
+        for element in inner.elements:
+            text = "".join(inner.parts)[element.start : element.end]
+            if text not in told and any(map(str.isalpha, text)):
+                told.add(text)
+                writer.add(element.kind, text)
 
 
 def _frames(writer: Writer, node: Node, notes: list[str], page: int, depth: int) -> None:
@@ -128,8 +136,37 @@ def _frames(writer: Writer, node: Node, notes: list[str], page: int, depth: int)
     for child in node:
         if _holds_text(child):
             _blocks(writer, child, notes, page, depth + 1)
+            writer.add("caption", _alternative(child), page=page)
+        elif child.tag == f"{_TAB}table":
+            _table(writer, child, notes, page, depth)
+        elif child.tag == f"{_D}frame":
+            _frames(writer, child, notes, page, depth)
+            writer.add("caption", _alternative(child), page=page)
         elif child.tag not in (f"{_T}note", f"{_O}annotation"):
             _frames(writer, child, notes, page, depth)
+
+
+def _alternative(node: Node) -> str:
+    """Return the alternative text of a picture that describes what it shows."""
+    return described(node.findtext(f"{_SVG}desc")) or described(node.findtext(f"{_SVG}title"))
+
+
+def _table(writer: Writer, table: Node, notes: list[str], page: int, depth: int) -> None:
+    """Append a table; one with tables in its cells as what stands in them."""
+    if any(inner is not table for inner in table.iter(f"{_TAB}table")):
+        for cell in (cell for row in _own_rows(table) for cell in row if cell.tag == f"{_TAB}table-cell"):
+            _blocks(writer, cell, notes, page, depth + 1)
+        return
+    add_table(writer, filled(list(_rows(table, notes))), page=page)
+
+
+def _own_rows(node: Node) -> Iterator[Node]:
+    """Yield the rows of a table, not those of tables in its cells."""
+    for child in node:
+        if child.tag == f"{_TAB}table-row":
+            yield child
+        elif child.tag in (f"{_TAB}table-header-rows", f"{_TAB}table-rows", f"{_TAB}table-row-group"):
+            yield from _own_rows(child)
 
 
 def _holds_text(node: Node) -> bool:
@@ -165,6 +202,8 @@ def _parts(node: Node, notes: list[str]) -> Iterator[str]:
             text = " ".join(_text(p, inner) for p in body.iter(f"{_T}p")) if body is not None else ""
             number = sum(note.startswith(f"{label} ") for note in notes) + 1
             notes.append(f"{label} {number}: {text}")
+        elif child.tag == f"{_T}ruby-text":
+            pass  # how the letters before it are read
         elif child.tag == f"{_D}a" or not str(child.tag).startswith(_D):
             yield from _parts(child, notes)
         yield " ".join(re.split(r"\s+", child.tail or ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import posixpath
 import re
@@ -30,9 +31,30 @@ _RULES = re.compile(
     rb"<(?:\w+:)?(dataValidations|conditionalFormatting|page\w+|printOptions|headerFooter|extLst)\b[^>]*?(?:/>|>.*?</(?:\w+:)?\1>)",
     re.S,
 )
+_DECLARATION = re.compile(r"^\ufeff?\s*<\?xml[^>]*\?>")
+_ILLEGAL = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]));|&(?!#?\w+;)"
+)
+_OPC = b"http://schemas.openxmlformats.org/package/2006"
+_SLIDE = re.compile(r"ppt/slides/slide\d+[.]xml")
+_LAYOUT = "ppt/slideLayouts/slideLayoutEmpty.xml"
+_LAYOUT_TYPE = b"application/vnd.openxmlformats-officedocument.presentationml.slideLayout+xml"
+_EMPTY_LAYOUT = (
+    b'<p:sldLayout xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"><p:cSld><p:spTree><p:nvGrpSpPr>'
+    b'<p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/></p:spTree></p:cSld></p:sldLayout>'
+)
+_TYPES_END = re.compile(rb"</(\w+:)?Types\s*>")
 _XF = re.compile(rb"<(?:\w+:)?xf\b[^>]*>")
 _FORMATS = re.compile(rb"<numFmts\b.*?</numFmts>", re.S)
 _FORMAT_ID = re.compile(rb"""\snumFmtId=["'](\d+)["']""")
+
+
+LOST = "#LOST!"
+"""Stands in a cell whose text the workbook does not have."""
+
+_SHARED = re.compile(
+    rb"""(<(?:\w+:)?c\b[^<>]*\s)t=["']s["']([^<>]*>\s*(?:<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*)?<(?:\w+:)?v>\s*)(\d{1,9})"""
+)
 
 
 def mended(data: bytes, form: str) -> bytes:
@@ -71,8 +93,10 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     """Return the parts of a file, changed where they need it."""
-    changed = dict(parts)
-    for name, content in parts.items():
+    changed = {
+        name: tidied(content) if name.endswith((".xml", ".rels")) else content for name, content in parts.items()
+    }
+    for name, content in changed.items():
         if name.endswith((".xml", ".rels")) and _STRICT.search(content[:20_000]):
             changed[name] = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006", content)
     lower = {name.lower(): name for name in changed}
@@ -86,6 +110,7 @@ def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     if form == "pptx":
         for name in [name for name in changed if name.startswith("ppt/slides/slide") and name.endswith(".xml")]:
             changed[name] = _chosen(changed[name])
+        _lay_out(changed)
     if _TYPES in changed:
         few = {name: content for name, content in changed.items() if name in ("_rels/.rels", _MAIN[form][0])}
         with zipfile.ZipFile(io.BytesIO(_packed(few))) as copy:
@@ -94,15 +119,24 @@ def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
     return changed
 
 
+def tidied(part: bytes) -> bytes:
+    """Return an XML part in UTF-8, without signs that XML does not allow and careless programs write."""
+    if part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        part = _DECLARATION.sub("", part.decode("utf-16", "replace"), count=1).encode()
+    return _ILLEGAL.sub(lambda m: b"&amp;" if m[0] == b"&" else b" ", part) if _ILLEGAL.search(part) else part
+
+
 def plainer_workbook(data: bytes) -> bytes:
     """Return a workbook without what openpyxl checks and nobody reads: names, links to other files, all of a style but its
     number format."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
+        parts = {name: tidied(content) if name.endswith(".xml") else content for name, content in parts.items()}
         main = main_part(archive, "xl/workbook.xml")
     parts[main] = _LOOSE.sub(b"", parts[main])
     for name in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
         parts[name] = _RULES.sub(b"", parts[name])
+    _name_lost(parts)
     styles = parts.get("xl/styles.xml", b"")
     part = styles.partition(b"<cellXfs")[2].partition(b"</cellXfs>")[0]
     numbers = [match[1] if (match := _FORMAT_ID.search(xf)) else b"0" for xf in _XF.findall(part)] or [b"0"]
@@ -119,6 +153,21 @@ def plainer_workbook(data: bytes) -> bytes:
         ]
     )
     return _packed(parts)
+
+
+def _name_lost(parts: dict[str, bytes]) -> None:
+    """Let cells that refer to texts which the workbook does not have say so."""
+    name = next((name for name in parts if name.lower().endswith("sharedstrings.xml")), "")
+    typed = name.encode() in parts.get(_TYPES, b"")  # openpyxl looks for it there
+    count = len(re.findall(rb"<(?:\w+:)?si[ />]", parts.get(name, b""))) if typed else 0
+
+    def told(match: re.Match[bytes]) -> bytes:
+        if int(match[3]) < count:
+            return match[0]
+        return match[1] + b't="str"' + match[2] + LOST.encode()
+
+    for sheet in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
+        parts[sheet] = _SHARED.sub(told, parts[sheet])
 
 
 def _packed(parts: dict[str, bytes]) -> bytes:
@@ -156,6 +205,28 @@ def _without_slides(part: bytes, lost: set[bytes]) -> bytes:
     """Return a presentation's main part without the slides that are not in the file."""
     slide = re.compile(rb"""<(?:\w+:)?sldId\b[^>]*?\w+:id=["']([^"']+)["'][^>]*?/>""")
     return slide.sub(lambda match: b"" if match[1] in lost else match[0], part)
+
+
+def _lay_out(parts: dict[str, bytes]) -> None:
+    """Give slides that have no layout an empty one: python-pptx asks it where placeholders stand."""
+    for slide in [name for name in parts if _SLIDE.fullmatch(name)]:
+        rels = f"ppt/slides/_rels/{slide.rpartition('/')[2]}.rels"
+        held = parts.get(rels) or b'<Relationships xmlns="%s/relationships"></Relationships>' % _OPC
+        if b'/slideLayout"' in held or b"/slideLayout'" in held:
+            continue
+        end = re.search(rb"</(\w+:)?Relationships\s*>|/>\s*$", held)
+        if end is None:
+            continue
+        kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/slideLayout"
+        entry = _prefixed(b'<Relationship Id="rIdLayout" Type="%s" Target="/%s"/>' % (kind, _LAYOUT.encode()), end[1])
+        closing = end[0] if end[0].startswith(b"</") else b"></Relationships>"
+        parts[rels] = held[: end.start()] + (b"" if end[0].startswith(b"</") else b">") + entry + closing.lstrip(b">")
+        parts[_LAYOUT] = _EMPTY_LAYOUT
+        named = _LAYOUT.encode()
+        if _TYPES in parts and named not in parts[_TYPES] and (last := _TYPES_END.search(parts[_TYPES])):
+            override = b'<Override PartName="/%s" ContentType="%s"/>' % (named, _LAYOUT_TYPE)
+            types = parts[_TYPES]
+            parts[_TYPES] = types[: last.start()] + _prefixed(override, last[1]) + types[last.start() :]
 
 
 def _typed(types: bytes, main: str, kind: str, parts: dict[str, bytes]) -> bytes:

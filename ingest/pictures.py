@@ -127,7 +127,7 @@ def _of_pdf(path: Path, password: str | None) -> Iterator[Picture]:
 
 
 def _of_image(path: Path) -> Iterator[Picture]:
-    from ingest.ocr import frames
+    from ingest.image_file import frames
 
     for number, (frame, scale) in enumerate(frames(path), start=1):
         if min(frame.size) >= SMALLEST:
@@ -165,7 +165,7 @@ def _parts(archive: zipfile.ZipFile, form: str) -> Iterator[tuple[int, str]]:
 
 def _decoded(data: bytes) -> Image | None:
     """Return a picture, or None for what is none that can be decoded (a metafile, a damaged one)."""
-    from ingest.ocr import frames
+    from ingest.image_file import frames
 
     try:
         return next((image for image, _ in frames(io.BytesIO(data))), None)

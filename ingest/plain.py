@@ -1,18 +1,15 @@
-"""Reads plain text, Markdown and CSV files into elements."""
+"""Reads plain text, Markdown and reStructuredText files into elements."""
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
 from pathlib import Path
 
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.signatures import utf16_without_mark, with_escapes
-from ingest.tables import Cell, add_table, clean
+from ingest.signatures import has_stray_nuls, utf16_without_mark, with_escapes
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _BOMS_16 = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -23,7 +20,6 @@ _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*")
 _RST = re.compile(r"([=\-~^\"'`#*+.:_<>])\1{2,}")
-_SNIFF = 65536
 _STATEFUL = {"iso2022_jp", "iso2022_kr", "hz", "iso2022_jp_2", "utf-7"}
 _BROWSER = {
     "iso8859-1": "cp1252",
@@ -41,6 +37,9 @@ _BROWSER = {
     "windows-874": "cp874",
 }
 """Names of encodings → the larger ones that are really meant, as the Encoding Standard of browsers has it."""
+_COMMON = frozenset("äöüÄÖÜßéèêëàâáçñóòôíîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·")
+_DRAWN = frozenset("─│┌┐└┘├┤┬┴┼═║╔╗╚╝╠╣╦╩╬█▄▀░▒▓")
+"""Signs of Western texts beside ASCII, and those that draw boxes in texts of DOS."""
 
 
 def decode(  # noqa: PLR0911 - one return for each way to know
@@ -66,10 +65,10 @@ def decode(  # noqa: PLR0911 - one return for each way to know
             return _lines(shifted), None
         if "\x00" not in text and (candidate == "utf-8" or _plausible(text)):
             return _lines(text), None
-        if candidate == "utf-8" and 0 < data.count(0) <= 0.03 * len(data) and utf16_without_mark(data) is None:
+        if candidate == "utf-8" and "\x00" in text and utf16_without_mark(data) is None and has_stray_nuls(data):
             return _lines(text.replace("\x00", " ")), None
-    if name in ("utf-8", "") and b"\x00" not in data and _nearly(data):
-        return _lines(data.decode("utf-8", errors="replace")), None
+    if name in ("utf-8", "") and b"\x00" not in data and (mixed := _nearly(data)) is not None:
+        return _lines(mixed), None
     wide = utf16_without_mark(data)
     if wide:
         return _lines(data.decode(wide, errors="replace")), None
@@ -86,11 +85,25 @@ def _known(declared: str | None) -> str:
     return _BROWSER.get(name, name)
 
 
-def _nearly(data: bytes) -> bool:
-    """Say whether bytes are UTF-8 but for a few places, as where a text was cut or pasted."""
-    text = data.decode("utf-8", errors="replace")
-    wrong, right = text.count("\ufffd"), sum(c > "\x7f" for c in text)
-    return wrong <= 0.1 * right
+def _nearly(data: bytes, sample: int = 200_000) -> str | None:
+    """Return text that is UTF-8 but for a few places, or for pieces in cp1252 that were pasted in; None for other bytes."""
+    if len(data) > sample and _nearly(data[:sample]) is None:
+        return None
+    strange: list[str] = []
+
+    def western(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeDecodeError)
+        sign = data[error.start : error.start + 1].decode("cp1252", "replace")
+        strange.append(sign)
+        return sign, error.start + 1
+
+    codecs.register_error("as-cp1252", western)
+    text = data.decode("utf-8", errors="as-cp1252")
+    right = sum(sign > "\x7f" for sign in text) - len(strange)
+    if len(strange) <= 0.1 * right:
+        return text
+    common = sum(sign in _COMMON for sign in strange)
+    return text if len(strange) <= 1.2 * right and common >= 0.9 * len(strange) else None
 
 
 def _plausible(text: str) -> bool:
@@ -106,11 +119,15 @@ def _guess(data: bytes) -> tuple[str, str]:
     """Return text in a legacy encoding, and which one it was taken for."""
     from charset_normalizer import from_bytes  # only needed for the few files that aren't UTF-8
 
-    if data.count(0) > 0.001 * len(data):
+    if data.count(0) > 0.001 * len(data) and not has_stray_nuls(data):
         raise UnreadableFile("The file holds binary data, not text.", "Export it as PDF or text and ingest that.")
     data = data.replace(b"\x00", b" ")
     if b"\r" in data and b"\n" not in data and sum(byte > 127 for byte in data) < 0.2 * len(data):
         return _lines(data.decode("mac_roman")), "mac_roman"  # only old Macs end lines so
+    if data.count(0x40) > 0.05 * len(data) and data.count(0x20) < 0.01 * len(data):
+        return _lines(data.decode("cp037").replace("\x85", "\n")), "cp037"  # a mainframe's: its space is "@" elsewhere
+    if _is_dos(data):
+        return _lines(data.decode("cp437")), "cp437"
     if _is_western(data):
         return _lines(data.decode("cp1252")), "cp1252"
     best = from_bytes(data[:200_000]).best()
@@ -128,6 +145,15 @@ def _is_western(data: bytes) -> bool:
     high = [c for c in text if ord(c) > 127]
     common = sum(c in "äöüÄÖÜßéèêëàâáçñóòôíìîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·" for c in high)
     return common >= 0.9 * len(high) and len(high) <= 0.3 * len(text)
+
+
+def _is_dos(data: bytes) -> bool:
+    """Say whether a text draws boxes, and its other signs are Western in the code page of DOS."""
+    data = data[:200_000]
+    high = [c for c in data.decode("cp437") if c > "\x7f"]
+    letters = [c for c in high if c not in _DRAWN]
+    drawn = len(high) - len(letters)
+    return drawn > 0 and sum(c in _COMMON for c in letters) >= 0.9 * len(letters) and len(letters) <= 0.2 * len(data)
 
 
 def _lines(text: str) -> str:
@@ -192,32 +218,6 @@ def read_rst(path: Path) -> Reading:
     top = next((e for e in writer.elements if e.kind == "heading"), None)
     whole = "".join(writer.parts)
     return writer.reading(title=whole[top.start : top.end] if top else None, problems=problems)
-
-
-def read_csv(path: Path) -> Reading:
-    """Read a CSV or TSV file as one table; its first full row is the header row, lone cells above it are captions."""
-    text, problems = load(path)
-    csv.field_size_limit(10_000_000)
-    told = re.match(r"sep=([,;\t|])\n", text)  # Excel's own first line
-    text = text[told.end() :] if told else text
-    try:
-        found = csv.Sniffer().sniff(text[:_SNIFF], delimiters=told[1] if told else ",;\t|")
-        delimiter, quote = found.delimiter, found.quotechar or '"'
-    except csv.Error:  # e.g. a single column: the usual form reads it
-        delimiter, quote = told[1] if told else "\t" if path.suffix.lower() == ".tsv" else ",", '"'
-    quote = '"' if '"' in text else quote
-    try:  # the Sniffer knows doubled quotes only where they stand beside a separator
-        lines = io.StringIO(text, newline="")
-        read = csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
-        rows = [[clean(cell) for cell in row] for row in read]
-    except csv.Error as error:
-        raise UnreadableFile(f"The CSV file is malformed: {error}.", "Save it again from a spreadsheet.") from error
-    rows = [row for row in rows if any(row)]
-    writer = Writer()
-    while len(rows) > 1 and sum(map(bool, rows[0])) == 1 and max(len(row) for row in rows) > 1:
-        writer.add("caption", next(filter(None, rows.pop(0))))
-    add_table(writer, [[Cell(cell) for cell in row] for row in rows], header=len(rows) > 1)
-    return writer.reading(problems=problems)
 
 
 def read_markdown(path: Path) -> Reading:

@@ -1,4 +1,4 @@
-"""Reads what belongs to sheets and isn't in their cells: comments, text boxes and the titles of charts."""
+"""Reads what belongs to sheets and isn't in their cells: comments, text boxes, what pictures show, titles of charts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.alt_text import told_by
 from ingest.ooxml import parse, relations
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def beside_cells(path: Path, part: str) -> list[str]:
                 charts = [
                     name for kind, name in relations(archive, target) if kind.endswith("/chart") and name in names
                 ]
-                drawn += _boxes(root) + [title for name in charts if (title := _title(parse(archive.read(name))))]
+                drawn += (
+                    told_by(root)
+                    + _boxes(root)
+                    + [title for name in charts if (title := _title(parse(archive.read(name))))]
+                )
             else:
                 _gather(root, comments if word == "comments" else threads)
     # Old programs are shown a thread as a comment that says that they can't show it.

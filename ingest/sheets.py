@@ -16,7 +16,7 @@ from ingest.errors import is_ours
 from ingest.package import mended, plainer_workbook
 from ingest.sheet_notes import beside_cells
 
-_MAX_CELLS = 2_000_000
+MAX_CELLS = 2_000_000
 _MAX_ROWS = 1_100_000
 _MAX_MERGED = 100_000
 _MAX_REGION = 20_000
@@ -76,6 +76,7 @@ def as_shown(path: Path) -> list[Sheet]:
         KeyError,
         IndexError,
         AttributeError,
+        SyntaxError,
     ) as error:  # what openpyxl raises for odd styles
         if is_ours(error) or "EntitiesForbidden" in type(error).__name__:
             raise
@@ -101,7 +102,7 @@ def _read_sheets(path: Path) -> list[Sheet]:
     # read_only streams the rows: drawings and external links are never loaded.
     # As an open file: given a path, openpyxl refuses suffixes that it doesn't know.
     file = path.open("rb")
-    sheets, left = [], _MAX_CELLS
+    sheets, left = [], MAX_CELLS
     try:
         book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:

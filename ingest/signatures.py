@@ -11,6 +11,8 @@ import unicodedata
 import zlib
 from collections.abc import Callable
 
+from ingest.zstandard import MARK, begins
+
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image"),
     (b"\xff\xd8\xff", "image"),
@@ -66,7 +68,6 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture", "Save it as PNG or JPEG."),
     (0, b"\xff\x0a", "a JPEG XL picture", "Save it as PNG or JPEG."),
     (0, b"Rar!\x1a\x07", "a RAR archive", "Unpack it, or pack it again as ZIP."),
-    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", "Unpack it, or pack it again as ZIP."),
     (0, b"\x04\x22\x4d\x18", "an LZ4 archive", "Unpack it, or pack it again as ZIP."),
     (0, b"\x1f\x9d", "an old compress archive (.Z)", "Unpack it, or pack it again as ZIP."),
     (2, b"-lh", "an LHA archive", "Unpack it, or pack it again as ZIP."),
@@ -83,20 +84,20 @@ _OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"AC10", "an AutoCAD drawing", _AS_PDF),
     (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile picture", "Save it as PNG."),
     (40, b" EMF", "a Windows metafile picture", "Save it as PNG."),
-    (
-        0,
-        b"\x78\x9f\x3e\x22",
-        "a winmail.dat of Outlook (TNEF)",
-        "Ask for the mail in Internet format, or save it as msg.",
-    ),
+    (0, b"\x78\x9f\x3e\x22", "a winmail.dat of Outlook (TNEF)", "Ask for the mail in Internet format, or as msg."),
     (0, b"L\x00\x00\x00\x01\x14\x02\x00", "a Windows shortcut", "Ingest the file that it points to."),
     (0, b"bplist00", "a binary property list of macOS", _NO_TEXT),
     (0, b"\x80\x04\x95", "a Python pickle", _NO_TEXT),
     (0, b"GGUF", "the weights of a language model", _NO_TEXT),
 )
 _BOXES = {b"heic": "picture", b"heix": "picture", b"mif1": "picture", b"avif": "picture", b"M4A ": "sound"}
+_MOST_NULS, _SAMPLE = 0.35, 1_000_000
 _BOMS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _HTML = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_FRAGMENT = re.compile(
+    r"(?:<!--.*?-->\s*)*<(?:table|meta|style|title|link|div|center|font|p|h[1-6]|ul|ol|span|b|br)\b[^<>]*>", re.I | re.S
+)
+"""How pages begin that programs save as a workbook or a document, without a root."""
 _XML_ROOT = re.compile(
     r"(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!doctype[^\[>]*(?:\[.*?\]\s*)?>\s*)*<([A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)",
     re.I | re.S,
@@ -127,10 +128,11 @@ def signature(head: bytes) -> str | None:
 
 
 def compressed(head: bytes) -> str | None:
-    """Return "gz", "bz2" or "xz" for a compressed file, "tar" when a tar archive is in it, None for other bytes."""
+    """Return "gz", "bz2", "xz" or "zst" for a compressed file, "tar" when a tar archive is in it, None for other bytes."""
     makers: dict[str, tuple[bytes, Callable[[], bytes]]] = {
         "gz": (b"\x1f\x8b\x08", lambda: zlib.decompressobj(31).decompress(head, 1024)),
         "bz2": (b"BZh", lambda: bz2.BZ2Decompressor().decompress(head, 1024)),
+        "zst": (MARK, lambda: begins(head, 1024)),
         "xz": (b"\xfd7zXZ\x00", lambda: lzma.LZMADecompressor(memlimit=256_000_000).decompress(head, 1024)),
     }
     for form, (mark, unpack) in makers.items():
@@ -163,20 +165,21 @@ def is_text(head: bytes) -> bool:
     if head.startswith(_BOMS):
         return True
     if b"\x00" in head:
-        return utf16_without_mark(head) is not None or _has_stray_nuls(head)
+        return utf16_without_mark(head) is not None or has_stray_nuls(head)
     controls = sum(byte < 32 and byte not in (0, 8, 9, 10, 11, 12, 13, 14, 15, 26, 27) for byte in head)
     return controls / max(1, len(head)) < 0.02
 
 
-def _has_stray_nuls(head: bytes) -> bool:
-    """Say whether bytes are UTF-8 text with a few NULs in it, as some programs leave in logs and exports."""
-    printed = sum(byte >= 32 or byte in (9, 10, 12, 13) for byte in head)
-    if head.count(0) > 0.03 * len(head) or printed + head.count(0) < 0.999 * len(head):
+def has_stray_nuls(data: bytes) -> bool:
+    """Say whether bytes are text with NULs in it, as some programs leave in logs, and fill fields with in exports."""
+    nuls = (data := data[:_SAMPLE]).count(0)
+    printed = sum(byte >= 32 or byte in (9, 10, 12, 13) for byte in data)
+    if nuls > _MOST_NULS * len(data) or printed + nuls < 0.999 * len(data):
         return False
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
-        return False
+        return nuls <= 0.03 * len(data) and sum(byte > 127 for byte in data) <= 0.1 * len(data)
     return True
 
 
@@ -191,7 +194,7 @@ def utf16_without_mark(data: bytes) -> str | None:
         return "utf-16-le"
     if even > 0.3 * pairs and odd < 0.02 * pairs:
         return "utf-16-be"
-    if bool(even) != bool(odd) and not _has_stray_nuls(sample):  # scripts whose letters have no NULs; spaces have
+    if bool(even) != bool(odd) and not has_stray_nuls(sample):  # scripts whose letters have no NULs; spaces have
         name = "utf-16-le" if odd else "utf-16-be"
         return name if _is_written(sample[: len(sample) // 2 * 2].decode(name, "replace")) else None
     return None
@@ -258,6 +261,11 @@ def marked(text: str) -> str | None:
     return None
 
 
+def is_fragment(text: str) -> bool:
+    """Say whether a text that is called an Office file is a page without a root."""
+    return bool(_FRAGMENT.match(text))
+
+
 def resembles(text: str) -> str:
     """Return the likeliest kind of a text whose name says nothing: json, jsonl, csv, markdown or text."""
     lines = [line for line in text.splitlines()[:41] if line.strip()]
@@ -275,6 +283,12 @@ def resembles(text: str) -> str:
             return "csv"
     marks = sum(bool(re.match(r"#{1,6} \S|```|\|.*\|$", line)) for line in lines)
     return "markdown" if marks >= 2 and not text.startswith("#!") else "text"
+
+
+def is_rows(text: str) -> bool:
+    """Say whether a text that is called a workbook is rows of cells: most lines have the same separator."""
+    lines = [line for line in text.splitlines()[:200] if line.strip()]
+    return any(sum(sign in line for line in lines) > 0.6 * len(lines) for sign in "\t;,|")
 
 
 def _parses(text: str) -> bool:

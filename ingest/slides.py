@@ -7,6 +7,7 @@ import re
 import zipfile
 from typing import TYPE_CHECKING
 
+from ingest.alt_text import told_by
 from ingest.ooxml import main_part, parse, relations, slide_parts
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ COMMENT = "Comment: "
 def beside_slides(data: bytes) -> dict[int, list[str | list[list[str]]]]:
     """Return what belongs to each slide and isn't among its shapes, tables as rows.
 
-    Diagrams (SmartArt), charts (title and series names first, then one row a category), notes, comments.
+    What its pictures show (alternative texts), diagrams (SmartArt), charts (title and series names first, then one
+    row a category), notes, comments.
     """
     found: dict[int, list[str | list[list[str]]]] = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = set(archive.namelist())
         for number, slide in enumerate(slide_parts(archive), start=1):
-            parts: list[tuple[int, str | list[list[str]]]] = []
+            shown = told_by(parse(archive.read(slide))) if slide in names else []
+            parts: list[tuple[int, str | list[list[str]]]] = [(-1, text) for text in shown]
             for kind, target in relations(archive, slide):
                 word = kind.rpartition("/")[2]
                 if target in names and word in _BESIDE:

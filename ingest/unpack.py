@@ -128,6 +128,10 @@ def _contents(path: Path, form: str, name: str, password: str | None) -> Iterato
         from ingest.ooxml import embedded
 
         yield from embedded(path)
+    elif form in ("odt", "ods", "odp"):
+        from ingest.opendocument_parts import embedded as objects
+
+        yield from objects(path)
     elif form == "pdf":
         from ingest.pdf_objects import attachments as attached
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ingest.alt_text import described
 from ingest.article import Block, article_of
 from ingest.elements import Kind, Reading, Writer
 from ingest.errors import UnreadableFile
@@ -74,7 +75,11 @@ def add_html(
     title = " ".join(str(root.findtext(".//title") or "").split()) or None
     blocks = list(_blocks(root))
     chosen = article_of(text, blocks) if article else blocks
+    told: set[str] = set()  # a picture that stands often is told once
     for block in chosen:
+        if block.picture and block.text in told:
+            continue
+        told.add(block.text if block.picture else "")
         if block.kind == "table":
             rows = filled(block.rows)
             if rows and max(len(row) for row in rows) == 1:
@@ -108,6 +113,9 @@ def _parse(text: str, hidden: list[tuple[str, str]]) -> Any:
         raise UnreadableFile(
             "The page is nested too deeply to be read.", "Print it to PDF in a browser and ingest that."
         )
+    for drawing in root.xpath("//svg[@aria-label or title]"):
+        label = drawing.get("aria-label") or drawing.findtext("title") or ""
+        drawing.addprevious(html.Element("img", alt=label))
     for node in root.xpath(_FURNITURE):
         if node.getparent() is not None and isinstance(node.tag, str):
             node.drop_tree()
@@ -126,6 +134,7 @@ def _blocks(root: Any) -> Iterator[Block]:
 def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
     """Yield the blocks of an element: its own runs of text between the blocks in it."""
     run: list[str] = []
+    shown: list[Block] = []
     linked = 0
 
     def flush() -> Iterator[Block]:
@@ -134,6 +143,8 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
         run.clear()
         if text:
             yield Block(kind, text, linked=linked)
+        yield from shown
+        shown.clear()
         linked = 0
 
     run.append(node.text or "")
@@ -147,6 +158,7 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
         elif tag:
             text = "".join(_texts(child))
             run.append(text)
+            shown += _pictures(child)
             linked += len(text) if tag == "a" else sum(len("".join(_texts(a))) for a in child.iter("a"))
         run.append(child.tail or "")
     yield from flush()
@@ -154,10 +166,12 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
 
 def _block(node: Any, tag: str, kind: Kind, depth: int) -> Iterator[Block]:
     """Yield the blocks of one block element."""
+    yield from _picture(node)
     if _HEADING.fullmatch(tag):
         text = _squeeze("".join(_texts(node))).replace("\n", " ")
         if text:
             yield Block("heading", text, int(tag[1]), linked=_linked(node))
+        yield from _pictures(node)
     elif tag == "pre":
         text = "".join(_texts(node)).strip("\n")
         if text.strip():
@@ -197,6 +211,25 @@ def _table(node: Any, depth: int) -> Iterator[Block]:
     text = "\n".join(" ".join(span.text for span in row) for row in table)
     if text.strip():
         yield Block("table", text, rows=table, linked=_linked(node))
+    yield from _pictures(node)
+
+
+def _pictures(node: Any) -> list[Block]:
+    """Return the alternative texts of the pictures in an element that describe what they show."""
+    return [block for image in node.iter() for block in _picture(image)]
+
+
+def _picture(image: Any) -> list[Block]:
+    """Return the alternative text of an element that is a picture and describes what it shows."""
+    label = image.get("alt") if _tag(image) in ("img", "area", "amp-img") else None
+    if label is None and image.get("role") == "img":
+        label = image.get("aria-label")
+    seen = image.get("aria-hidden") != "true" and image.get("role") not in ("presentation", "none")
+    if not label or not seen or {image.get("width"), image.get("height")} & {"0", "1", "2"}:
+        return []
+    linked = next(image.iterancestors("a"), None) is not None
+    text = described(label, linked)
+    return [Block("caption", text, linked=len(text) * linked, picture=True)] if text else []
 
 
 def table_rows(markup: str) -> list[list[Cell]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingest.alt_text import described, is_decorative
 from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
 from ingest.ooxml import keep_prefixes, main_part, parse, relations, targets, written
 from ingest.package import mended
@@ -19,14 +20,16 @@ if TYPE_CHECKING:
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 _V = "{urn:schemas-microsoft-com:vml}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"footnotes": "Footnote", "endnotes": "Endnote", "comments": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _OVERLOOKED = re.compile(
     rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
-    rb"|AlternateContent|<m:oMath|<w:ddList|:textpath"
+    rb"|AlternateContent|<m:oMath|<w:ddList|:textpath|\sdescr=|<v:shape\b[^>]*\salt="
 )
+_TABLE_EDGE = re.compile(rb"<w:tbl[ >]|</w:tbl>")
 _EDGES = re.compile(r"word/(?:header|footer)\d*\.xml")
 _GONE = {f"{_W}del", f"{_W}moveFrom"}
 _WRAPPERS = {f"{_W}ins", f"{_W}moveTo", f"{_W}customXml", f"{_W}smartTag", f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir"}
@@ -53,7 +56,7 @@ def load_docx(path: Path, hidden: list[tuple[str, str]]) -> bytes:
         styles = _hiding(archive)
         parts = {name: archive.read(name) for name in archive.namelist() if name == main or _PROSE.fullmatch(name)}
         hiding = {name for name, content in parts.items() if _may_hide(content, styles)}
-        plainer = {n for n, content in parts.items() if _OVERLOOKED.search(content) and (n == main or _EDGES.match(n))}
+        plainer = {n for n, part in parts.items() if _is_overlooked(part) and (n == main or _EDGES.match(n))}
         if not hiding and not plainer:
             return data
         buffer = io.BytesIO()
@@ -79,6 +82,18 @@ def _hiding(archive: zipfile.ZipFile) -> Styles:
     return hiding_styles(parse(part)) if may_hide(part) else {}
 
 
+def _is_overlooked(part: bytes) -> bool:
+    """Say whether python-docx would overlook text of a part, or tear it apart: tables in tables."""
+    if _OVERLOOKED.search(part):
+        return True
+    depth = 0
+    for match in _TABLE_EDGE.finditer(part):
+        depth += -1 if match[0].startswith(b"</") else 1
+        if depth > 1:
+            return True
+    return False
+
+
 def _may_hide(part: bytes, styles: Styles) -> bool:
     return may_hide(part) or any(f'"{name}"'.encode() in part for name in styles)
 
@@ -89,8 +104,9 @@ def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, h
     root = parse(part)
     imported = {i: t for i, (kind, t) in targets(archive, main).items() if kind.endswith("/aFChunk")}
     _unwrap(root, archive, imported)
+    _lay_flat(root)
     hidden += take_hidden(root, styles)  # before text boxes are moved: they have colours of their own
-    _hoist(root)
+    _hoist(root, pictured=not _EDGES.match(main))  # a logo in each header is decoration
     return written(root)
 
 
@@ -124,6 +140,23 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
                 at += 1
 
 
+def _lay_flat(root: Node) -> None:
+    """Replace tables with tables in a quarter of their cells by what stands in them, in order: they only lay out the page."""
+    waiting = [root]
+    while waiting:
+        parent = waiting.pop()
+        at = 0
+        while at < len(parent):
+            child = parent[at]
+            cells = [cell for row in child.iterfind(f"{_W}tr") for cell in row.iterfind(f"{_W}tc")]
+            inside = sum(next(cell.iter(f"{_W}tbl"), None) is not None for cell in cells)
+            if child.tag == f"{_W}tbl" and inside and 4 * inside >= len(cells):
+                parent[at : at + 1] = [block for cell in cells for block in cell if block.tag != f"{_W}tcPr"]
+                continue
+            waiting.append(child)
+            at += 1
+
+
 def _run(text: str) -> Node:
     """Return a run of text."""
     from xml.etree.ElementTree import Element, SubElement
@@ -150,8 +183,9 @@ def _ruby(node: Node) -> str:
     return "".join(t.text or "" for base in node.iter(f"{_W}rubyBase") for t in base.iter(f"{_W}t"))
 
 
-def _hoist(root: Node) -> None:
-    """Move the blocks of text boxes behind the paragraph that they hang on."""
+def _hoist(root: Node, pictured: bool) -> None:
+    """Move the blocks of text boxes behind the paragraph that they hang on, and put what pictures show there."""
+    told: set[str] = set()
     for body in [node for node in root.iter() if node.tag in (f"{_W}body", f"{_W}tc")]:
         at = 0
         while at < len(body):
@@ -159,6 +193,10 @@ def _hoist(root: Node) -> None:
             if child.tag == f"{_W}p":
                 _choose(child)
                 titles = [node.get("string", "") for node in child.iter(f"{_V}textpath")]  # WordArt
+                if pictured:
+                    alternatives = [text for text in _alternatives(child) if text not in told]
+                    titles += dict.fromkeys(alternatives)
+                    told.update(alternatives)
                 body[at + 1 : at + 1] = [_block(title) for title in titles if title.strip()]
                 boxes = [box for box in child.iter(f"{_W}txbxContent")]
                 blocks = [block for box in boxes for block in list(box)]
@@ -167,6 +205,15 @@ def _hoist(root: Node) -> None:
                         box.remove(block)
                 body[at + 1 : at + 1] = blocks
             at += 1
+
+
+def _alternatives(paragraph: Node) -> Iterator[str]:
+    """Yield the alternative texts of a paragraph's pictures, charts and shapes that describe what they show."""
+    for node in paragraph.iter():
+        if node.tag == f"{_WP}docPr" and not is_decorative(node):
+            yield described(node.get("descr"))
+        elif node.tag == f"{_V}shape":
+            yield described(node.get("alt"))
 
 
 def _choose(paragraph: Node) -> None:

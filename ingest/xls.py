@@ -17,12 +17,21 @@ _REMEDY = "Save it as xlsx and ingest that."
 
 
 def read_xls(path: Path) -> Reading:
-    """Read every sheet, hidden ones too, as a page, with numbers and dates as they are shown."""
+    """Read every sheet, hidden ones too, as a page, with numbers and dates as they are shown; also of Excel 2003's XML."""
     from ingest.office import read_sheets
+    from ingest.workbook_2003 import read_workbook_2003
 
+    if is_xml(path):
+        return read_workbook_2003(path)
     with opened(path) as container:
         metadata = properties(container)
     return read_sheets(list(_sheets(path)), metadata)
+
+
+def is_xml(path: Path) -> bool:
+    """Say whether a workbook is one XML text."""
+    with path.open("rb") as file:
+        return not file.read(8).startswith(b"\xd0\xcf\x11\xe0")
 
 
 def _sheets(path: Path) -> Iterator[Sheet]:

@@ -41,8 +41,8 @@ class DirectReader:
         raise NotImplementedError
 
     def pictures(self, path: Path, most: int, inside: Sequence[str] = ()) -> Pictures:
-        with container.member(path, inside) as (file, form, _):
-            return pictures(file, form, most)
+        with container.member(path, inside) as opened:
+            return pictures(opened.file, opened.form, most)
 
     def interrupt(self) -> None:
         """Nothing runs beside this."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.csv_rows import read_csv
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
-from ingest.plain import read_csv, read_markdown, read_text
+from ingest.plain import read_markdown, read_text
 
 
 def _write(path: Path, content: bytes) -> Path:

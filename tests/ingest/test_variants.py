@@ -197,12 +197,22 @@ def test_charts_diagrams_word_art_and_choices_of_word(tmp_path: Path) -> None:
         (7, 'General" kg"', "7 kg"),
         (dt.time(14, 30), "hh:mm", "14:30"),
         (dt.timedelta(hours=36), "[h]:mm", "36:00"),
-        (dt.datetime(2024, 3, 9), "dd.mm.yyyy", "2024-03-09"),
+        (dt.datetime(2024, 3, 9), "dd.mm.yyyy", "09.03.2024 (2024-03-09)"),
+        (dt.datetime(2024, 3, 9), "m/d/yyyy", "3/9/2024 (2024-03-09)"),
+        (dt.datetime(2024, 3, 9, 15, 45), "d mmm yyyy h:mm AM/PM", "9 Mar 2024 3:45 PM"),
+        (dt.datetime(2024, 3, 9, 15, 45), "yyyy-mm-dd", "2024-03-09"),
+        (dt.datetime(2024, 3, 9), '[$-409]dddd", "mmmm d, yyyy', "Saturday, March 9, 2024"),
+        (dt.datetime(2024, 3, 9), "mmm-yy", "Mar-24 (2024-03)"),
+        (dt.datetime(2024, 3, 9), 'yyyy"年"m"月"d"日"', "2024年3月9日"),
+        (dt.datetime(2024, 3, 9), "[$-407]d. mmmm yyyy", "2024-03-09"),  # its months are German
+        (dt.datetime(2024, 3, 9), "mm-dd-yy", "2024-03-09"),  # what the machine likes
+        (dt.datetime(2024, 3, 9, 15, 45), "General", "2024-03-09 15:45"),
+        (dt.datetime(2024, 3, 9, 15, 45, 7), "mm:ss.0", "45:07.0 (2024-03-09)"),
         ("a_x000D_b", "General", "a b"),
     ],
 )
 def test_numbers_as_shown(value: object, pattern: str, expected: str) -> None:
-    """A number stands as its format shows it; a date in ISO form."""
+    """A number or date stands as its format shows it; a date that is not clear by itself with its ISO form."""
     assert shown(value, pattern) == expected
 
 

@@ -76,9 +76,16 @@ ONE_FILE = {
     "xlrd": {"ingest/xls.py"},
     "striprtf": {"ingest/rtf.py"},
     "py7zr": {"ingest/archive.py"},
+    "backports": {"ingest/zstandard.py"},
     "openpyxl": {"ingest/sheets.py"},
     "rapidocr": {"ingest/ocr.py"},
-    "PIL": {"rag/page_image.py", "ingest/ocr.py", "ingest/pdfium.py", "ingest/pictures.py"},  # pictures in, pages out
+    "PIL": {
+        "rag/page_image.py",
+        "ingest/image_file.py",
+        "ingest/ocr.py",
+        "ingest/pdfium.py",
+        "ingest/pictures.py",
+    },  # pictures in, pages out
 }
 """Library → the files that may import it."""
 
