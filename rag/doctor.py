@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from rag import privacy
-from rag.build import build_describer, build_reranker, model_store
+from rag.build import build_describer, build_reranker, model_store, promised
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.model_record import Pins
@@ -108,7 +108,9 @@ def _ollama(settings: Settings) -> Iterator[Finding]:
     answer = settings.answer
     routed = [name.partition(":")[2] for name in (settings.routing.small, settings.routing.large) if "ollama:" in name]
     names = [name for name in dict.fromkeys([answer.ollama_model, *routed]) if name]
-    if not names:
+    # no model of it answers, but its server embeds or sees
+    others = settings.embedding.backend == "ollama" or settings.ingest.vision_model.startswith("ollama:")
+    if not names and not others:
         return
     from rag.model_survey import ollama
 
@@ -118,15 +120,17 @@ def _ollama(settings: Settings) -> Iterator[Finding]:
             there = {str(model["name"]) for model in server.models()}
             cloud_off = server.cloud_disabled()
             for name in names:
-                if full_name(name) in there:
-                    server.model(name)  # raises for a model that would send everything away
-                    yield Finding(severity="ok", subject=subject, message=f"answers with {name}")
+                if full_name(name) in there or promised(settings, name):
+                    yield _ollama_model(settings, subject, name)
                 else:
                     said = f"without {name}; the embedded model answers"
                     yield Finding(severity="ok", subject=subject, message=said)
     except ReadingRoomError as error:
         absent = error.message.startswith("No Ollama server")
         said = "not there; the embedded model answers" if absent else error.message
+        if absent and (others or any(promised(settings, name) for name in names)):
+            yield Finding(severity="warning", subject=subject, message=said, remedy=error.remedy)
+            return
         remedy = "" if absent else error.remedy
         yield Finding(severity="ok" if absent else "error", subject=subject, message=said, remedy=remedy)
         return
@@ -137,6 +141,21 @@ def _ollama(settings: Settings) -> Iterator[Finding]:
             message="its cloud models are not switched off: it forwards their prompts to its vendor",
             remedy="Start it with OLLAMA_NO_CLOUD=1. Reading Room refuses such models, other programs may not.",
         )
+
+
+def _ollama_model(settings: Settings, subject: str, name: str) -> Finding:
+    """Open a model as an answer would, to see whether it is there, stays here, can answer, and is the pinned one."""
+    from rag.model_survey import opened  # as in _ollama
+
+    try:
+        with opened(settings, f"ollama:{name}") as model:
+            if changed := Pins(Home(settings.home).pins).changed(model.card):
+                remedy = "Run `readingroom models pin` if you want this one."
+                return Finding(severity="warning", subject=subject, message=changed, remedy=remedy)
+            said = f"answers with {name}, window {model.card.window}, {model.card.runtime}"
+            return Finding(severity="ok", subject=subject, message=said)
+    except ReadingRoomError as error:
+        return Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
 
 
 def _servers(settings: Settings) -> Iterator[Finding]:

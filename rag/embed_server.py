@@ -76,5 +76,5 @@ def ollama_embedder(server: OllamaServer, name: str) -> ServerEmbedder:
 def openai_embedder(connection: OpenAIConnection, name: str) -> ServerEmbedder:
     """Return an embedding model of an OpenAI-compatible server."""
     with connection.translated(name):
-        found = look(connection.ask, name, connection.host)
+        found = look(connection.ask, name, connection.host, embeds=True)
     return ServerEmbedder(found.name, "openai", found.digest, lambda texts: connection.embed(found.id, texts))

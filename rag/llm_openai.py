@@ -56,7 +56,7 @@ class OpenAIModel:
             self.close()
             raise
         self._name = self._server.name
-        self._profile = profile_of(self._name)
+        self._profile = profile_of(self._name, system=self._server.system)
         self._turns = Turns(self._name, waiting, answer_seconds)
         self._card = ModelCard(
             "openai",
@@ -122,7 +122,7 @@ class OpenAIModel:
         }
         if self._profile.stop:
             request["stop"] = list(self._profile.stop)
-        note = ""
+        note = self._server.note
         if schema is not None and self._schemas:
             request["response_format"] = {
                 "type": "json_schema",
@@ -130,7 +130,7 @@ class OpenAIModel:
             }
         elif schema is not None:
             request["messages"] = with_schema(chat, schema)
-            note = "The server can't hold a model to a schema; it was only asked for that form."
+            note = f"{note} The server can't hold a model to a schema; it was only asked for that form.".strip()
         limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
         reply = ReplyCollector(self._name, self._profile, max_tokens, **limits)
         finish, evaluated, cached, generated, heard = "", 0, 0, 0, False

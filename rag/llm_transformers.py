@@ -53,6 +53,11 @@ class TransformersModel:
         """Return which model this is; digest and template are known once it is loaded."""
         return self._card
 
+    @property
+    def loaded(self) -> bool:
+        """Return whether the model is in memory now."""
+        return self._model is not None
+
     def load(self) -> None:
         """Load tokenizer and weights, unless they are; raise ModelError for what can't be used."""
         with self._loading:

@@ -30,6 +30,8 @@ ARITHMETIC = re.compile(
 )
 LONG_QUESTION = 25
 """Words from which a question is long."""
+SEVERAL_PASSAGES = 4
+"""Passages of one document that may all be needed, from which they are several."""
 NEAR = 0.9
 """Documents whose best sentence is this near to the best one may all be needed."""
 
@@ -43,8 +45,14 @@ class Difficulty:
     hard: bool
 
     def __str__(self) -> str:
-        said = f" ({', '.join(self.reasons)}: {self.points})" if self.reasons else ""
+        points = "1 point" if self.points == 1 else f"{self.points} points"
+        said = f" ({', '.join(self.reasons)}: {points})" if self.reasons else ""
         return f"{'hard' if self.hard else 'easy'} question{said}"
+
+    def more(self, points: int, reason: str, rule: Routing) -> Difficulty:
+        """Return it with more points for one more reason."""
+        total = self.points + points
+        return Difficulty(total, (*self.reasons, reason), total >= rule.hard_from)
 
 
 class Draft(Protocol):
@@ -74,12 +82,14 @@ class Candidate:
 def difficulty(question: str, supports: Sequence[Support], rule: Routing) -> Difficulty:
     """Return how hard a question is: the points of `routing` in config.yaml for what is true of it."""
     best = supports[0].score if supports else 0.0
-    near = {support.found.passage.document_id for support in supports if support.score >= NEAR * best}
+    near = {support.found.passage for support in supports if support.score >= NEAR * best}
+    documents = {passage.document_id for passage in near}
     written = language(question)
     signs = {
         "comparison": (rule.comparison, bool(COMPARISON.search(question))),
         "arithmetic": (rule.arithmetic, bool(ARITHMETIC.search(question))),
-        "several documents": (rule.several_documents, len(near) > 1),
+        "several documents": (rule.several_documents, len(documents) > 1),
+        "several passages": (rule.several_passages, len(documents) == 1 and len(near) >= SEVERAL_PASSAGES),
         "table": (rule.table, bool(supports) and supports[0].text.lstrip().startswith("|")),
         "long": (rule.long_question, len(question.split()) >= LONG_QUESTION),
         "not English": (rule.other_language, written not in (None, "en")),

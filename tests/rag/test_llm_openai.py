@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from rag.embed_server import openai_embedder
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError, SettingsError
 from rag.llm import Completion, Message
 from rag.llm_openai import OpenAIModel
 from rag.model_host import checked_host, read_key
+from rag.openai_connection import OpenAIConnection
 from tests.local_server import serving
 from tests.openai_server import OpenAIServer
 
@@ -158,6 +161,34 @@ def test_failures_are_errors_with_a_remedy(server: OpenAIServer, failing: str, m
         ask(server)
     assert caught.value.remedy
     assert isinstance(caught.value, PromptTooLong) == (failing == "too-long")
+
+
+@pytest.mark.parametrize("kind", ["lmstudio", "ollama"])
+def test_an_embedding_model_is_refused_as_the_one_that_answers(server: OpenAIServer, kind: str) -> None:
+    """Servers that say which of their models only embed: the error names those that can answer, the nearest first."""
+    server.kind, server.models = kind, ["nomic-embed-text", "qwen3-4b", "nomic-chat"]
+    server.embedding = ("nomic-embed-text",)
+    with pytest.raises(
+        ModelError, match=r"can't answer, only embed\. Choose a chat model; the server has nomic-chat, qwen3-4b"
+    ):
+        OpenAIModel("nomic-embed-text", server.host)
+    with closing(OpenAIConnection(server.host)) as connection:
+        assert len(openai_embedder(connection, "nomic-embed-text").embed(["One."])) == 1
+
+
+def test_a_model_without_a_chat_template_is_named(server: OpenAIServer) -> None:
+    """What vLLM says about it is long; the error says what to do."""
+    server.failing = "no-template"
+    with pytest.raises(ModelError, match=r"The model tiny-model has no chat template\. Take its instruct variant"):
+        ask(server)
+
+
+def test_a_program_that_says_nothing_is_given_up(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens on the port and never speaks is given up long before an answer would be."""
+    monkeypatch.setattr("rag.openai_connection.LOOK_SECONDS", 0.3)
+    server.failing = "mute"
+    with pytest.raises(ModelError, match="no answer in time"):
+        OpenAIModel("", server.host)
 
 
 def test_a_server_that_is_loading_is_waited_for(server: OpenAIServer) -> None:
