@@ -101,6 +101,7 @@ class _Draft:
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
+    failed: str = ""
     generation: Generation | None = None
     candidates: list[Candidate] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
@@ -197,13 +198,12 @@ class Answerer:
 
         def quoted(why: str) -> _Draft:
             if not alone:
-                return _Draft(
-                    note=f"{why} The passages don't say enough about what is asked to be quoted as the answer."
-                )
+                said = f"{why} The passages don't say enough about what is asked to be quoted as the answer."
+                return _Draft(note=said, failed=why)
             text, stands, shown = told(extract(question, asked, supports), between="\n")
             if asks_analysis(question):
-                return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}")
-            return _Draft(text, "answered", stands, shown, note=why)
+                return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}", failed=why)
+            return _Draft(text, "answered", stands, shown, note=why, failed=why)
 
         try:
             model = self.choose()
@@ -260,7 +260,11 @@ class Answerer:
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
                 break
             if len(excerpts) <= 1:
-                raise PromptTooLong("The question does not fit into the model's window.", "Ask a shorter question.")
+                raise PromptTooLong(
+                    f"The question, one passage and {self.limits.max_tokens} tokens for the answer do not fit into the window of "
+                    f"{model.card.name}, which has {model.card.window} tokens.",
+                    "Ask a shorter question, raise `answer.window`, or choose a model with a larger window.",
+                )
             excerpts.pop()
         answer = AnswerStream()
         for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):

@@ -56,9 +56,10 @@ class Difficulty:
 
 
 class Draft(Protocol):
-    """What this needs to know of an answer in the making."""
+    """What this needs to know of an answer in the making; `failed` is why the model's own answer did not hold."""
 
     note: str
+    failed: str
     tokens: Tokens
     model: ModelUsed
 
@@ -111,6 +112,7 @@ def in_turn(
     draft: Drafted | None = None
     busy: ModelBusy | None = None
     said: list[str] = []
+    before: list[str] = []
     with suppress(ModelError):  # no candidate could be opened: `otherwise` raises it again, inside `ask`
         for candidate in candidates:
             if draft is not None and draft.tokens.generated and not candidate.again:
@@ -120,10 +122,11 @@ def in_turn(
                 draft = yield from ask(partial(_itself, candidate.model))
             except ModelBusy as error:
                 busy = error
-                said += [candidate.why, error.message]
+                before += [candidate.why, error.message]
                 continue
             candidate.took(time.monotonic() - began)
-            said += [candidate.why, draft.note]
+            said = [*before, candidate.why, draft.note]
+            before += [candidate.why, draft.failed or draft.note]
             if draft.model.backend != "extractive":
                 break
     if busy is not None and (draft is None or draft.model.backend == "extractive"):
