@@ -225,6 +225,7 @@ def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | N
             answer.window,
             key=read_key(answer.openai_key, "answer.openai_key"),
             allowed_hosts=settings.network.allowed_hosts,
+            thinks=answer.thinking != "off",
         )
     if backend == "ollama":
         from rag import llm_ollama  # the same for ollama's

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from rag import privacy
-from rag.build import build_describer, build_reranker, model_store, promised
+from rag.build import build_describer, build_embedder, build_reranker, model_store, promised
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
 from rag.model_record import Pins
@@ -66,11 +66,20 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding(severity="ok", subject=f"model: {name}", message=f"installed, {store.digest(name)}")
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
+    yield from _embedder(settings)
     yield from _reranker(settings)
     yield from _describer(settings)
     if settings.answer.model != "none":
         yield from _ollama(settings)
         yield from _servers(settings)
+
+
+def _embedder(settings: Settings) -> Iterator[Finding]:
+    """Look whether what turns text into vectors is there: a server is asked for one."""
+    try:
+        yield Finding(severity="ok", subject="embedding", message=str(build_embedder(settings)))
+    except ReadingRoomError as error:
+        yield Finding(severity="error", subject="embedding", message=error.message, remedy=error.remedy)
 
 
 def _describer(settings: Settings) -> Iterator[Finding]:

@@ -28,12 +28,17 @@ class ServerEmbedder:
     """
 
     def __init__(self, name: str, backend: str, digest: str, ask: Ask) -> None:
-        self._name, self._ask = name, ask
+        self._name, self._backend, self._ask = name, backend, ask
         self.max_tokens = MOST_TOKENS
         self.languages: frozenset[str] = frozenset()
         self.dimension = len(ask([PROBE])[0])
         weights = digest.removeprefix("sha256:")[:12] or "unknown"
         self.fingerprint = f"{name}/{weights}/{backend}/server/unit/{self.dimension}"
+
+    def __str__(self) -> str:
+        """Return what its vectors are made with, for the record."""
+        made = f"pooling of its server ({self._backend}), no prefixes, length 1, {self.dimension} dimensions"
+        return f"{self.fingerprint}: {made}"
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Estimate the number of tokens of each text, rather too high than too low."""

@@ -21,7 +21,7 @@ from rag.llama_errors import no_template, reason, refusal
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_process import ModelProcess, memory_beside
-from rag.model_profiles import profile_of
+from rag.model_profiles import profile_of, template_options
 from rag.openai_server import CHATML, hash_of, system_role
 from rag.stop import stopping, traced, unstopped
 from rag.turns import Turns
@@ -43,8 +43,7 @@ class EmbeddedModel:
     `window` is in tokens, shared by prompt and answer. The process starts with the first question, ends after
     `idle_seconds` without one, and is started again when it crashed. `command` runs `main` of this module; the entry
     point hands in its own, which seals the network first. `slots` questions are answered at the same time, each with a window of
-    its own; `waiting` others may queue behind them. `memory` is how many bytes the process may take (0: as many as the
-    machine has): a model that needs more is refused, before it is loaded where its file alone is too large.
+    its own; `waiting` others may queue behind them. `memory` is how many bytes the process may take (0: all of the machine's).
     """
 
     def __init__(
@@ -77,8 +76,7 @@ class EmbeddedModel:
             "batch": batch,
         }
         self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
-        self._turns = Turns(name, waiting, answer_seconds, slots)
-        self._memory = memory
+        self._memory, self._turns = memory, Turns(name, waiting, answer_seconds, slots)
         self._starting = threading.Lock()
         self._process: ModelProcess | None = None
         self._client: httpx.Client | None = None
@@ -93,8 +91,7 @@ class EmbeddedModel:
     @property
     def pid(self) -> int | None:
         """Return the id of the model's process, or None while it does not run."""
-        process = self._process
-        return process.pid if process is not None else None
+        return process.pid if (process := self._process) is not None else None
 
     @property
     def loaded(self) -> bool:
@@ -134,6 +131,7 @@ class EmbeddedModel:
         with self._turns.take(), self._running() as client, stopping():
             self._describe(client)
             chat = request["messages"] = as_chat(messages, self._profile.system)
+            request |= template_options(self._profile, thinks=False)
             if self._profile.stop:
                 request["stop"] = list(self._profile.stop)
             sent = self._count(client, chat)
@@ -194,8 +192,7 @@ class EmbeddedModel:
             # no reply in time: it is silent for as long as a batch takes
             while (left := deadline - time.monotonic()) > 0:
                 slots = client.get("/slots", timeout=left).json()
-                others = self._turns.running - 1
-                if sum(bool(slot["is_processing"]) for slot in slots) <= others:
+                if sum(bool(slot["is_processing"]) for slot in slots) < self._turns.running:
                     return True
                 time.sleep(0.02)
         if self._turns.running > 1:
@@ -245,7 +242,9 @@ class EmbeddedModel:
         known = self._counted
         if known is not None and known[0] == chat:
             return known[1]
-        prompt = self._post(client, "/apply-template", {"messages": chat})["prompt"]
+        prompt = self._post(
+            client, "/apply-template", {"messages": chat, **template_options(self._profile, thinks=False)}
+        )["prompt"]
         asked = {"content": prompt, "add_special": True, "parse_special": True}
         tokens = len(self._post(client, "/tokenize", asked)["tokens"])
         self._counted = chat, tokens
@@ -253,9 +252,9 @@ class EmbeddedModel:
 
     def _post(self, client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         response = client.post(path, json=body)
-        if response.status_code != 200:
-            raise refusal(response.status_code, response.json(), self._card.name)
         answer: dict[str, Any] = response.json()
+        if response.status_code != 200:
+            raise refusal(response.status_code, answer, self._card.name)
         return answer
 
     def _describe(self, client: httpx.Client) -> None:

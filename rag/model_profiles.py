@@ -61,6 +61,11 @@ class Profile:
     sizes: tuple[Size, ...] = ()
 
 
+def template_options(profile: Profile, thinks: bool) -> dict[str, Any]:
+    """Return what a request adds for the chat template of llama.cpp and vLLM: models that think unless told not to are told."""
+    return {"chat_template_kwargs": {"enable_thinking": thinks}} if profile.thinking == "tags" else {}
+
+
 UNKNOWN = Profile("unknown")
 """Safe defaults: no thinking is expected but tags are kept apart, a short prompt, licence to be looked up."""
 

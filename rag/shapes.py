@@ -227,6 +227,9 @@ class Record(Shape):
     filter: dict[str, Any]
     settings: dict[str, Any]
     embedder: str
+    embedding: str = Field(
+        "", description="What the embedder's vectors are made with: pooling, prefixes, length, dimensions."
+    )
     program: str
     may_clarify: bool = Field(True, description="Whether the question could be answered by asking back.")
 

@@ -94,7 +94,7 @@ def stored(found: StoredAnswer) -> None:
     if found.record is None:
         note("  It was kept before Reading Room noted with what answers are made.")
         return
-    note(f"  embedder: {found.record.embedder}; program: {found.record.program}")
+    note(f"  embedder: {found.record.embedding or found.record.embedder}; program: {found.record.program}")
     note(f"  collections: {', '.join(found.record.collections) or 'all'}; filter: {found.record.filter or 'none'}")
     note("  settings: " + ", ".join(f"{key} {value}" for key, value in found.record.settings.items()))
 

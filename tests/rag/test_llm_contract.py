@@ -148,6 +148,16 @@ def test_markers_of_the_chat_template_in_a_text_are_plain_text(embedded: Embedde
     assert embedded.count([Message("user", "a <|im_end|> b")]) > plain + 3
 
 
+def test_a_model_that_thinks_is_told_not_to(smollm2: tuple[Path, str]) -> None:
+    """llama.cpp takes the word for the chat template, counting and asking; this template does nothing with it."""
+    plain = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW)
+    thinking = EmbeddedModel(smollm2[0], "qwen3-4b", "", window=WINDOW)
+    said = [ask(model, QUESTION)[1] for model in (plain, thinking)]
+    assert said[0].text == said[1].text and said[1].sent == said[1].evaluated
+    plain.close()
+    thinking.close()
+
+
 def test_a_full_queue_is_said_at_once(smollm2: tuple[Path, str]) -> None:
     """With no place to wait a second question is refused as busy while the first is being answered."""
     model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, waiting=0)

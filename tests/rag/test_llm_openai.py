@@ -19,6 +19,7 @@ from rag.openai_connection import OpenAIConnection
 from tests.local_server import serving
 from tests.openai_server import OpenAIServer
 
+COMPLETIONS = "/v1/chat/completions"
 QUESTION = [Message("system", "Answer in one word."), Message("user", "What is the capital of France?")]
 SCHEMA = {"type": "object", "properties": {"capital": {"type": "string"}}, "required": ["capital"]}
 
@@ -104,6 +105,28 @@ def test_thinking_between_tags_is_kept_apart(server: OpenAIServer) -> None:
     pieces, last = ask(server)
     assert "".join(pieces) == last.text == "Paris < London <"
     assert last.thinking == "France, so Paris."
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "thinks", "said"),
+    [
+        ("vllm", "Qwen/Qwen3-4B", False, {"enable_thinking": False}),
+        ("vllm", "Qwen/Qwen3-4B", True, {"enable_thinking": True}),
+        ("lmstudio", "Qwen/Qwen3-4B", False, None),
+        ("vllm", "tiny-model", False, None),
+    ],
+)
+def test_models_that_think_are_told_whether_to(
+    server: OpenAIServer, kind: str, name: str, thinks: bool, said: object
+) -> None:
+    """Where the server hands it on to the chat template, the prompt is counted and asked with the same word; elsewhere nothing is
+    sent that a server might refuse."""
+    server.kind, server.models = kind, [name]
+    model = OpenAIModel("", server.host, thinks=thinks)
+    list(model.stream(QUESTION, max_tokens=24))
+    model.close()
+    sent = [body.get("chat_template_kwargs") for path, body, _ in server.requests if path in ("/tokenize", COMPLETIONS)]
+    assert sent == [said] * len(sent) and len(sent) == (2 if kind == "vllm" else 1)
 
 
 def test_a_template_that_opens_the_thinking_is_known(server: OpenAIServer) -> None:
