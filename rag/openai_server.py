@@ -29,8 +29,9 @@ IN_PLACE = "The model has no chat template of its own; its server uses ChatML in
 
 @dataclass(frozen=True, slots=True)
 class ServerModel:
-    """A model of a server. `id` is what requests call it; `window` is 0 where the server doesn't say, `system` None where it
-    doesn't say whether there is a system role. `note` is what is odd about the model."""
+    """A model of a server. `id` is what requests call it; `window` is 0 where the server doesn't say. `system` and `vision` are
+    whether there is a system role and whether the model sees pictures, None where it doesn't say. `note` is what is odd
+    about the model."""
 
     id: str
     name: str
@@ -41,6 +42,7 @@ class ServerModel:
     runtime: str = ""
     template: str = ""
     system: bool | None = None
+    vision: bool | None = None
     note: str = ""
 
 
@@ -81,6 +83,7 @@ def look(ask: Ask, wanted: str, host: str, *, embeds: bool = False) -> ServerMod
                 window,
                 quantisation=quantisation,
                 runtime="LM Studio",
+                vision=item.get("type") == "vlm" if item.get("type") else None,
             )
     return ServerModel(found["id"], _short(found["id"]), "", 0)
 
@@ -137,6 +140,7 @@ def _llama_cpp(ask: Ask, found: Mapping[str, Any]) -> ServerModel:
         runtime=f"llama.cpp {properties.get('build_info', '')}".strip(),
         template=hash_of(template),
         system=system_role(properties),
+        vision=(properties.get("modalities") or {}).get("vision"),
         note=IN_PLACE if template == CHATML else "",
     )
 
@@ -167,6 +171,7 @@ def _ollama(ask: Ask, found: Mapping[str, Any], version: str, embeds: bool) -> S
                 f"sha256:{str(item.get('digest', '')).removeprefix('sha256:')}",
                 str((item.get("details") or {}).get("quantization_level", "")),
                 runtime,
+                vision="vision" in item["capabilities"] if item.get("capabilities") else None,
             )
     return ServerModel(found["id"], found["id"], "ollama", OLLAMA_WINDOW, runtime=runtime)
 

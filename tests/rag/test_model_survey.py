@@ -225,6 +225,30 @@ def test_doctor_warns_of_the_cloud_of_a_server_that_only_embeds(
     assert [severity for severity, _ in found] == ["warning"]
 
 
+def test_doctor_compares_the_prompt_with_what_a_family_reads(home: Path) -> None:
+    """Settings whose prompts are longer than a family reads reliably are a warning that names it; the defaults are fine."""
+    more = {
+        "READINGROOM_ANSWER__PASSAGES": "10",
+        "READINGROOM_ANSWER__PASSAGE_TOKENS": "100",
+        "READINGROOM_ROUTING__SMALL": "embedded:small",
+        "READINGROOM_ROUTING__LARGE": "ollama:qwen3:4b",
+    }
+    assert findings(load_settings(environment(home, READINGROOM_ANSWER__MODEL="small")), "prompt") == []
+    found = findings(load_settings(environment(home, READINGROOM_ANSWER__MODEL="small", **more)), "prompt")
+    said = "prompts of about 1540 tokens; models of its family (SmolLM 2) stay reliable up to about 1000"
+    assert found == [("warning", said)]
+
+
+def test_doctor_looks_at_the_embedding_server(with_ollama: Settings, ollama_server: OllamaServer) -> None:
+    """The embedder is asked for a vector: what it is made with is told, or what is wrong."""
+    embedding = with_ollama.embedding.model_copy(update={"backend": "ollama", "model": "smollm2:135m"})
+    settings = with_ollama.model_copy(update={"embedding": embedding})
+    assert [severity for severity, _ in findings(settings, "embedding")] == ["error"]  # it can only answer
+    ollama_server.capabilities = ["embedding"]
+    ((severity, said),) = findings(settings, "embedding")
+    assert severity == "ok" and "no prefixes, length 1, 8 dimensions" in said
+
+
 def test_doctor_looks_at_the_openai_compatible_server(home: Path) -> None:
     """Doctor says which model answers there, and what is wrong when none does."""
     with serving(OpenAIServer(kind="vllm")) as server:
