@@ -222,23 +222,24 @@ class Answerer:
             cached=completion.cached,
             generated=completion.generated,
         )
+        name = model.card.name
         if reply is None:
-            draft = quoted("The model's reply was cut off or malformed.")
+            draft = quoted(f"The reply of the model {name} was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return _Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted(f"The model answered in another language ({strayed}) than the question.")
+            draft = quoted(f"The model {name} answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             if agrees(question, asked, supports[0], reply.answer):
                 draft = self._checked(said)
                 draft.model = used
             else:
                 draft = quoted(
-                    "The model's draft has another figure than the table's row and column that are asked for."
+                    f"The draft of the model {name} has another figure than the table's row and column that are asked for."
                 )
         else:
-            draft = quoted("The model's draft had no support in the passages.")
+            draft = quoted(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
 

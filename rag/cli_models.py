@@ -178,7 +178,8 @@ def compare(
             f"There is no file of questions {questions}.",
             "Make one about your documents with `readingroom eval init`, edit it, or name yours with --questions.",
         )
-    for name in (one, other):  # before a question is asked: nobody else is to answer in its place
+    # before a question is asked: nobody else is to answer in the place of one that is not there
+    for name in {one, other} - {"none"}:
         with opened(_settings(), name if ":" in name else f"embedded:{name}"):
             pass
     answers(questions=questions, model=[one, other], limit=limit, out=out)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rag.errors import PromptTooLong
 from rag.llm import Completion, LanguageModel, Message
+from rag.ollama_server import full_name
 from tests.local_server import LocalHandler
 
 DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
@@ -187,7 +188,7 @@ class _Handler(LocalHandler[OllamaServer]):
             self._lines(self.ollama.pull(request["model"]))
         elif request["model"].endswith("cloud"):
             self.json(403, {"error": "ollama cloud is disabled: remote model is unavailable"})
-        elif request["model"] not in (self.ollama.name, *self.ollama.others):
+        elif full_name(request["model"]) not in map(full_name, (self.ollama.name, *self.ollama.others)):
             self.json(404, {"error": f"model '{request['model']}' not found"})
         elif self.path == "/api/show":
             self.json(200, self.ollama.show())
