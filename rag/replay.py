@@ -39,6 +39,10 @@ def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens
         seed=seed,
         max_tokens=max_tokens,
         output=output,
+        backend=card.backend,
+        quantisation=card.quantisation,
+        template=card.template,
+        window=card.window,
     )
 
 

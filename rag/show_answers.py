@@ -88,7 +88,9 @@ def stored(found: StoredAnswer) -> None:
         )
     if (made := found.answer.generation) is not None:
         note(f"  model: {made.model}, digest {made.digest or 'unknown'}, run by {made.runtime or 'unknown'}")
-        note(f"  asked: temperature {made.temperature}, seed {made.seed}, at most {made.max_tokens} tokens")
+        note(f"  its form: {made.quantisation or 'unknown'}, chat template {made.template or 'unknown'}")
+        window = f", in a window of {made.window:,}" if made.window else ""
+        note(f"  asked: temperature {made.temperature}, seed {made.seed}, at most {made.max_tokens} tokens{window}")
         note(f"  prompt: SHA-256 {made.prompt_sha256}")
         note(f"  output: {made.output}")
     if found.record is None:

@@ -62,8 +62,28 @@ def test_profiles_are_complete() -> None:
     for profile in profiles():
         assert profile.licence and profile.languages != UNKNOWN.languages, profile.family
         assert 500 <= profile.good_prompt <= profile.window
+        assert 0 < len(profile.stop) <= 4 and all(word.startswith(("<", "[")) for word in profile.stop), profile.family
         assert all(size.ollama and size.layers and size.kv_bytes(4096) > 0 for size in profile.sizes)
     assert (UNKNOWN.system, UNKNOWN.thinking, UNKNOWN.thinking_tags) == (True, "", ("<think>", "</think>"))
+
+
+@pytest.mark.parametrize(
+    ("template", "system", "takes"),
+    [
+        ("", None, True),
+        ("{% for m in messages %}<|{{ m.role }}|>{% endfor %}{# message.role #}", None, True),
+        ("{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}", None, True),
+        ("[INST] {{ .Prompt }} [/INST]", None, False),
+        ("{{ raise_exception('System role not supported') }}", None, False),
+        ("{{ messages[0]['content'] }}", True, True),
+        ("system", False, False),
+    ],
+)
+def test_an_unknown_model_gets_safe_defaults(template: str, system: bool | None, takes: bool) -> None:
+    """What its server says of a system role counts, else its template; a known family keeps its profile."""
+    found = profile_of("nobody-knows:9b", template, system)
+    assert found.family == "unknown" and found.system == takes
+    assert profile_of("smollm2:135m", template, system).system
 
 
 def test_every_size_is_found_by_the_name_that_gets_it() -> None:
