@@ -6,16 +6,17 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ingest.ports import Embedder
 from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
 from rag.disagree import ASK, asked_back, conflict, disagreement
+from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year
 from rag.excerpts import excerpt, shown, sources, support
-from rag.extract import agrees, extract
+from rag.extract import agrees
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
@@ -39,16 +40,12 @@ from rag.shapes import (
     Disagreement,
     Generation,
     Hit,
-    ModelUsed,
     Searched,
-    Statement,
     Tokens,
 )
-from rag.statements import Checker, Said, Stand, told
+from rag.statements import Checker
 from rag.words import content_words, stem, stems
 
-NOTHING = "Not found in these documents."
-EXTRACTIVE = ModelUsed(backend="extractive", name="best-sentences", digest="")
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
 
@@ -58,7 +55,6 @@ PICTURES = 3
 FAILED_SHOWN = 10
 """Files that could not be read, of those that an answer "not found" names."""
 
-ANALYSIS = "The question asks for a comparison or an analysis; these are statements it can rest on, not its result."
 ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
 Event = tuple[str, list[Hit] | str | Answer]
@@ -86,25 +82,10 @@ class Limits:
     hidden_text: bool = False
     leave_out: bool = False
     """Whether statements without support are left out instead of shown as such."""
+    figures_alone: bool = False
+    """Whether no model is asked where a table row has the very figure that is asked for."""
     guarded: bool = True
     """Whether instructions in passages are kept out; False is for measuring what that does."""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """An answer in the making."""
-
-    text: str = NOTHING
-    outcome: Literal["answered", "not_found", "partial", "clarify"] = "not_found"
-    supports: list[Stand] = field(default_factory=list)
-    statements: list[Statement] = field(default_factory=list)
-    model: ModelUsed = EXTRACTIVE
-    tokens: Tokens = field(default_factory=Tokens)
-    note: str = ""
-    failed: str = ""
-    generation: Generation | None = None
-    candidates: list[Candidate] = field(default_factory=list)
-    disagreements: list[Disagreement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +130,20 @@ class Answerer:
         if supports and supports[0].figure:
             evidence = max(evidence, FIGURE_FOUND)
         if evidence < self.limits.min_evidence or not supports:
-            draft = _Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
+            draft = Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         elif may_clarify and (offered := self._open(question, supports, evidence)):
-            draft = _Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
+            draft = Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
-            in_line = self.route(question, supports) if self.route else iter(())
-            asking = lambda choose: replace(self, choose=choose)._ask(question, asked, supports, sent, alone)  # noqa: E731
-            draft = yield from in_turn(asking, in_line, self.choose)
+            alone = alone and not asked.is_another(supports[0].found, supports[0].start, supports[0].end)
+            quoted = Quoted(question, asked, supports, alone)
+            at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
+            if alone and at_once:
+                draft = quoted.draft(FIGURE)
+            else:
+                in_line = self.route(question, supports) if self.route else iter(())
+                asking = lambda choose: replace(self, choose=choose)._ask(quoted, sent)  # noqa: E731
+                draft = yield from in_turn(asking, in_line, self.choose)
             draft.disagreements = self._disagreements(draft, supports)
         if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
@@ -178,43 +165,26 @@ class Answerer:
             return []
         return asked_back(question, supports, self.catalog)
 
-    def _disagreements(self, draft: _Draft, supports: Sequence[Support]) -> list[Disagreement]:
+    def _disagreements(self, draft: Draft, supports: Sequence[Support]) -> list[Disagreement]:
         """Return what other documents say otherwise than the sentence that an answer rests on."""
         cited = {(found.passage.chunk_id, start) for found, start, _ in draft.supports[:1]}
         first = next((item for item in supports if (item.found.passage.chunk_id, item.start) in cited), None)
         found = conflict(first, supports, self.catalog, one_name=True) if first else None
         return [disagreement(found)] if found else []
 
-    def _ask(
-        self,
-        question: str,
-        asked: Asked,
-        supports: Sequence[Support],
-        sent: Sequence[tuple[Found, Hit]],
-        alone: bool,
-    ) -> Generator[Event, None, _Draft]:
-        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support, if the evidence is
-        good enough to stand `alone`."""
-
-        def quoted(why: str) -> _Draft:
-            if not alone:
-                said = f"{why} The passages don't say enough about what is asked to be quoted as the answer."
-                return _Draft(note=said, failed=why)
-            text, stands, shown = told(extract(question, asked, supports), between="\n")
-            if asks_analysis(question):
-                return _Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}", failed=why)
-            return _Draft(text, "answered", stands, shown, note=why, failed=why)
-
+    def _ask(self, quoted: Quoted, sent: Sequence[tuple[Found, Hit]]) -> Generator[Event, None, Draft]:
+        """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
+        question, asked, supports = quoted.question, quoted.asked, quoted.supports
         try:
             model = self.choose()
             if model is None:
-                return quoted("No language model is configured.")
+                return quoted.draft("No language model is configured.")
             excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
             reply, completion, made = yield from self._generate(model, question, excerpts)
         except ModelBusy:  # to be asked again later, not to be answered by less
             raise
         except ModelError as error:
-            return quoted(f"The language model could not answer: {error}")
+            return quoted.draft(f"The language model could not answer: {error}")
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(
             sent=completion.sent,
@@ -224,34 +194,24 @@ class Answerer:
         )
         name = model.card.name
         if reply is None:
-            draft = quoted(f"The reply of the model {name} was cut off or malformed.")
+            draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
-            return _Draft(model=used, tokens=tokens, note=note, generation=made)
+            return Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted(f"The model {name} answered in another language ({strayed}) than the question.")
+            draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             if agrees(question, asked, supports[0], reply.answer):
-                draft = self._checked(said)
+                draft = checked(said, self.limits.leave_out)
                 draft.model = used
             else:
-                draft = quoted(
+                draft = quoted.draft(
                     f"The draft of the model {name} has another figure than the table's row and column that are asked for."
                 )
         else:
-            draft = quoted(f"The draft of the model {name} had no support in the passages.")
+            draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
-
-    def _checked(self, said: Sequence[Said]) -> _Draft:
-        """Return the answer that a checked reply makes: "partial" when a statement has no support."""
-        text, stands, shown = told(said, self.limits.leave_out)
-        unsupported = sum(one.stands is None for one in said)
-        if not unsupported:
-            return _Draft(text, "answered", stands, shown)
-        done = "left out" if self.limits.leave_out else "shown without a citation"
-        number = "One statement of the model is" if unsupported == 1 else f"{unsupported} statements of the model are"
-        return _Draft(text, "partial", stands, shown, note=f"{number} said by no passage and {done}.")
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
@@ -297,7 +257,7 @@ class Answerer:
     def _finish(
         self,
         question: str,
-        draft: _Draft,
+        draft: Draft,
         sent: list[Hit],
         clock: Clock,
         evidence: float,

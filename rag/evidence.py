@@ -11,6 +11,7 @@ from pathlib import Path
 from ingest.ports import Embedder
 from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
+from rag.marks import Marks, marks, of_another
 from rag.naming import words_that_name
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
@@ -58,8 +59,8 @@ class Features:
     question's capitalised names, and of its numbers and codes (E200), in the passage, the latter for a table row in the row, its
     header, caption and headings; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence,
     its headings or its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for
-    a line that looks like a heading or is a table's header row, and for one without any of the question's words: they state
-    nothing of what is asked.
+    a line that looks like a heading or is a table's header row, for one without any of the question's words, and for one about
+    another of the kind that is asked about: they state nothing of what is asked.
     """
 
     own: float
@@ -98,7 +99,8 @@ class Support:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a question asks for: its stems with their rarity, its names and numbers, and whether it wants a number. `naming` are
-    those of its stems that say which document is meant, for each document."""
+    those of its stems that say which document is meant, for each document; `marks` are what tells what it asks about apart
+    from others of its kind (`rag.marks`)."""
 
     weights: dict[str, float]
     names: frozenset[str]
@@ -107,6 +109,7 @@ class Asked:
     wants_quantity: bool
     focus: str | None
     naming: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict)
 
     @classmethod
     def of(cls, question: str, catalog: Catalog, found: Sequence[Found]) -> Asked:
@@ -132,7 +135,7 @@ class Asked:
             name: frozenset(words_that_name(question, asdict(facets)) & set(weights))
             for name, facets in catalog.facets(documents).items()
         }
-        return cls(weights, frozenset(names), figures, wants_number, quantity, focus, naming)
+        return cls(weights, frozenset(names), figures, wants_number, quantity, focus, naming, marks(question))
 
     def features(self, found: Found, start: int, end: int, likeness: float) -> Features:
         """Compare with the sentence or table row at [start, end); `likeness` is the cosine of its vector with the question's.
@@ -159,8 +162,22 @@ class Asked:
             figures=len(self.numbers & said) / len(self.numbers) if self.numbers else 1.0,
             focus=1.0 if self.focus is None or self.focus in own | over else 0.0,
             kind=1.0 if not self.wants_number or self._adds_number(sentence) else 0.0,
-            states=0.0 if heading or not own.intersection(content) else 1.0,
+            states=0.0 if heading or not own.intersection(content) or self.is_another(found, start, end) else 1.0,
         )
+
+    def is_another(self, found: Found, start: int, end: int) -> bool:
+        """Return whether the sentence or table row at [start, end) is about another of a kind than the question: severity 1 for
+        severity 3. What is around a sentence is its passage; around a row, its header, caption and headings."""
+        passage = found.passage
+        named = self.naming.get(passage.document_id, frozenset())
+        wanted = {kind: values for kind, values in self.marks.items() if not values & named}
+        if not wanted:
+            return False
+        header = header_row(passage, start)
+        place = f"{header}\n{caption(passage, start)}\n" if header else ""
+        place += passage.text[start - passage.start : end - passage.start]
+        above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
+        return of_another(wanted, place, f"{above}\n{place if header else passage.text}")
 
     def _adds_number(self, sentence: str) -> bool:
         words = stems(sentence) & _NUMBER_WORDS - set(self.weights)

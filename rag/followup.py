@@ -32,6 +32,8 @@ _AND = re.compile(
     r"(?P<rest>[^?]{1,60}?)\s*[?.!]*\s*$",
     re.I,
 )
+_PREPOSITION = r"(?:for|in|of|at|with|from|on|by|during)"
+_PART = re.compile(rf"(?P<head>.+?)\s+(?P<prep>{_PREPOSITION})\s+(?P<other>.+)", re.I)
 _VERBS = frozenset(
     "is are was were be been do does did has have had can could will would shall should may might must need needs get gets "
     "make makes made work works happen happens happened mean means apply applies use uses know tell give show find".split()
@@ -220,9 +222,11 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
             return f"{body[: places[-1].start()]}{rest}{body[places[-1].end() :]}?"
         return f"{body} {prep or 'in'} {rest}?"
     bare = re.sub(r"^(?:the|a|an|its|their|his|her)\s+", "", rest, flags=re.I)
-    kind, _, which = bare.partition(" ")
-    if which and (alike := re.search(rf"\b{re.escape(kind)}\s+[\w'’-]+", body, re.I)):
+    kind = bare.rpartition(" ")[0]
+    if kind and (alike := re.search(rf"\b{re.escape(kind)}\s+[\w'’-]+", body, re.I)):
         return f"{body[: alike.start()]}{bare}{body[alike.end() :]}?"  # type A for type B
+    if (part := _PART.match(bare)) and (place := _same_part(body, part.group("head"), part.group("prep"))):
+        return f"{body[: place[0]]}{part.group('other')}{body[place[1] :]}?"  # in Bergen for in Oslo
     known: list[tuple[int, int]] = []
     if names(bare) or bare[:1].isupper():
         known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)
@@ -231,6 +235,15 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
     if known:
         return f"{body[: known[-1][0]]}{bare}{body[known[-1][1] :]}?"
     return f"{body}, {prep + ' ' if prep else ''}{rest}?"
+
+
+def _same_part(body: str, head: str, prep: str) -> tuple[int, int] | None:
+    """Return where the words stand that a preposition joins to a noun which the question before has, too."""
+    noun = re.search(rf"\b{re.escape(head)}\b", body, re.I)
+    if noun is None:
+        return None
+    found = list(re.finditer(rf"\b{prep}\s+(.+?)(?=\s+{_PREPOSITION}\s|,|$)", body[noun.end() :], re.I))
+    return (noun.end() + found[-1].start(1), noun.end() + found[-1].end(1)) if found else None
 
 
 def _named(body: str) -> list[tuple[int, int]]:

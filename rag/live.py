@@ -83,6 +83,7 @@ class Live:
             alone,
             answer.hidden_text,
             answer.unsupported == "leave_out",
+            answer.figures == "cell",
         )
         labels = load_labels(*self._glossaries())
         return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate, labels)

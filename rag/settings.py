@@ -102,6 +102,7 @@ class Answer(_Section):
     min_evidence_alone: float = Field(0.45, ge=0, le=1)
     hidden_text: bool = False
     unsupported: Literal["show", "leave_out"] = "show"
+    figures: Literal["model", "cell"] = "model"
 
     @field_validator("thinking", mode="before")
     @classmethod

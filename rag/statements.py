@@ -67,8 +67,8 @@ class Checker:
         The quote must stand in a passage, word for word; or, since models put the quote of a table together from its cells,
         the answer rests on a row that has all of its numbers. Every number of the answer must stand in that sentence or row,
         in the table's caption or header, or in the question, and every unit in the passage. And the sentence must say nearly
-        as much about what is asked as the best sentence does: a small model gladly quotes a true sentence about something
-        else.
+        as much about what is asked as the best sentence does, and be about no other of its kind: a small model gladly quotes
+        a true sentence about something else.
         """
         order = sorted(
             range(len(self.sent)), key=lambda index: index != reply.passage - 1
@@ -77,7 +77,7 @@ class Checker:
         held = [
             (self._chance(vector, *stand), stand)
             for stand in self._allowed(stands)
-            if states(reply.answer, self.question, stand[0], stand[1:])
+            if states(reply.answer, self.question, stand[0], stand[1:]) and not self.asked.is_another(*stand)
         ]
         held = [claim for claim in held if claim[0] >= CLAIM_SHARE * self.best]
         return max(held, key=lambda claim: claim[0])[1] if held else None

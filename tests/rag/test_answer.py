@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from rag import problems
-from rag.answer import NOTHING, Answerer, Limits, last_answer
+from rag.answer import Answerer, Limits, last_answer
+from rag.draft import NOTHING
 from rag.errors import ModelBusy, ModelError
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
@@ -118,6 +119,24 @@ def test_a_true_quote_about_something_else_is_not_believed(library: Library) -> 
     assert answer.model.backend == "extractive"
 
 
+@pytest.mark.parametrize(
+    ("question", "quote", "claim"),
+    [
+        ("What credit is given when the technician is late for a fault of severity 3?",
+         "Technician late on board, severity 1 | EUR 900 for each started six hours", "EUR 900."),
+        ("What operating profit is budgeted for 2027?", "Operating profit | 17,180 | 24,600", "24,600 NOK thousand."),
+        ("What is the list price of a single E200 echo sounder?",
+         "E300 echo sounder | Development | 21 September 2026 | 29,500", "29,500 EUR."),
+    ],
+)  # fmt: skip
+def test_a_place_about_another_of_the_kind_is_no_answer(
+    library: Library, question: str, quote: str, claim: str
+) -> None:
+    """Severity 1 is no answer for severity 3, E300 none for E200, 2026 none for 2027, though the row says what is claimed."""
+    answer, _ = ask(library, Scripted(reply(quote, 1, claim)), question)
+    assert answer.model.backend == "extractive" and not any(quote in citation.quote for citation in answer.citations)
+
+
 ACCOUNTS = """# Fjordlys annual report 2024
 
 Revenue of ferries increased by 7 % against the year before, driven by the revenue of the summer.
@@ -142,6 +161,11 @@ def test_a_figure_of_another_column_is_not_believed(settings: Settings, tmp_path
         alone, _ = ask(home, None, question)
         wrong, _ = ask(home, Scripted(reply(quote, 1, "77,434 thousand.")), question)
         right, _ = ask(home, Scripted(reply(quote, 1, "82,959 thousand.")), question)
+        unasked = Scripted(reply(quote, 1, "77,434 thousand."))
+        cell, _ = ask(home, unasked, question, limits=replace(LIMITS, figures_alone=True))
+        words, _ = ask(home, Scripted(""), "Why do the ferries run?", limits=replace(LIMITS, figures_alone=True))
+    assert cell.answer == alone.answer and "no language model was asked" in cell.note and not unasked.prompts
+    assert "no language model was asked" not in words.note
     assert alone.answer == "Revenue of ferries, 2024: 82,959 (in thousands) [1]"
     assert wrong.answer == alone.answer and wrong.model.backend == "extractive" and "another figure" in wrong.note
     assert right.answer == "82,959 thousand. [1]" and right.model.backend == "embedded"

@@ -30,6 +30,17 @@ def known(words: str) -> bool:
         ("What was Intel's revenue in 2022?", "What about its net income?", "What was Intel's net income in 2022?"),
         ("What was the net income of Intel?", "and for 2022?", "What was the net income of Intel for 2022?"),
         (FEE, "And for type A?", "What is the price of annual maintenance for a vessel of type A?"),
+        (FEE, "And for a vessel of type A?", "What is the price of annual maintenance for a vessel of type A?"),
+        (
+            "How fast must one be there for a fault of severity 2?",
+            "And for a fault of severity 1?",
+            "How fast must one be there for a fault of severity 1?",
+        ),
+        (
+            "What is the fee per night in Oslo?",
+            "And the fee in Bergen?",
+            "What is the fee per night in Bergen?",
+        ),
         (END, "How long does it last?", "How long does the ferry supply agreement last?"),
         (END, "Why?", "When does the ferry supply agreement end, and why?"),
         ("Who signed the lease?", "When did they sign it?", "When did they sign the lease?"),

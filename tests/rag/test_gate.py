@@ -14,6 +14,7 @@ from rag.extract import cell, extract, span
 from rag.gate import DEFAULT, SIGNS, Signs, signs
 from rag.library import Library
 from rag.logistic import auc, errors, fit, threshold
+from rag.marks import marks, of_another
 from rag.passages import Passage
 from rag.retrieve import Found
 from rag.settings import Settings
@@ -54,6 +55,27 @@ def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answe
     """Dates, names, durations, money and shares are found as they stand, and nothing where no form tells the kind."""
     found = [sentence[item.start : item.end] for item in candidates(kind_asked(question), sentence, question)]
     assert found == answers
+
+
+@pytest.mark.parametrize(
+    ("question", "place", "around", "another"),
+    [
+        ("How soon is a fault of severity 3 mended?", "Severity 1 is mended within 4 hours.", "", True),
+        ("How soon is a fault of severity 3 mended?", "Severity 1 and severity 3 are mended at once.", "", False),
+        ("How soon is a fault of severity 3 mended?", "It is mended within 4 hours.", "", False),
+        ("How soon is a fault of severity 3 mended?", "Severity 1 is mended first.", "Severity 3 waits a week.", False),
+        ("What does the E200 cost?", "The E300 costs EUR 29,500.", "", True),
+        ("What does the E200 cost?", "The E200 and the E300 cost EUR 29,500.", "", False),
+        ("What was planned in FY2021?", "In 2020, EUR 2,021 were planned.", "", True),
+        ("What was planned in 2021?", "EUR 2,021 were planned, 1.2020 of them at once.", "", False),
+        ("What must be paid within 30 days?", "It must be paid within 60 days.", "", False),
+        ("What does ISO 27001 ask for?", "ISO 9001 asks for a manual.", "", True),
+        ("Who built pier B?", "Pier A was built by Nordvik.", "", True),
+    ],
+)
+def test_another_of_the_kind(question: str, place: str, around: str, another: bool) -> None:
+    """Numbers, letters, codes and years tell things of a kind apart; what the place's surroundings name counts for it."""
+    assert of_another(marks(question), place, f"{place}\n{around}") is another
 
 
 def test_the_nearest_words_are_the_answer() -> None:
