@@ -214,9 +214,8 @@ class _Handler(LocalHandler[OllamaServer]):
         return self.ollama.failing in ("mute", "html")
 
     def _say_nothing(self) -> None:
-        assert self.connection.recv(1) == b""  # the client hangs up
+        self.say_nothing()
         self.ollama.stopped.set()
-        self.close_connection = True
 
     def _embed(self, request: dict[str, Any]) -> None:
         if "embedding" not in self.ollama.capabilities:
