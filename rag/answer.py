@@ -192,23 +192,24 @@ class Answerer:
             cached=completion.cached,
             generated=completion.generated,
         )
+        name = model.card.name
         if reply is None:
-            draft = quoted.draft("The model's reply was cut off or malformed.")
+            draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
             return Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
-            draft = quoted.draft(f"The model answered in another language ({strayed}) than the question.")
+            draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
             if agrees(question, asked, supports[0], reply.answer):
                 draft = checked(said, self.limits.leave_out)
                 draft.model = used
             else:
                 draft = quoted.draft(
-                    "The model's draft has another figure than the table's row and column that are asked for."
+                    f"The draft of the model {name} has another figure than the table's row and column that are asked for."
                 )
         else:
-            draft = quoted.draft("The model's draft had no support in the passages.")
+            draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft
 
@@ -220,7 +221,11 @@ class Answerer:
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
                 break
             if len(excerpts) <= 1:
-                raise PromptTooLong("The question does not fit into the model's window.", "Ask a shorter question.")
+                raise PromptTooLong(
+                    f"The question, one passage and {self.limits.max_tokens} tokens for the answer do not fit into the window of "
+                    f"{model.card.name}, which has {model.card.window} tokens.",
+                    "Ask a shorter question, raise `answer.window`, or choose a model with a larger window.",
+                )
             excerpts.pop()
         answer = AnswerStream()
         for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):

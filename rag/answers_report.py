@@ -58,6 +58,18 @@ def lines(run: Mapping[str, Any]) -> list[str]:
     return [*said, f"p50_ms {run['p50_ms']}  p95_ms {run['p95_ms']}  {tokens}"]
 
 
+def side_by_side(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the measures of several runs as lines for a terminal, a column a run."""
+    wide = max(12, *(len(run["title"]) for run in runs))
+    values = [{name: value for name, (value, _) in _values(run).items()} for run in runs]
+    rows = [(name, [f"{found[name]:.3f}" if name in found else "not measured" for found in values]) for name in MEANING]
+    rows += [
+        (name, [f"{run[name]:g}" for run in runs]) for name in ("p50_ms", "p95_ms", "tokens_sent", "tokens_generated")
+    ]
+    named = ("", [run["title"] for run in runs])
+    return [f"{name:16} {'  '.join(cell.rjust(wide) for cell in cells)}" for name, cells in (named, *rows)]
+
+
 def _summary(runs: Sequence[Mapping[str, Any]]) -> str:
     rows = "".join(
         f'<tr><td><span style="color:{_COLOURS[number % 4]}">■</span> {html.escape(run["title"])}</td>'

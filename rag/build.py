@@ -17,7 +17,7 @@ from rag.model_host import read_key
 from rag.model_record import Pins
 from rag.model_store import ModelStore
 from rag.rerank import NoReranker, Reranker
-from rag.settings import Settings
+from rag.settings import Answer, Settings
 from rag.store import CACHE_MB, WORKER_CACHE_MB, Store
 
 if TYPE_CHECKING:
@@ -211,9 +211,9 @@ def build_choice(settings: Settings) -> ModelChoice:
 
 
 def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | None:
-    """Return a model by backend and name; None when no Ollama server is there, or without it.
+    """Return a model by backend and name; None when no Ollama server is there, or without it, and nobody named it.
 
-    Raises ModelError when it is missing elsewhere, or its server is not one that may be asked.
+    Raises ModelError when it is missing else, or its server is not one that may be asked.
     """
     answer = settings.answer
     if backend == "openai":
@@ -225,11 +225,14 @@ def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | N
             answer.window,
             key=read_key(answer.openai_key, "answer.openai_key"),
             allowed_hosts=settings.network.allowed_hosts,
+            thinks=answer.thinking != "off",
         )
     if backend == "ollama":
         from rag import llm_ollama  # the same for ollama's
 
-        return llm_ollama.find(
+        # the default model is used where it happens to be; one that a person named has to be there
+        open_ollama = llm_ollama.OllamaModel if promised(settings, name) else llm_ollama.find
+        return open_ollama(
             name,
             answer.ollama_host,
             answer.window,
@@ -252,8 +255,17 @@ def open_model(settings: Settings, backend: str, name: str) -> LanguageModel | N
         command("model"),
         window=answer.window,
         threads=answer.threads or None,
+        slots=answer.slots,
+        memory=answer.memory_mb * 1_000_000,
         idle_seconds=answer.idle_minutes * 60,
     )
+
+
+def promised(settings: Settings, ollama_model: str) -> bool:
+    """Return whether the settings name an Ollama model or its server, rather than the defaults doing so."""
+    answer, default = settings.answer, Answer()
+    routed = f"ollama:{ollama_model}" in (settings.routing.small, settings.routing.large)
+    return routed or (answer.ollama_host, ollama_model) != (default.ollama_host, default.ollama_model)
 
 
 def check_models(settings: Settings) -> Sequence[str]:

@@ -97,6 +97,8 @@ def answers(
         typer.echo(f"{runs[-1]['title']}: {len(rows)} questions, answered by {', '.join(runs[-1]['models'])}")
         for line in answers_report.lines(runs[-1]):
             typer.echo(line)
+    for line in answers_report.side_by_side(runs) if len(runs) > 1 else ():
+        typer.echo(line)
     if answered is not None:
         evaluate.write_answered(answered, runs[0]["questions"])
     kept = out.with_suffix(".json")

@@ -162,13 +162,26 @@ def _settings() -> Settings:
 def compare(
     one: Annotated[str, typer.Argument(metavar="MODEL", help="A value of `answer.model`, or BACKEND:NAME.")],
     other: Annotated[str, typer.Argument(metavar="MODEL", help="The one to compare it with.")],
-    questions: Annotated[Path, typer.Option(help="Your questions with `answer` or `unanswerable`; see `eval init`.")],
+    questions: Annotated[
+        Path, typer.Option(help="Your questions with `answer` or `unanswerable`; `eval init` makes this file.")
+    ] = Path("questions.yaml"),
     out: Annotated[Path, typer.Option(help="The report; the runs are kept beside it as JSON.")] = Path("models.html"),
     limit: Annotated[int | None, typer.Option(min=1, help="Ask so many, spread over all questions.")] = None,
 ) -> None:
     """Ask both the same questions: right, supported, cited, refused, time and tokens side by side."""
     from rag.cli_answers import answers
+    from rag.errors import UsageError
+    from rag.model_survey import opened
 
+    if not questions.is_file():
+        raise UsageError(
+            f"There is no file of questions {questions}.",
+            "Make one about your documents with `readingroom eval init`, edit it, or name yours with --questions.",
+        )
+    # before a question is asked: nobody else is to answer in the place of one that is not there
+    for name in {one, other} - {"none"}:
+        with opened(_settings(), name if ":" in name else f"embedded:{name}"):
+            pass
     answers(questions=questions, model=[one, other], limit=limit, out=out)
 
 

@@ -68,6 +68,11 @@ class PictureDescriber:
             raise NotDescribed(error.message, again=False) from error
 
 
+def blind(name: str) -> ModelError:
+    """Return the error for a model that reads text alone."""
+    return ModelError(f"The model {name} can't see pictures.", "Name a vision model in `ingest.vision_model`.")
+
+
 def ollama_describer(server: OllamaServer, name: str, seconds: float) -> PictureDescriber:
     """Return the describer that a model of an Ollama server is; the server is asked with each picture whose it is."""
 
@@ -75,7 +80,7 @@ def ollama_describer(server: OllamaServer, name: str, seconds: float) -> Picture
         listed = server.model(name)  # refuses what runs elsewhere
         can = server.show(name).capabilities or listed.get("capabilities") or ()
         if "vision" not in can:
-            raise ModelError(f"The model {name} can't see pictures.", "Name a vision model in `ingest.vision_model`.")
+            raise blind(name)
         return f"sha256:{str(listed.get('digest', '')).removeprefix('sha256:')}", "thinking" in can
 
     def ask(picture: str) -> tuple[str, Pieces]:
@@ -113,7 +118,10 @@ def openai_describer(connection: OpenAIConnection, name: str, seconds: float) ->
 
     def there() -> ServerModel:
         with connection.translated(name):
-            return look(connection.ask, name, connection.host)
+            found = look(connection.ask, name, connection.host)
+        if found.vision is False:  # None: the server doesn't say, so the model is asked
+            raise blind(name)
+        return found
 
     def ask(picture: str) -> tuple[str, Pieces]:
         found = there()

@@ -11,11 +11,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from rag import privacy
-from rag.build import build_describer, build_reranker, model_store
+from rag.doctor_models import of_models
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
-from rag.model_record import Pins
-from rag.ollama_server import full_name
 from rag.settings import Settings
 from rag.shapes import Finding
 
@@ -24,7 +22,7 @@ LOW_DISK_BYTES = 2_000_000_000
 
 def examine(settings: Settings) -> list[Finding]:
     """Return all findings, good ones included."""
-    found = [*_privacy(settings), *_models(settings), *_ocr(), *_ports(settings), *_disk(settings)]
+    found = [*_privacy(settings), *of_models(settings), *_ocr(), *_ports(settings), *_disk(settings)]
     found.extend(_catalog(settings))
     found.extend(_generations(settings))
     return found
@@ -53,111 +51,6 @@ def _privacy(settings: Settings) -> Iterator[Finding]:
             message=f"the settings allow connections to {', '.join(settings.network.allowed_hosts)}",
             remedy="Empty `network.allowed_hosts` in config.yaml unless these are yours.",
         )
-
-
-def _models(settings: Settings) -> Iterator[Finding]:
-    store = model_store(settings)
-    wanted = {settings.embedding.model} if settings.embedding.backend not in ("ollama", "openai") else set()
-    wanted |= {settings.answer.model} - {"none"}
-    wanted = {name for name in wanted if not name.startswith("transformers:")}  # a folder: looked at when it is opened
-    for name in sorted(wanted):
-        try:
-            store.path(name)
-            yield Finding(severity="ok", subject=f"model: {name}", message=f"installed, {store.digest(name)}")
-        except ReadingRoomError as error:
-            yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
-    yield from _reranker(settings)
-    yield from _describer(settings)
-    if settings.answer.model != "none":
-        yield from _ollama(settings)
-        yield from _servers(settings)
-
-
-def _describer(settings: Settings) -> Iterator[Finding]:
-    named = settings.ingest.vision_model
-    if not named:
-        yield Finding(severity="ok", subject="pictures", message="not described (`ingest.vision_model`)")
-        return
-    try:
-        describer = build_describer(settings)
-        digest = describer.look() if describer else ""
-        message = f"described by {named}, {digest or 'whose server says no digest'}"
-        yield Finding(severity="ok", subject="pictures", message=message)
-    except ReadingRoomError as error:  # files are read all the same
-        yield Finding(severity="warning", subject="pictures", message=error.message, remedy=error.remedy)
-
-
-def _reranker(settings: Settings) -> Iterator[Finding]:
-    if not settings.search.reranker:
-        yield Finding(
-            severity="ok", subject="reranker", message="none (`search.reranker`); hits stay in the order of search"
-        )
-        return
-    try:
-        name = build_reranker(settings).name
-    except ReadingRoomError as error:
-        yield Finding(severity="error", subject="reranker", message=error.message, remedy=error.remedy)
-        return
-    read = settings.search.rerank
-    yield Finding(
-        severity="ok", subject="reranker", message=f"{name} puts the {read} best passages of a question in order"
-    )
-
-
-def _ollama(settings: Settings) -> Iterator[Finding]:
-    answer = settings.answer
-    routed = [name.partition(":")[2] for name in (settings.routing.small, settings.routing.large) if "ollama:" in name]
-    names = [name for name in dict.fromkeys([answer.ollama_model, *routed]) if name]
-    if not names:
-        return
-    from rag.model_survey import ollama
-
-    subject = f"model: Ollama at {answer.ollama_host}"
-    try:
-        with ollama(settings, answer_seconds=2.0) as server:
-            there = {str(model["name"]) for model in server.models()}
-            cloud_off = server.cloud_disabled()
-            for name in names:
-                if full_name(name) in there:
-                    server.model(name)  # raises for a model that would send everything away
-                    yield Finding(severity="ok", subject=subject, message=f"answers with {name}")
-                else:
-                    said = f"without {name}; the embedded model answers"
-                    yield Finding(severity="ok", subject=subject, message=said)
-    except ReadingRoomError as error:
-        absent = error.message.startswith("No Ollama server")
-        said = "not there; the embedded model answers" if absent else error.message
-        remedy = "" if absent else error.remedy
-        yield Finding(severity="ok" if absent else "error", subject=subject, message=said, remedy=remedy)
-        return
-    if not cloud_off:
-        yield Finding(
-            severity="warning",
-            subject=subject,
-            message="its cloud models are not switched off: it forwards their prompts to its vendor",
-            remedy="Start it with OLLAMA_NO_CLOUD=1. Reading Room refuses such models, other programs may not.",
-        )
-
-
-def _servers(settings: Settings) -> Iterator[Finding]:
-    """Look at the OpenAI-compatible server, and whether its model is the pinned one."""
-    if not settings.answer.openai_host:
-        return
-    from rag.model_survey import opened
-
-    subject = f"model: server at {settings.answer.openai_host}"
-    try:
-        with opened(settings, f"openai:{settings.answer.openai_model}") as model:
-            changed = Pins(Home(settings.home).pins).changed(model.card)
-            said = (
-                f"answers with {model.card.name}, window {model.card.window}, {model.card.runtime or 'unknown server'}"
-            )
-    except ReadingRoomError as error:
-        yield Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
-        return
-    yield Finding(severity="ok", subject=subject, message=said)
-    if changed:
-        yield Finding(severity="warning", subject=subject, message=changed, remedy="Run `readingroom models pin`.")
 
 
 def _ocr() -> Iterator[Finding]:

@@ -20,7 +20,7 @@ ANALYSIS = "The question asks for a comparison or an analysis; these are stateme
 
 @dataclass(slots=True)
 class Draft:
-    """An answer in the making."""
+    """An answer in the making; `failed` is why the words of the model that was asked did not hold."""
 
     text: str = NOTHING
     outcome: Literal["answered", "not_found", "partial", "clarify"] = "not_found"
@@ -29,6 +29,7 @@ class Draft:
     model: ModelUsed = EXTRACTIVE
     tokens: Tokens = field(default_factory=Tokens)
     note: str = ""
+    failed: str = ""
     generation: Generation | None = None
     candidates: list[Candidate] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
@@ -46,11 +47,12 @@ class Quoted:
     def draft(self, why: str) -> Draft:
         """Return the answer in the documents' own words, noting why no model's words are used."""
         if not self.alone:
-            return Draft(note=f"{why} The passages don't say enough about what is asked to be quoted as the answer.")
+            said = f"{why} The passages don't say enough about what is asked to be quoted as the answer."
+            return Draft(note=said, failed=why)
         text, stands, shown = told(extract(self.question, self.asked, self.supports), between="\n")
         if asks_analysis(self.question):
-            return Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}")
-        return Draft(text, "answered", stands, shown, note=why)
+            return Draft(text, "partial", stands, shown, note=f"{why} {ANALYSIS}", failed=why)
+        return Draft(text, "answered", stands, shown, note=why, failed=why)
 
 
 def checked(said: Sequence[Said], leave_out: bool) -> Draft:

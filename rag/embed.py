@@ -41,6 +41,10 @@ class OnnxEmbedder:
         self.languages = frozenset({"en"})
         self.max_tokens = WINDOW - 2
 
+    def __str__(self) -> str:
+        """Return what its vectors are made with, for the record."""
+        return f"{self.fingerprint}: mean pooling, no prefixes, length 1, {self.dimension} dimensions, on this machine"
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
         with self._loading:

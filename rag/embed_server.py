@@ -28,12 +28,17 @@ class ServerEmbedder:
     """
 
     def __init__(self, name: str, backend: str, digest: str, ask: Ask) -> None:
-        self._name, self._ask = name, ask
+        self._name, self._backend, self._ask = name, backend, ask
         self.max_tokens = MOST_TOKENS
         self.languages: frozenset[str] = frozenset()
         self.dimension = len(ask([PROBE])[0])
         weights = digest.removeprefix("sha256:")[:12] or "unknown"
         self.fingerprint = f"{name}/{weights}/{backend}/server/unit/{self.dimension}"
+
+    def __str__(self) -> str:
+        """Return what its vectors are made with, for the record."""
+        made = f"pooling of its server ({self._backend}), no prefixes, length 1, {self.dimension} dimensions"
+        return f"{self.fingerprint}: {made}"
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Estimate the number of tokens of each text, rather too high than too low."""
@@ -76,5 +81,5 @@ def ollama_embedder(server: OllamaServer, name: str) -> ServerEmbedder:
 def openai_embedder(connection: OpenAIConnection, name: str) -> ServerEmbedder:
     """Return an embedding model of an OpenAI-compatible server."""
     with connection.translated(name):
-        found = look(connection.ask, name, connection.host)
+        found = look(connection.ask, name, connection.host, embeds=True)
     return ServerEmbedder(found.name, "openai", found.digest, lambda texts: connection.embed(found.id, texts))

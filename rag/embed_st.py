@@ -37,6 +37,14 @@ class SentenceTransformersEmbedder:
         self.languages: frozenset[str] = frozenset()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
 
+    def __str__(self) -> str:
+        """Return what its vectors are made with, for the record."""
+        poolings = [str(part.pooling_mode) for part in self._model if hasattr(part, "pooling_mode")]
+        default = self._model.default_prompt_name
+        prefix = f"prefix {self._model.prompts[default]!r}" if default else "no prefixes"
+        made = f"{' and '.join(poolings) or 'own'} pooling, {prefix}, length 1, {self.dimension} dimensions, on this machine"
+        return f"{self.fingerprint}: {made}"
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
         encoded = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)

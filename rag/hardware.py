@@ -37,6 +37,11 @@ def look(folder: Path) -> Machine:
     )
 
 
+def total_memory() -> int:
+    """Return the bytes of memory of this machine, or of the container's share of it."""
+    return _memory()[0]
+
+
 def physical_cores() -> int:
     """Return the number of physical cores this process may use; more threads than that slow llama.cpp down."""
     siblings = set()

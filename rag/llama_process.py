@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -20,11 +21,16 @@ def main() -> int:
     order = json.loads(sys.stdin.readline())
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp prints to standard output, where only our one line belongs
+    # of its own memory, not of the model's file, which is only mapped
+    resource.setrlimit(resource.RLIMIT_DATA, (order["data_bytes"], resource.RLIM_INFINITY))
     try:
         server = _load(order)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         problem = f"The model file {order['path']} can't be loaded: {str(error).rstrip('.')}."
-        remedy = "Run `readingroom models verify`; a damaged or unsupported file must be replaced."
+        remedy = (
+            "Run `readingroom models verify`; a damaged or unsupported file must be replaced. A sound one may need more than "
+            f"{order['data_bytes'] / 1e6:,.0f} MB of memory beside its file: raise `answer.memory_mb`, or lower `answer.window`."
+        )
         answer.write(json.dumps({"error": problem, "remedy": remedy}) + "\n")
         return 1
     answer.write(json.dumps({"port": int(server.listening_address.rpartition(":")[2])}) + "\n")
@@ -40,9 +46,10 @@ def _load(order: Mapping[str, Any]) -> Any:
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = order["path"]
-    parameters.n_ctx = order["window"]
+    parameters.n_ctx = order["window"] * order["slots"]  # shared out among the slots
+    parameters.kv_unified = False
     parameters.fit_params = False  # else llama.cpp may choose another window by the free memory
-    parameters.n_parallel = 1
+    parameters.n_parallel = order["slots"]
     parameters.n_batch, parameters.n_ubatch = order["batch"], min(order["batch"], 512)  # 512 is llama.cpp's own
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = order["threads"]
     parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from rag.chat_input import as_chat
 from rag.errors import ModelError, PromptTooLong, Stopped
 from rag.hardware import physical_cores
+from rag.llama_errors import no_template, reason, refusal
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
-from rag.model_process import ModelProcess
-from rag.model_profiles import profile_of
-from rag.openai_server import hash_of
+from rag.model_process import ModelProcess, memory_beside
+from rag.model_profiles import profile_of, template_options
+from rag.openai_server import CHATML, hash_of, system_role
 from rag.stop import stopping, traced, unstopped
 from rag.turns import Turns
 
@@ -41,7 +42,8 @@ class EmbeddedModel:
 
     `window` is in tokens, shared by prompt and answer. The process starts with the first question, ends after
     `idle_seconds` without one, and is started again when it crashed. `command` runs `main` of this module; the entry
-    point hands in its own, which seals the network first. `waiting` questions may queue behind the running one.
+    point hands in its own, which seals the network first. `slots` questions are answered at the same time, each with a window of
+    its own; `waiting` others may queue behind them. `memory` is how many bytes the process may take (0: all of the machine's).
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class EmbeddedModel:
         start_seconds: float = 120.0,
         answer_seconds: float = 300.0,
         waiting: int = 8,
+        slots: int = 1,
+        memory: int = 0,
         cache_mib: int = 256,
         batch: int = BATCH_TOKENS,
     ) -> None:
@@ -66,12 +70,13 @@ class EmbeddedModel:
         self._order = {
             "path": str(path),
             "window": window,
+            "slots": slots,
             "threads": threads or physical_cores(),
             "cache_mib": cache_mib,
             "batch": batch,
         }
         self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
-        self._turns = Turns(name, waiting, answer_seconds)
+        self._memory, self._turns = memory, Turns(name, waiting, answer_seconds, slots)
         self._starting = threading.Lock()
         self._process: ModelProcess | None = None
         self._client: httpx.Client | None = None
@@ -86,8 +91,12 @@ class EmbeddedModel:
     @property
     def pid(self) -> int | None:
         """Return the id of the model's process, or None while it does not run."""
-        process = self._process
-        return process.pid if process is not None else None
+        return process.pid if (process := self._process) is not None else None
+
+    @property
+    def loaded(self) -> bool:
+        """Return whether the model is in memory now."""
+        return self.pid is not None
 
     def load(self) -> None:
         """Start the process, and put on the card what only the loaded model says."""
@@ -97,6 +106,7 @@ class EmbeddedModel:
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
         with self._running() as client:
+            self._describe(client)
             return self._count(client, as_chat(messages, self._profile.system))
 
     def stream(
@@ -106,9 +116,7 @@ class EmbeddedModel:
 
         Raises PromptTooLong when prompt and `max_tokens` together exceed the window, else ModelError.
         """
-        chat = as_chat(messages, self._profile.system)
         request: dict[str, Any] = {
-            "messages": chat,
             "max_tokens": max_tokens,
             "temperature": 0,
             "seed": seed,
@@ -118,11 +126,14 @@ class EmbeddedModel:
             "return_progress": True,  # a word after each batch, with which the server notices that nobody listens
         }
         if schema is not None:
-            request["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": dict(schema)},
-            }
+            form = {"name": "answer", "schema": dict(schema)}
+            request["response_format"] = {"type": "json_schema", "json_schema": form}
         with self._turns.take(), self._running() as client, stopping():
+            self._describe(client)
+            chat = request["messages"] = as_chat(messages, self._profile.system)
+            request |= template_options(self._profile, thinks=False)
+            if self._profile.stop:
+                request["stop"] = list(self._profile.stop)
             sent = self._count(client, chat)
             if sent + max_tokens > self._card.window:
                 raise PromptTooLong(
@@ -130,7 +141,6 @@ class EmbeddedModel:
                     f"the window of {self._card.name} has {self._card.window}.",
                     "Send fewer or shorter passages.",
                 )
-            self._describe(client)
             yield from self._generate(client, request, sent)
 
     def close(self) -> None:
@@ -173,7 +183,8 @@ class EmbeddedModel:
 
     def _settle(self, process: ModelProcess, client: httpx.Client) -> bool:
         """Wait until the process has put a stopped question down. When it takes too long, because a batch of a large model
-        does, end the process and return False: the next question reads its prompt from the beginning."""
+        does, end the process and return False: the next question reads its prompt from the beginning. While it answers others
+        too it is left to find out by itself, with its next batch, that nobody listens."""
         import httpx  # see _running
 
         deadline = time.monotonic() + STOP_SECONDS
@@ -181,9 +192,11 @@ class EmbeddedModel:
             # no reply in time: it is silent for as long as a batch takes
             while (left := deadline - time.monotonic()) > 0:
                 slots = client.get("/slots", timeout=left).json()
-                if not any(slot["is_processing"] for slot in slots):
+                if sum(bool(slot["is_processing"]) for slot in slots) < self._turns.running:
                     return True
                 time.sleep(0.02)
+        if self._turns.running > 1:
+            return True
         with self._starting:
             process.end(crashed=False)
             if process is self._process:
@@ -204,7 +217,7 @@ class EmbeddedModel:
             key = secrets.token_urlsafe(32)
             process = ModelProcess(
                 self._command,
-                {**self._order, "api_key": key},
+                {**self._order, "api_key": key, "data_bytes": memory_beside(self._path, self._memory)},
                 idle_seconds=self._idle_seconds,
                 start_seconds=self._start_seconds,
             )
@@ -229,7 +242,9 @@ class EmbeddedModel:
         known = self._counted
         if known is not None and known[0] == chat:
             return known[1]
-        prompt = self._post(client, "/apply-template", {"messages": chat})["prompt"]
+        prompt = self._post(
+            client, "/apply-template", {"messages": chat, **template_options(self._profile, thinks=False)}
+        )["prompt"]
         asked = {"content": prompt, "add_special": True, "parse_special": True}
         tokens = len(self._post(client, "/tokenize", asked)["tokens"])
         self._counted = chat, tokens
@@ -237,17 +252,22 @@ class EmbeddedModel:
 
     def _post(self, client: httpx.Client, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         response = client.post(path, json=body)
-        if response.status_code != 200:
-            raise self._refusal(response)
         answer: dict[str, Any] = response.json()
+        if response.status_code != 200:
+            raise refusal(response.status_code, answer, self._card.name)
         return answer
 
     def _describe(self, client: httpx.Client) -> None:
         """Put on the card what only the loaded model says."""
         if not self._card.template:
             said = client.get("/props").json()
-            template, quantisation = hash_of(str(said.get("chat_template") or "")), str(said.get("model_ftype") or "")
-            self._card = replace(self._card, template=template, quantisation=quantisation)
+            template = str(said.get("chat_template") or "")
+            if template in ("", CHATML):
+                raise no_template(self._card.name)
+            self._profile = profile_of(self._card.name, system=system_role(said))
+            self._card = replace(
+                self._card, template=hash_of(template), quantisation=str(said.get("model_ftype") or "")
+            )
 
     def _generate(self, client: httpx.Client, request: Mapping[str, Any], sent: int) -> Iterator[str | Completion]:
         limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
@@ -257,14 +277,14 @@ class EmbeddedModel:
         with client.stream("POST", "/v1/chat/completions", json=request) as response:
             if response.status_code != 200:
                 response.read()
-                raise self._refusal(response)
+                raise refusal(response.status_code, response.json(), self._card.name)
             for line in response.iter_lines():
                 field, _, data = line.partition(": ")
                 if field not in ("data", "error") or data == "[DONE]":
                     continue
                 event = json.loads(data)
                 if "error" in event or field == "error":
-                    raise ModelError(f"{self._card.name} failed: {_reason(event)}.", "Ask again.")
+                    raise ModelError(f"{self._card.name} failed: {reason(event)}.", "Ask again.")
                 last = event if "usage" in event else last
                 for choice in event.get("choices") or ():
                     finish = choice["finish_reason"] or finish
@@ -277,20 +297,3 @@ class EmbeddedModel:
             yield shown
         done = reply.complete(sent, cached + read, last["usage"]["completion_tokens"], finish)
         yield replace(done, cached=cached)
-
-    def _refusal(self, response: httpx.Response) -> ModelError:
-        error = response.json().get("error", {})
-        if error.get("type") == "exceed_context_size_error":
-            return PromptTooLong(
-                f"The prompt has {error['n_prompt_tokens']} tokens; {self._card.name} reads {error['n_ctx']}.",
-                "Send fewer or shorter passages.",
-            )
-        return ModelError(
-            f"{self._card.name} refused the request with status {response.status_code}: {_reason(error)}.",
-            "Run `readingroom doctor`.",
-        )
-
-
-def _reason(error: Any) -> str:
-    inner = error.get("error", error) if isinstance(error, dict) else error
-    return str(inner.get("message", inner) if isinstance(inner, dict) else inner).rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -10,15 +11,17 @@ from rag.chat_input import as_chat
 from rag.errors import ModelError
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
-from rag.model_host import checked_host, refuse_cloud_name
+from rag.model_host import answers_here, checked_host, refuse_cloud_name
 from rag.model_profiles import profile_of
-from rag.ollama_server import PORT, OllamaServer
+from rag.ollama_server import PORT, OllamaServer, full_name
 from rag.openai_server import hash_of
 from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
 from rag.turns import Turns
 
 Thinking = Literal["off", "on", "low", "medium", "high"]
+NO_TEMPLATE = "{{ .Prompt }}"
+"""What Ollama says of a model file that brings no chat template."""
 
 
 class OllamaModel:
@@ -57,35 +60,44 @@ class OllamaModel:
             busy_seconds=busy_seconds,
         )
         self._turns = Turns(name, waiting, answer_seconds)
-        self._profile = profile_of(name)
-        self._loaded = False
+        self._window = window
         try:
-            self._card, self.capabilities = self._look(window)
+            self._card, self.capabilities = self._look()
         except ModelError:
             self.close()
             raise
 
-    def _look(self, window: int) -> tuple[ModelCard, frozenset[str]]:
+    def _look(self) -> tuple[ModelCard, frozenset[str]]:
         listed = self._server.model(self._name)
         shown = self._server.show(self._name)
         can = frozenset(shown.capabilities or listed.get("capabilities") or ())
         if can and "completion" not in can:
-            raise ModelError(
-                f"The model {self._name} can't answer, only {' and '.join(sorted(can))}.", "Choose a chat model."
-            )
+            raise self._no_chat_model(f"can't answer, only {' and '.join(sorted(can))}")
+        # a model whose prompts a renderer of Ollama's writes has this template too
+        if (shown.template or "").strip() == NO_TEMPLATE and "\nRENDERER " not in (shown.modelfile or ""):
+            raise self._no_chat_model("has no chat template, so it only goes on with a text")
         info = shown.modelinfo or {}
-        own = int(info.get(f"{info.get('general.architecture')}.context_length", window))
+        own = int(info.get(f"{info.get('general.architecture')}.context_length", self._window))
         details = listed.get("details") or {}
         card = ModelCard(
             "ollama",
             self._name,
             f"sha256:{str(listed.get('digest', '')).removeprefix('sha256:')}",
-            min(window, own),
+            min(self._window, own),
             str(details.get("quantization_level") or ""),
             f"ollama {self._server.version()}",
             hash_of(shown.template or ""),
         )
+        self._profile = profile_of(self._name, shown.template or "")
         return card, can
+
+    def _no_chat_model(self, why: str) -> ModelError:
+        """Return the error for a model that can't hold a conversation, with those of the server that can, the nearest first."""
+        others = [str(model["name"]) for model in self._server.models() if answers_here(model)]
+        others = [name for name in others if name != full_name(self._name)]
+        near = difflib.get_close_matches(self._name, others, n=len(others) or 1, cutoff=0.0)[:5]
+        remedy = f"Choose a chat model; the server has {', '.join(near)}." if near else "Choose a chat model."
+        return ModelError(f"The model {self._name} {why}.", remedy)
 
     @property
     def card(self) -> ModelCard:
@@ -106,8 +118,7 @@ class OllamaModel:
         """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`."""
         chat = as_chat(messages, self._profile.system)
         with self._turns.take(), stopping():
-            if not self._loaded:
-                self.load()
+            self._ready()
             # after loading, which may have found a smaller window
             options: dict[str, Any] = {
                 "temperature": 0,
@@ -137,19 +148,33 @@ class OllamaModel:
     def load(self) -> None:
         """Have the server load the model with our window, and believe the window that it then says."""
         self._server.load(self._name, self._card.window, self._keep_seconds)
-        real = self._server.loaded(self._name)
-        if real:  # 0: an old server doesn't say
-            self._card = replace(self._card, window=min(self._card.window, real))
-        self._loaded = True
+        running = self._server.running(self._name)
+        if running is not None and running.window:  # 0: an old server doesn't say
+            self._card = replace(self._card, window=min(self._card.window, running.window))
+
+    def _ready(self) -> None:
+        """See before each question that the name still means the model on the card, here, and that it is loaded with our
+        window: it is unloaded when nobody asks, and another program may have loaded it with a smaller one."""
+        digest = str(self._server.model(self._name).get("digest", "")).removeprefix("sha256:")
+        if f"sha256:{digest}" != self._card.digest:
+            self._card, self.capabilities = self._look()
+        running = self._server.running(self._name)
+        if running is None or running.window not in (0, self._card.window):
+            self.load()
+
+    @property
+    def loaded(self) -> bool:
+        """Return whether the model is in the server's memory now."""
+        return self._server.running(self._name) is not None
 
     def memory(self) -> int:
         """Return the bytes that the loaded model takes; 0 where the server doesn't say."""
-        return self._server.memory(self._name)
+        running = self._server.running(self._name)
+        return running.memory if running is not None else 0
 
     def unload(self) -> None:
         """Have the server free the model's memory."""
         self._server.load(self._name, self._card.window, 0)
-        self._loaded = False
 
     def close(self) -> None:
         """Release the connections."""
@@ -194,7 +219,8 @@ def find(
     thinking: Thinking = "off",
     keep_seconds: float = 300.0,
 ) -> OllamaModel | None:
-    """Return the model `name` when a server answers at `host` within `timeout` seconds and has it, else None.
+    """Return the model `name` when a server answers at `host` within `timeout` seconds and has it, else None: for a model that
+    nobody named in the settings.
 
     A host that is not allowed and a model that would send data away still raise ModelError: those are settings to mend.
     """
@@ -207,7 +233,7 @@ def find(
         return None  # nothing there that speaks like Ollama
     finally:
         server.close()
-    if (name if ":" in name else f"{name}:latest") not in names:
+    if full_name(name) not in names:
         return None
     return OllamaModel(
         name, host, window, allowed_hosts=allowed_hosts, key=key, thinking=thinking, keep_seconds=keep_seconds

@@ -10,7 +10,7 @@ from rag.chat_input import as_chat
 from rag.errors import ModelError, PromptTooLong
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
-from rag.model_profiles import profile_of
+from rag.model_profiles import profile_of, template_options
 from rag.openai_connection import PORT, OpenAIConnection, SchemaRefused
 from rag.openai_server import look, with_schema
 from rag.stop import stopping
@@ -22,7 +22,8 @@ class OpenAIModel:
     """A model of an OpenAI-compatible server behind the port `rag.llm.LanguageModel`.
 
     `host` is an address like http://127.0.0.1:8080; see `rag.model_host.checked_host` for what is allowed. `name` is one
-    of the server's models, or "" when it has only one. `window` caps the server's own. Opening asks the server what it
+    of the server's models, or "" when it has only one. `window` caps the server's own. `thinks` is said to llama.cpp and vLLM
+    of models that think unless they are told not to. Opening asks the server what it
     is, so it raises ModelError when nothing answers, something else does, or the model is not there.
     """
 
@@ -38,6 +39,7 @@ class OpenAIModel:
         answer_seconds: float = 300.0,
         load_seconds: float = 120.0,
         waiting: int = 8,
+        thinks: bool = False,
     ) -> None:
         self._answer_seconds = answer_seconds
         self._connection = OpenAIConnection(
@@ -56,7 +58,9 @@ class OpenAIModel:
             self.close()
             raise
         self._name = self._server.name
-        self._profile = profile_of(self._name)
+        self._profile = profile_of(self._name, system=self._server.system)
+        asks = self._server.kind in ("llama.cpp", "vllm")
+        self._options = template_options(self._profile, thinks) if asks else {}
         self._turns = Turns(self._name, waiting, answer_seconds)
         self._card = ModelCard(
             "openai",
@@ -119,10 +123,11 @@ class OpenAIModel:
             "seed": seed,
             "stream": True,
             "stream_options": {"include_usage": True},
+            "extra_body": self._options,
         }
         if self._profile.stop:
             request["stop"] = list(self._profile.stop)
-        note = ""
+        note = self._server.note
         if schema is not None and self._schemas:
             request["response_format"] = {
                 "type": "json_schema",
@@ -130,7 +135,7 @@ class OpenAIModel:
             }
         elif schema is not None:
             request["messages"] = with_schema(chat, schema)
-            note = "The server can't hold a model to a schema; it was only asked for that form."
+            note = f"{note} The server can't hold a model to a schema; it was only asked for that form.".strip()
         limits: dict[str, Any] = {"seconds": self._answer_seconds, "constrained": "response_format" in request}
         reply = ReplyCollector(self._name, self._profile, max_tokens, **limits)
         finish, evaluated, cached, generated, heard = "", 0, 0, 0, False
@@ -164,13 +169,14 @@ class OpenAIModel:
     def _counted(self, chat: list[dict[str, str]]) -> int:
         """Return the exact number of prompt tokens, or 0 where the server can't tell."""
         if self._server.kind == "llama.cpp":
-            applied = self._connection.ask("POST", "/apply-template", {"messages": chat})
+            applied = self._connection.ask("POST", "/apply-template", {"messages": chat, **self._options})
             if applied is None:
                 return 0
             asked = {"content": applied["prompt"], "add_special": True, "parse_special": True}
             tokens = self._connection.ask("POST", "/tokenize", asked)
             return len(tokens["tokens"]) if tokens else 0
         if self._server.kind == "vllm":
-            counted = self._connection.ask("POST", "/tokenize", {"model": self._server.id, "messages": chat})
+            asked = {"model": self._server.id, "messages": chat, **self._options}
+            counted = self._connection.ask("POST", "/tokenize", asked)
             return int(counted["count"]) if counted else 0
         return 0

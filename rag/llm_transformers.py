@@ -53,6 +53,11 @@ class TransformersModel:
         """Return which model this is; digest and template are known once it is loaded."""
         return self._card
 
+    @property
+    def loaded(self) -> bool:
+        """Return whether the model is in memory now."""
+        return self._model is not None
+
     def load(self) -> None:
         """Load tokenizer and weights, unless they are; raise ModelError for what can't be used."""
         with self._loading:
@@ -71,7 +76,7 @@ class TransformersModel:
                     raise ModelError(
                         f"The model {self._folder.name} has no chat template.", "Take its instruct variant."
                     )
-                device, kind = _device(torch)
+                device, kind = device_of(torch)
                 if self._threads:
                     torch.set_num_threads(self._threads)
                 model: Any = transformers.AutoModelForCausalLM.from_pretrained(
@@ -82,6 +87,7 @@ class TransformersModel:
                     f"The model folder {self._folder} can't be loaded: {str(error).splitlines()[0]}",
                     "It must hold config, tokenizer and safetensors of one model.",
                 ) from error
+            self._profile = profile_of(self._folder.name, str(tokenizer.chat_template))
             self._model, self._tokenizer = model.to(device).eval(), tokenizer
             own = int(getattr(model.config, "max_position_embeddings", self._card.window))
             self._card = replace(
@@ -102,12 +108,12 @@ class TransformersModel:
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
     ) -> Iterator[str | Completion]:
         """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`."""
-        chat, note = as_chat(messages, self._profile.system), ""
-        if schema is not None:
-            chat = with_schema(chat, schema)
-            note = "Transformers can't hold a model to a schema; it was only asked for that form."
+        note = "Transformers can't hold a model to a schema; it was only asked for that form." if schema else ""
         with self._turns.take(), stopping():
             self.load()
+            chat = as_chat(messages, self._profile.system)
+            if schema is not None:
+                chat = with_schema(chat, schema)
             ids = self._ids(chat)
             if len(ids) + max_tokens > self._card.window:
                 raise PromptTooLong(
@@ -176,7 +182,7 @@ class TransformersModel:
         yield replace(done, note=note)
 
 
-def _device(torch: Any) -> tuple[str, Any]:
+def device_of(torch: Any) -> tuple[str, Any]:
     """Return the device and the type of numbers that suit this machine."""
     if torch.cuda.is_available():
         return "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16

@@ -65,7 +65,7 @@ class ModelChoice:
                 missed.append(error)
                 continue
             if model is not None:
-                reasons = [why, *(error.message for error in missed), warning]
+                reasons = [why, *(str(error) for error in missed), warning]  # with the nearest names, or what to do
                 again = bool(why) and self._settings.routing.ask_again
                 said = " ".join(reason for reason in reasons if reason)
                 yield Candidate(model, said, again, partial(self._took, name))
@@ -86,20 +86,30 @@ class ModelChoice:
         small, large = routing.small, routing.large
         if asked is not None and small and large:
             slow = self._opened[large].seconds if large in self._opened else 0.0
+            if routing.loaded and self._loaded(large) and not self._loaded(small):
+                asked = asked.more(routing.loaded, "the large model is loaded", routing)
             if asked.hard and routing.seconds and slow > routing.seconds:
-                yield small, f"{asked}; the large model needed {slow:.0f} s last time."
-                yield large, f"{asked}; the small model did not answer it."
+                yield small, f"Routed to the small model: {asked}, but the large one needed {slow:.0f} s last time."
+                yield large, "Routed on to the large model: the small one did not answer."
             elif asked.hard:
-                yield large, f"{asked}."
-                yield small, f"{asked}; the large model did not answer it."
+                yield large, f"Routed to the large model: {asked}."
+                yield small, "Routed on to the small model: the large one did not answer."
             else:
-                yield small, f"{asked}."
-                yield large, f"{asked}; the small model did not answer it."
+                yield small, f"Routed to the small model: {asked}."
+                yield large, "Routed on to the large model: the small one did not answer."
         if answer.openai_host:
             yield f"openai:{answer.openai_model}", ""
         if answer.ollama_model:
             yield f"ollama:{answer.ollama_model}", ""
         yield answer.model if answer.model.startswith("transformers:") else f"embedded:{answer.model}", ""
+
+    def _loaded(self, name: str) -> bool:
+        """Return whether a model is in memory, as far as it can say so."""
+        opened = self._opened.get(name)
+        try:
+            return opened is not None and bool(getattr(opened.model, "loaded", False))
+        except ModelError:
+            return False  # its server has gone: found out, and said, when it is asked
 
     def _took(self, name: str, seconds: float) -> None:
         with self._turn:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from rag.errors import ModelError, SettingsError
@@ -72,9 +73,16 @@ def read_key(where: str, setting: str) -> str:
 
 def refuse_cloud_name(name: str) -> None:
     """Raise ModelError for a name that Ollama forwards to its vendor, whether it lists it or not."""
-    tag = name.lower().partition(":")[2]
-    if tag == "cloud" or tag.endswith("-cloud"):
+    # the tag stands behind the last colon: a name may begin with a registry and its port
+    _, colon, tag = name.strip().lower().partition("@")[0].rpartition("/")[2].rpartition(":")
+    if colon and (tag == "cloud" or tag.endswith("-cloud")):
         raise sends_away(name)
+
+
+def answers_here(model: Mapping[str, Any]) -> bool:
+    """Return whether a model of the server's list can answer, on this machine; old servers don't list what a model can."""
+    can = model.get("capabilities") or ["completion"]
+    return "completion" in can and not (model.get("remote_host") or model.get("remote_model"))
 
 
 def sends_away(name: str) -> ModelError:

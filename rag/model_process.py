@@ -12,11 +12,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
+from rag.hardware import total_memory
 
 _GRACE_SECONDS = 3.0
+LEAST_BYTES = 200_000_000
+"""What the runtime itself and its buffers take beside the smallest model."""
 
 
 class ModelProcess:
@@ -158,6 +162,20 @@ class ModelProcess:
             }
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def memory_beside(file: Path, memory: int) -> int:
+    """Return the bytes that a process may take beside a model's file, which it maps, of `memory` (0: all of this machine);
+    raise ModelError where that is too little to begin with."""
+    allowed, size = memory or total_memory(), file.stat().st_size
+    if size + LEAST_BYTES > allowed:
+        who = "`answer.memory_mb` allows" if memory else "this machine has"
+        raise ModelError(
+            f"The model {file.stem} does not fit: its file has {size / 1e6:,.0f} MB, it works with {LEAST_BYTES / 1e6:.0f} MB "
+            f"or more beside it, and {who} {allowed / 1e6:,.0f} MB.",
+            "Choose a smaller model or a coarser quantisation; see `readingroom models recommend`.",
+        )
+    return allowed - size
 
 
 def die_with_thread() -> None:

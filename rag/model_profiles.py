@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,9 @@ from rag.errors import ModelError
 
 PROFILES = Path(__file__).with_name("model_profiles.yaml")
 TAGS = ("<think>", "</think>")
+_SYSTEM = re.compile(r"system|message\.role|message\[.role.\]|\.Role", re.IGNORECASE)
+"""How a chat template takes a system message: by name, or whatever the role of a message is."""
+_NO_SYSTEM = re.compile(r"raise_exception\([^)]*system[^)]*not supported", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,11 @@ class Profile:
     sizes: tuple[Size, ...] = ()
 
 
+def template_options(profile: Profile, thinks: bool) -> dict[str, Any]:
+    """Return what a request adds for the chat template of llama.cpp and vLLM: models that think unless told not to are told."""
+    return {"chat_template_kwargs": {"enable_thinking": thinks}} if profile.thinking == "tags" else {}
+
+
 UNKNOWN = Profile("unknown")
 """Safe defaults: no thinking is expected but tags are kept apart, a short prompt, licence to be looked up."""
 
@@ -75,10 +83,19 @@ def profiles(path: Path = PROFILES) -> tuple[Profile, ...]:
         ) from error
 
 
-def profile_of(name: str) -> Profile:
-    """Return the profile of a model by its name, whoever wrote it (`Qwen/Qwen3-4B`, `qwen3:4b`), else UNKNOWN."""
+def profile_of(name: str, template: str = "", system: bool | None = None) -> Profile:
+    """Return the profile of a model by its name, whoever wrote it (`Qwen/Qwen3-4B`, `qwen3:4b`), else UNKNOWN.
+
+    Of an unknown model `system` is whether it has a system role, where its server says so; where it says nothing, None, its
+    chat template tells: one that never speaks of such a role would drop the instructions, or refuse them.
+    """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((profile for profile in profiles() if any(part in plain for part in profile.matches)), UNKNOWN)
+    known = next((profile for profile in profiles() if any(part in plain for part in profile.matches)), None)
+    if known is not None:
+        return known
+    if system is None:
+        system = not template or (bool(_SYSTEM.search(template)) and not _NO_SYSTEM.search(template))
+    return replace(UNKNOWN, system=system)
 
 
 def _profile(item: dict[str, Any]) -> Profile:

@@ -18,6 +18,8 @@ BUFFERS = 400_000_000
 MEMORY_SHARE, GRAPHICS_SHARE = 0.8, 0.9
 """What a model may take of the memory that is free now: documents are read and embedded beside it."""
 DISK_SPARE = 2_000_000_000
+ANSWER_TOKENS, THINKING_TOKENS = 100, 400
+"""Tokens of a usual answer, and those that a model which always thinks writes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Recommendation:
     """One size of a family, with the quantisation to take: the finest on a graphics card, the smallest in memory.
 
     `tokens_per_second` is 0 where nothing was measured; `seconds` is what an answer of 100 tokens from a prompt of usual
-    length would take. `quantisations` are all that fit.
+    length would take, with 400 more of a model that always thinks. `quantisations` are all that fit; `good_prompt` is the
+    number of prompt tokens up to which answers stay reliable.
     """
 
     model: str
@@ -41,6 +44,8 @@ class Recommendation:
     seconds: float
     licence: str
     languages: str
+    vision: bool
+    good_prompt: int
     note: str
     command: str
 
@@ -108,6 +113,7 @@ def _of(
         share = (size.active or size.parameters) / size.parameters
         rate = speed.generation(weights * share) if speed and fitting[chosen] == "memory" else 0.0
         reading = prompt_tokens / speed.prompt((size.active or size.parameters) * 1e9) if speed else 0.0
+        writing = ANSWER_TOKENS + (THINKING_TOKENS if profile.thinking == "opened" else 0)
         notes = (size.licence and f"licence of this size: {size.licence}", profile.limits, profile.quirks)
         yield Recommendation(
             model=profile.family if profile.family.endswith(f" {size.name}") else f"{profile.family} {size.name}",
@@ -120,9 +126,11 @@ def _of(
             memory_gb=round((weights + cache + BUFFERS) / 1e9, 1),
             window=window,
             tokens_per_second=round(rate, 1),
-            seconds=round(reading + 100 / rate, 0) if rate else 0.0,
+            seconds=round(reading + writing / rate, 0) if rate else 0.0,
             licence=size.licence or profile.licence,
             languages=profile.languages,
+            vision=profile.vision,
+            good_prompt=profile.good_prompt,
             note="; ".join(note for note in notes if note),
             command=_command(size, chosen),
         )

@@ -14,7 +14,7 @@ from rag.llm import LanguageModel, ModelCard
 from rag.llm_embedded import EmbeddedModel
 from rag.llm_ollama import OllamaModel
 from rag.model_bench import Measured, measure
-from rag.model_host import read_key
+from rag.model_host import answers_here, read_key
 from rag.model_recommend import Recommendation, recommend, speed_of
 from rag.model_record import Pins
 from rag.ollama_server import OllamaServer
@@ -35,7 +35,7 @@ def available(settings: Settings) -> list[str]:
     if settings.answer.ollama_model:
         try:
             with ollama(settings) as server:
-                found += [f"ollama:{model['name']}" for model in server.models() if _answers_here(model)]
+                found += [f"ollama:{model['name']}" for model in server.models() if answers_here(model)]
         except ModelError:
             pass  # no server there, or another program: the list is of what is there
     if settings.answer.openai_host:
@@ -125,9 +125,3 @@ def _measure(model: LanguageModel) -> Measured:
     if isinstance(model, OllamaModel):
         return measure(model, model.load, model.memory)
     return measure(model, lambda: None, lambda: 0)  # loaded already, in a process we can't see
-
-
-def _answers_here(model: dict[str, object]) -> bool:
-    can = model.get("capabilities") or ["completion"]
-    away = model.get("remote_host") or model.get("remote_model")
-    return not away and isinstance(can, list) and "completion" in can

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     import ollama
 
 PORT = 11434
+LOOK_SECONDS = 10.0
+"""How long a server may take to say what it has: another program on its port may say nothing at all."""
 _TOO_LONG = ("exceeds the available context size", "longer than the context length", "exceeds the context")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A model in memory: the window it was really loaded with (0 where an old server doesn't say), and its bytes."""
+
+    window: int
+    memory: int
 
 
 class OllamaServer:
@@ -41,6 +52,7 @@ class OllamaServer:
         self.host = checked_host(host, allowed_hosts, "Ollama", PORT, key)
         self._busy_seconds = busy_seconds
         self._client, self._http = _clients(self.host, key, connect_seconds, answer_seconds)
+        self._looking = _time_out(min(LOOK_SECONDS, answer_seconds), connect_seconds)
 
     def close(self) -> None:
         """Release the connections."""
@@ -54,7 +66,7 @@ class OllamaServer:
     def cloud_disabled(self) -> bool:
         """Return whether the server is told never to send anything to its vendor; servers that can't say it are not."""
         with self._translated():
-            response = self._http.get("/api/status")
+            response = self._http.get("/api/status", timeout=self._looking)
             return response.status_code == 200 and bool(response.json().get("cloud", {}).get("disabled"))
 
     def models(self) -> list[dict[str, Any]]:
@@ -82,20 +94,21 @@ class OllamaServer:
 
     def show(self, name: str) -> ollama.ShowResponse:
         """Return what the server knows about a model."""
-        with self._translated(name):
-            return self._client.show(name)
+        import ollama  # as in _clients
 
-    def loaded(self, name: str) -> int:
-        """Return the window with which a model is in memory now, 0 when it isn't (or an old server doesn't say)."""
         with self._translated(name):
-            running = self._client.ps().models
-        return next((m.context_length or 0 for m in running if full_name(name) in (m.name, m.model)), 0)
+            # not through the official client, which has one time-out for everything
+            said = self._answer(self._http.post("/api/show", json={"model": name}, timeout=self._looking), name)
+            return ollama.ShowResponse(**said.json())
 
-    def memory(self, name: str) -> int:
-        """Return the bytes that a loaded model takes, 0 when it isn't loaded."""
+    def running(self, name: str) -> Running | None:
+        """Return how a model is in memory now, None when it isn't."""
+        listed = self._get("/api/ps")
         with self._translated(name):
-            running = self._client.ps().models
-        return next((int(m.size or 0) for m in running if full_name(name) in (m.name, m.model)), 0)
+            for model in listed["models"]:
+                if full_name(name) in (model.get("name"), model.get("model")):
+                    return Running(int(model.get("context_length") or 0), int(model.get("size") or 0))
+        return None
 
     def load(self, name: str, window: int, keep_seconds: float) -> None:
         """Have a model loaded with a window, to stay for `keep_seconds`; 0 unloads it."""
@@ -134,7 +147,7 @@ class OllamaServer:
 
     def _get(self, path: str) -> dict[str, Any]:
         with self._translated():
-            found: dict[str, Any] = self._answer(self._http.get(path), "").json()
+            found: dict[str, Any] = self._answer(self._http.get(path, timeout=self._looking), "").json()
             if not isinstance(found, dict):
                 raise ValueError("not an object")
             return found
@@ -225,7 +238,7 @@ def _clients(host: str, key: str, connect_seconds: float, answer_seconds: float)
     options: dict[str, Any] = {
         "trust_env": False,  # no proxy
         "follow_redirects": False,
-        "timeout": httpx.Timeout(answer_seconds, connect=connect_seconds),
+        "timeout": _time_out(answer_seconds, connect_seconds),
         # a server that is started anew drops connections that we believed open
         "limits": httpx.Limits(max_keepalive_connections=0),
     }
@@ -237,6 +250,12 @@ def _clients(host: str, key: str, connect_seconds: float, answer_seconds: float)
         if key:
             each.headers["authorization"] = f"Bearer {key}"
     return client, http
+
+
+def _time_out(seconds: float, connect_seconds: float) -> httpx.Timeout:
+    import httpx  # as in _clients
+
+    return httpx.Timeout(seconds, connect=min(seconds, connect_seconds))
 
 
 def _reason(body: str) -> str:

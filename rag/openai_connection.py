@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import openai
 
 PORT = 8080
+LOOK_SECONDS = 10.0
+"""How long a server may take to say what it has."""
 _TOO_LONG = ("context size", "context length", "context window", "maximum context", "too many tokens")
 _NO_SCHEMA = ("response_format", "json_schema", "guided", "grammar", "schema")
 _OURS = {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
@@ -36,7 +38,7 @@ class OpenAIConnection:
         load_seconds: float = 120.0,
     ) -> None:
         self.host = checked_host(host, allowed_hosts, "OpenAI-compatible", PORT, key)
-        self._load_seconds = load_seconds
+        self._load_seconds, self._look_seconds = load_seconds, min(LOOK_SECONDS, answer_seconds)
         self._http, self._client = _clients(self.host, key, connect_seconds, answer_seconds)
 
     def close(self) -> None:
@@ -73,7 +75,12 @@ class OpenAIConnection:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Return the JSON object that a route answers, or None where the server has no such route."""
-        response = self._http.request(method, path, json=body)
+        import httpx2  # as in _clients
+
+        # what is only asked is there at once; another program on its port may say nothing at all
+        usual = self._http.timeout
+        quick = httpx2.Timeout(self._look_seconds, connect=usual.connect)
+        response = self._http.request(method, path, json=body, timeout=quick if method == "GET" else usual)
         if response.status_code in (404, 405, 501):
             return None
         if response.status_code != 200:
@@ -120,19 +127,21 @@ class OpenAIConnection:
             return PromptTooLong(
                 f"The prompt does not fit into the window of {name}.", "Send fewer or shorter passages."
             )
-        if status in (401, 403):
-            return ModelError(
-                f"The server at {self.host} wants another key.", "Correct what `answer.openai_key` names."
-            )
+        key = f"The server at {self.host} wants another key.", "Correct what `answer.openai_key` names."
+        busy = f"The server at {self.host} is busy.", "Ask again later."
+        known = {401: key, 403: key, 429: busy, 503: busy}
+        known |= (
+            {404: (f"The server at {self.host} has no model {name} any more.", "Load it there again.")} if name else {}
+        )
+        if status in known:
+            return ModelError(*known[status])
         if 300 <= status < 400:
             return ModelError(
                 f"The server at {self.host} sends requests on to another address.",
                 "Set `answer.openai_host` to that one.",
             )
-        if status == 404 and name:
-            return ModelError(f"The server at {self.host} has no model {name} any more.", "Load it there again.")
-        if status in (429, 503):
-            return ModelError(f"The server at {self.host} is busy.", "Ask again later.")
+        if "chat template" in reason.lower():  # vLLM says so when it is asked
+            return ModelError(f"The model {name} has no chat template.", "Take its instruct variant.")
         return ModelError(
             f"The server at {self.host} failed with status {status}: {reason[:300].rstrip('.')}.",
             "Look at its log, then ask again.",

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from rag.errors import ModelError
-from rag.model_host import refuse_cloud_name, sends_away
+from rag.model_host import answers_here, refuse_cloud_name, sends_away
 
 Ask = Callable[[str, str, Mapping[str, Any] | None], dict[str, Any] | None]
 """Asks the server (method, path, body) and returns a JSON object, or None where it has no such route."""
@@ -19,10 +19,19 @@ Ask = Callable[[str, str, Mapping[str, Any] | None], dict[str, Any] | None]
 OLLAMA_WINDOW = 4096
 """Tokens that Ollama reads through /v1 unless told otherwise by its own settings: the request can't say it."""
 
+CHATML = (
+    "{%- for message in messages -%}\n  {{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' -}}\n"
+    "{%- endfor -%}\n{%- if add_generation_prompt -%}\n  {{- '<|im_start|>assistant\n' -}}\n{%- endif -%}"
+)
+"""The chat template that llama.cpp uses for a model that brings none."""
+IN_PLACE = "The model has no chat template of its own; its server uses ChatML in its place."
+
 
 @dataclass(frozen=True, slots=True)
 class ServerModel:
-    """A model of a server. `id` is what requests call it; `window` is 0 where the server doesn't say."""
+    """A model of a server. `id` is what requests call it; `window` is 0 where the server doesn't say. `system` and `vision` are
+    whether there is a system role and whether the model sees pictures, None where it doesn't say. `note` is what is odd
+    about the model."""
 
     id: str
     name: str
@@ -32,10 +41,16 @@ class ServerModel:
     quantisation: str = ""
     runtime: str = ""
     template: str = ""
+    system: bool | None = None
+    vision: bool | None = None
+    note: str = ""
 
 
-def look(ask: Ask, wanted: str, host: str) -> ServerModel:
-    """Return the model `wanted` ("" for the only one) of the server; raise ModelError naming those that it has."""
+def look(ask: Ask, wanted: str, host: str, *, embeds: bool = False) -> ServerModel:
+    """Return the model `wanted` ("" for the only one) of the server; raise ModelError naming those that it has.
+
+    Without `embeds` a model that its server lists as one that only embeds is refused (LM Studio and Ollama say so).
+    """
     if wanted:
         refuse_cloud_name(wanted)
     found = _choose(models(ask, host), wanted, host)
@@ -52,10 +67,13 @@ def look(ask: Ask, wanted: str, host: str) -> ServerModel:
             runtime=f"vllm {version}".strip(),
         )
     if version := (ask("GET", "/api/version", None) or {}).get("version"):
-        return _ollama(ask, found, str(version))
-    listed = (ask("GET", "/api/v0/models", None) or {}).get("data")
-    for item in listed if isinstance(listed, list) else []:
+        return _ollama(ask, found, str(version), embeds)
+    data = (ask("GET", "/api/v0/models", None) or {}).get("data")
+    listed: list[dict[str, Any]] = data if isinstance(data, list) else []
+    for item in listed:
         if item.get("id") == found["id"]:
+            if item.get("type") == "embeddings" and not embeds:
+                raise _no_chat_model(found["id"], [i["id"] for i in listed if i.get("type") in ("llm", "vlm")])
             window = int(item.get("loaded_context_length") or item.get("max_context_length") or 0)
             quantisation = str(item.get("quantization", ""))
             return ServerModel(
@@ -65,6 +83,7 @@ def look(ask: Ask, wanted: str, host: str) -> ServerModel:
                 window,
                 quantisation=quantisation,
                 runtime="LM Studio",
+                vision=item.get("type") == "vlm" if item.get("type") else None,
             )
     return ServerModel(found["id"], _short(found["id"]), "", 0)
 
@@ -111,6 +130,7 @@ def _llama_cpp(ask: Ask, found: Mapping[str, Any]) -> ServerModel:
     properties = ask("GET", "/props", None) or {}
     meta = found.get("meta") or {}
     window = (properties.get("default_generation_settings") or {}).get("n_ctx") or meta.get("n_ctx") or 0
+    template = str(properties.get("chat_template") or "")
     return ServerModel(
         found["id"],
         _short(found["id"]),
@@ -118,17 +138,29 @@ def _llama_cpp(ask: Ask, found: Mapping[str, Any]) -> ServerModel:
         int(window),
         quantisation=str(properties.get("model_ftype") or meta.get("ftype") or ""),
         runtime=f"llama.cpp {properties.get('build_info', '')}".strip(),
-        template=hash_of(str(properties.get("chat_template") or "")),
+        template=hash_of(template),
+        system=system_role(properties),
+        vision=(properties.get("modalities") or {}).get("vision"),
+        note=IN_PLACE if template == CHATML else "",
     )
 
 
-def _ollama(ask: Ask, found: Mapping[str, Any], version: str) -> ServerModel:
+def _no_chat_model(name: str, others: Sequence[str]) -> ModelError:
+    near = difflib.get_close_matches(name, others, n=len(others) or 1, cutoff=0.0)[:5]
+    remedy = f"Choose a chat model; the server has {', '.join(near)}." if near else "Choose a chat model."
+    return ModelError(f"The model {name} can't answer, only embed.", remedy)
+
+
+def _ollama(ask: Ask, found: Mapping[str, Any], version: str, embeds: bool) -> ServerModel:
     refuse_cloud_name(found["id"])
     runtime = f"ollama {version}"
-    for item in (ask("GET", "/api/tags", None) or {}).get("models", ()):
+    listed = (ask("GET", "/api/tags", None) or {}).get("models", ())
+    for item in listed:
         if item.get("name") == found["id"]:
             if item.get("remote_host") or item.get("remote_model"):
                 raise sends_away(found["id"])
+            if not embeds and not answers_here(item):
+                raise _no_chat_model(found["id"], [str(other["name"]) for other in listed if answers_here(other)])
             loaded = (ask("GET", "/api/ps", None) or {}).get("models", ())
             window = next((m.get("context_length") for m in loaded if m.get("name") == found["id"]), None)
             return ServerModel(
@@ -139,8 +171,15 @@ def _ollama(ask: Ask, found: Mapping[str, Any], version: str) -> ServerModel:
                 f"sha256:{str(item.get('digest', '')).removeprefix('sha256:')}",
                 str((item.get("details") or {}).get("quantization_level", "")),
                 runtime,
+                vision="vision" in item["capabilities"] if item.get("capabilities") else None,
             )
     return ServerModel(found["id"], found["id"], "ollama", OLLAMA_WINDOW, runtime=runtime)
+
+
+def system_role(properties: Mapping[str, Any]) -> bool | None:
+    """Return whether the chat template that llama.cpp's /props describes has a system role, None where it doesn't say."""
+    said = (properties.get("chat_template_caps") or {}).get("supports_system_role")
+    return None if said is None else bool(said)
 
 
 def hash_of(text: str) -> str:

@@ -17,7 +17,7 @@ from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, Stor
 
 _SECTIONS = {"answer", "embedding", "routing", "search"}
 """Of the settings, those that an answer depends on."""
-_NOT_INPUT = {"ollama_host", "ollama_key", "openai_host", "openai_key", "idle_minutes", "threads"}
+_NOT_INPUT = {"ollama_host", "ollama_key", "openai_host", "openai_key", "idle_minutes", "threads", "slots", "memory_mb"}
 SEED = 0
 """The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 PROGRAM = f"readingroom {version('readingroom')}"
@@ -39,6 +39,10 @@ def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens
         seed=seed,
         max_tokens=max_tokens,
         output=output,
+        backend=card.backend,
+        quantisation=card.quantisation,
+        template=card.template,
+        window=card.window,
     )
 
 
@@ -63,6 +67,7 @@ def record_of(
         }
         | dict(fitted),
         embedder=embedder.fingerprint,
+        embedding=str(embedder),
         program=PROGRAM,
         may_clarify=may_clarify,
     )

@@ -30,6 +30,8 @@ ARITHMETIC = re.compile(
 )
 LONG_QUESTION = 25
 """Words from which a question is long."""
+SEVERAL_PASSAGES = 4
+"""Passages of one document that may all be needed, from which they are several."""
 NEAR = 0.9
 """Documents whose best sentence is this near to the best one may all be needed."""
 
@@ -43,14 +45,21 @@ class Difficulty:
     hard: bool
 
     def __str__(self) -> str:
-        said = f" ({', '.join(self.reasons)}: {self.points})" if self.reasons else ""
+        points = "1 point" if self.points == 1 else f"{self.points} points"
+        said = f" ({', '.join(self.reasons)}: {points})" if self.reasons else ""
         return f"{'hard' if self.hard else 'easy'} question{said}"
+
+    def more(self, points: int, reason: str, rule: Routing) -> Difficulty:
+        """Return it with more points for one more reason."""
+        total = self.points + points
+        return Difficulty(total, (*self.reasons, reason), total >= rule.hard_from)
 
 
 class Draft(Protocol):
-    """What this needs to know of an answer in the making."""
+    """What this needs to know of an answer in the making; `failed` is why the model's own answer did not hold."""
 
     note: str
+    failed: str
     tokens: Tokens
     model: ModelUsed
 
@@ -74,12 +83,14 @@ class Candidate:
 def difficulty(question: str, supports: Sequence[Support], rule: Routing) -> Difficulty:
     """Return how hard a question is: the points of `routing` in config.yaml for what is true of it."""
     best = supports[0].score if supports else 0.0
-    near = {support.found.passage.document_id for support in supports if support.score >= NEAR * best}
+    near = {support.found.passage for support in supports if support.score >= NEAR * best}
+    documents = {passage.document_id for passage in near}
     written = language(question)
     signs = {
         "comparison": (rule.comparison, bool(COMPARISON.search(question))),
         "arithmetic": (rule.arithmetic, bool(ARITHMETIC.search(question))),
-        "several documents": (rule.several_documents, len(near) > 1),
+        "several documents": (rule.several_documents, len(documents) > 1),
+        "several passages": (rule.several_passages, len(documents) == 1 and len(near) >= SEVERAL_PASSAGES),
         "table": (rule.table, bool(supports) and supports[0].text.lstrip().startswith("|")),
         "long": (rule.long_question, len(question.split()) >= LONG_QUESTION),
         "not English": (rule.other_language, written not in (None, "en")),
@@ -101,6 +112,7 @@ def in_turn(
     draft: Drafted | None = None
     busy: ModelBusy | None = None
     said: list[str] = []
+    before: list[str] = []
     with suppress(ModelError):  # no candidate could be opened: `otherwise` raises it again, inside `ask`
         for candidate in candidates:
             if draft is not None and draft.tokens.generated and not candidate.again:
@@ -110,10 +122,11 @@ def in_turn(
                 draft = yield from ask(partial(_itself, candidate.model))
             except ModelBusy as error:
                 busy = error
-                said += [candidate.why, error.message]
+                before += [candidate.why, error.message]
                 continue
             candidate.took(time.monotonic() - began)
-            said += [candidate.why, draft.note]
+            said = [*before, candidate.why, draft.note]
+            before += [candidate.why, draft.failed or draft.note]
             if draft.model.backend != "extractive":
                 break
     if busy is not None and (draft is None or draft.model.backend == "extractive"):

@@ -96,6 +96,8 @@ class Answer(_Section):
     max_tokens: int = Field(200, ge=16, le=4000)
     idle_minutes: float = Field(10, gt=0)
     threads: int = Field(0, ge=0)
+    slots: int = Field(1, ge=1, le=16)
+    memory_mb: int = Field(0, ge=0)
     min_evidence: float = Field(0.23, ge=0, le=1)
     min_evidence_alone: float = Field(0.45, ge=0, le=1)
     hidden_text: bool = False
@@ -118,7 +120,9 @@ class Routing(_Section):
     arithmetic: int = Field(2, ge=0)
     several_documents: int = Field(1, ge=0)
     table: int = Field(1, ge=0)
+    several_passages: int = Field(1, ge=0)
     long_question: int = Field(1, ge=0)
+    loaded: int = Field(1, ge=0)
     other_language: int = Field(2, ge=0)
     seconds: float = Field(0, ge=0)
     ask_again: bool = True

@@ -132,7 +132,7 @@ class Tokens(Shape):
 
 class Generation(Shape):
     """How a model was asked, and all that it wrote, whether or not the answer is made of it: `prompt_sha256` is of the
-    messages, `runtime` the program that ran the model."""
+    messages, `runtime` the program that ran the model; the rest as in `ModelUsed`."""
 
     model: str
     digest: str
@@ -142,6 +142,10 @@ class Generation(Shape):
     seed: int
     max_tokens: int
     output: str
+    backend: str = ""
+    quantisation: str = ""
+    template: str = ""
+    window: int = 0
 
 
 class Candidate(Shape):
@@ -227,6 +231,9 @@ class Record(Shape):
     filter: dict[str, Any]
     settings: dict[str, Any]
     embedder: str
+    embedding: str = Field(
+        "", description="What the embedder's vectors are made with: pooling, prefixes, length, dimensions."
+    )
     program: str
     may_clarify: bool = Field(True, description="Whether the question could be answered by asking back.")
 

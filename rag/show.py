@@ -206,13 +206,22 @@ def recommended(machine: Machine, found: Sequence[Recommendation]) -> None:
         f"{machine.cores} cores, {machine.memory / 1e9:.0f} GB of memory ({machine.memory_free / 1e9:.0f} free), {graphics}, "
         f"{machine.disk_free / 1e9:.0f} GB of disk free"
     )
-    table = Table("model", "fits as", "GB", "tokens/s", "answer s", "licence", box=None)
+    if found:
+        window = max(item.window for item in found)
+        note(
+            f"What fits with a window of {window:,} tokens, in GB: weights as named first, KV cache, 0.4 for the runtime."
+        )
+    table = Table("model", "take", "also fit", "GB", "weights", "cache", "tokens/s", "answer s", "licence", box=None)
     for item in found:
         speed = (f"{item.tokens_per_second:g}", f"{item.seconds:.0f}") if item.tokens_per_second else ("?", "?")
-        table.add_row(item.model, f"{item.quantisations} ({item.where})", f"{item.memory_gb:g}", *speed, item.licence)
+        sizes = (f"{item.memory_gb:.1f}", f"{item.weights_gb:.1f}", f"{item.cache_gb:.2f}")
+        others = ", ".join(name for name in item.quantisations.split(", ") if name != item.quantisation)
+        table.add_row(item.model, f"{item.quantisation} ({item.where})", others, *sizes, *speed, item.licence)
     out.print(table)
     for item in found:
         note(f"{item.model}: {item.command}")
+        sees = "; reads pictures" if item.vision else ""
+        note(f"    languages: {item.languages}; good prompts: up to {item.good_prompt:,} tokens{sees}")
         if item.note:
             note(f"    {item.note}")
     if found:

@@ -88,13 +88,15 @@ def stored(found: StoredAnswer) -> None:
         )
     if (made := found.answer.generation) is not None:
         note(f"  model: {made.model}, digest {made.digest or 'unknown'}, run by {made.runtime or 'unknown'}")
-        note(f"  asked: temperature {made.temperature}, seed {made.seed}, at most {made.max_tokens} tokens")
+        note(f"  its form: {made.quantisation or 'unknown'}, chat template {made.template or 'unknown'}")
+        window = f", in a window of {made.window:,}" if made.window else ""
+        note(f"  asked: temperature {made.temperature}, seed {made.seed}, at most {made.max_tokens} tokens{window}")
         note(f"  prompt: SHA-256 {made.prompt_sha256}")
         note(f"  output: {made.output}")
     if found.record is None:
         note("  It was kept before Reading Room noted with what answers are made.")
         return
-    note(f"  embedder: {found.record.embedder}; program: {found.record.program}")
+    note(f"  embedder: {found.record.embedding or found.record.embedder}; program: {found.record.program}")
     note(f"  collections: {', '.join(found.record.collections) or 'all'}; filter: {found.record.filter or 'none'}")
     note("  settings: " + ", ".join(f"{key} {value}" for key, value in found.record.settings.items()))
 

@@ -1,4 +1,4 @@
-"""Lets one generation run at a time, with a limited number of others waiting."""
+"""Lets one generation run at a time, or as many as a model has slots, with a limited number of others waiting."""
 
 from __future__ import annotations
 
@@ -14,13 +14,23 @@ _LOOK_SECONDS = 0.1
 
 
 class Turns:
-    """A queue for a model that can do one thing at a time; `waiting` others may wait, each at most `seconds`."""
+    """A queue for a model that can do `slots` things at a time; `waiting` others may wait, each at most `seconds`."""
 
-    def __init__(self, name: str, waiting: int, seconds: float) -> None:
+    def __init__(self, name: str, waiting: int, seconds: float, slots: int = 1) -> None:
         self._name, self._waiting, self._seconds = name, waiting, seconds
-        self._places = threading.BoundedSemaphore(waiting + 1)
-        # a lock, not an RLock: the thread that closes a stream need not be the one that began it
-        self._turn = threading.Lock()
+        self._places = threading.BoundedSemaphore(waiting + slots)
+        # no RLock: the thread that closes a stream need not be the one that began it
+        self._turn = threading.BoundedSemaphore(slots)
+        self._counting, self._running = threading.Lock(), 0
+
+    @property
+    def running(self) -> int:
+        """Return how many have their turn now."""
+        return self._running
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._running += change
 
     @contextmanager
     def take(self) -> Iterator[None]:
@@ -38,9 +48,11 @@ class Turns:
                         f"The model {self._name} was busy for {self._seconds:.0f} seconds with other questions.",
                         "Ask again later.",
                     )
+            self._count(1)
             try:
                 yield
             finally:
+                self._count(-1)
                 self._turn.release()
         finally:
             self._places.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -44,6 +44,12 @@ class LocalHandler(BaseHTTPRequestHandler, Generic[Served]):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def say_nothing(self) -> None:
+        """Answer with no word until the client hangs up, however it does."""
+        with suppress(ConnectionResetError):
+            assert self.connection.recv(1) == b""
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the tests' output clean."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from rag.errors import PromptTooLong
 from rag.llm import Completion, LanguageModel, Message
+from rag.ollama_server import full_name
 from tests.local_server import LocalHandler
 
 DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
@@ -20,12 +21,15 @@ DIGEST = "fd5f44c0b5aff6453726119fc560d73a8a995a55b4a49804bc24b1969ecf1794"
 class OllamaServer:
     """What the server answers with and what it was asked.
 
-    `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "silent" (none
-    ever), "mid-stream" (an error line under status 200), "drops" (an old server that shortens the prompt and ignores
-    `truncate`), "cut" (the connection ends in the middle), "endless" (it ignores `num_predict`), "empty" (no text),
-    "not-json" (a line that is none) or "html" (not Ollama at all). `thinks` are pieces that come in `message.thinking` before
-    the answer, `says` is a text to give instead of the model's; without a model it says nothing else. `most` caps the
-    window that it really loads, whatever `num_ctx` asks.
+    `failing` is "", "busy" (503), "loading" (503 twice, then it answers), "slow" (no word for a second), "slow-load" (the same
+    while it loads), "silent" (no word ever), "mute" (the same, whatever is asked), "mid-stream" (an error line under status
+    200), "drops" (an old server that ignores `truncate` and silently reads a quarter of the window of what does not fit, as
+    one with a Go template was recorded to), "cut" (the connection ends in the middle), "endless" (it ignores `num_predict`),
+    "empty" (no text), "not-json" (a line that is none) or "html" (not Ollama at all). `thinks` are pieces that come in
+    `message.thinking` before the answer, `says` is a text to give instead of the model's; without a model it says nothing
+    else. `remote` means that its model has become a stub of one of its vendor's. `most` caps the
+    window that it really loads, whatever `num_ctx` asks. `others` are models that it has beside, by name, with what they
+    can. A name of its vendor's cloud gets 403, as where OLLAMA_NO_CLOUD is set.
     """
 
     model: LanguageModel | None
@@ -37,6 +41,10 @@ class OllamaServer:
     says: list[str] = field(default_factory=list)
     most: int = 1 << 20
     digest: str = DIGEST
+    template: str = ""
+    modelfile: str = ""
+    remote: bool = False
+    others: dict[str, list[str]] = field(default_factory=dict)
     cloud_disabled: bool | None = True
     loaded: int = 0
     keep: Any = None
@@ -53,7 +61,10 @@ class OllamaServer:
         details |= {"parameter_size": "134.52M", "quantization_level": "Q4_1"}
         local = {"size": 98362432, "digest": self.digest, "details": details, "capabilities": self.capabilities}
         models: list[dict[str, Any]] = [{"name": self.name, "model": self.name, "modified_at": _NOW, **local}]
+        for name, can in self.others.items():
+            models.append({"name": name, "model": name, "modified_at": _NOW, **local, "capabilities": can})
         remote = {"remote_model": "gpt-oss:120b", "remote_host": "https://ollama.com:443"}
+        models[0] |= remote if self.remote else {}
         models.append(
             {"name": "plain-name:latest", "model": "plain-name:latest", "modified_at": _NOW, **local, **remote}
         )
@@ -73,8 +84,8 @@ class OllamaServer:
     def show(self) -> dict[str, Any]:
         info = {"general.architecture": "llama", "llama.context_length": self.window}
         return {
-            "modelfile": "",
-            "template": "",
+            "modelfile": self.modelfile,
+            "template": self.template,
             "model_info": info,
             "capabilities": self.capabilities,
             "modified_at": _NOW,
@@ -88,6 +99,9 @@ class OllamaServer:
         options = request["options"]
         prompt = [Message(m["role"], m["content"]) for m in request["messages"]]
         tokens = self.model.count(prompt)
+        if tokens > options["num_ctx"] and self.failing == "drops":
+            prompt, request = self._shortened(prompt, options["num_ctx"] // 4), {**request, "truncate": True}
+            tokens = 0
         if tokens > options["num_ctx"] and request.get("truncate") is False:
             raise PromptTooLong(
                 f"request ({tokens} tokens) exceeds the available context size ({options['num_ctx']} tokens)"
@@ -103,8 +117,7 @@ class OllamaServer:
         try:
             for piece in answer:
                 if isinstance(piece, Completion):
-                    evaluated = 5 if self.failing == "drops" else piece.evaluated
-                    yield self._line("", done=True, done_reason=piece.finish, prompt_eval_count=evaluated,
+                    yield self._line("", done=True, done_reason=piece.finish, prompt_eval_count=piece.evaluated,
                                      eval_count=piece.generated, total_duration=1, load_duration=1)  # fmt: skip
                 else:
                     yield self._line(piece, done=False)
@@ -114,6 +127,14 @@ class OllamaServer:
         finally:
             answer.close()  # type: ignore[attr-defined]
             self.stopped.set()
+
+    def _shortened(self, prompt: list[Message], most: int) -> list[Message]:
+        """Return the end of a prompt, as much as fits."""
+        assert self.model is not None
+        words = prompt[-1].content.split()
+        while self.model.count([Message("user", " ".join(words))]) > most:
+            words = words[len(words) // 4 + 1 :]
+        return [Message("user", " ".join(words))]
 
     def _scripted(self) -> Iterator[dict[str, Any]]:
         for piece in self.says or (["a", "b"] if self.failing == "not-json" else []):
@@ -147,9 +168,7 @@ class _Handler(LocalHandler[OllamaServer]):
 
     def do_GET(self) -> None:
         self.ollama.requests.append((self.path, None))
-        if self.ollama.failing == "html":
-            self.send(200, b"<html>another program</html>", "text/html")
-        else:
+        if not self._is_another_program():
             answers = {
                 "/api/tags": self.ollama.tags(),
                 "/api/ps": self.ollama.ps(),
@@ -162,13 +181,14 @@ class _Handler(LocalHandler[OllamaServer]):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.ollama.requests.append((self.path, request))
-        if self.ollama.failing == "html":
-            self.send(200, b"<html>another program</html>", "text/html")
+        if self._is_another_program():
             return
         chats = sum(path == "/api/chat" for path, _ in self.ollama.requests)
         if self.path == "/api/pull":
             self._lines(self.ollama.pull(request["model"]))
-        elif request["model"] != self.ollama.name:
+        elif request["model"].endswith("cloud"):
+            self.json(403, {"error": "ollama cloud is disabled: remote model is unavailable"})
+        elif full_name(request["model"]) not in map(full_name, (self.ollama.name, *self.ollama.others)):
             self.json(404, {"error": f"model '{request['model']}' not found"})
         elif self.path == "/api/show":
             self.json(200, self.ollama.show())
@@ -178,17 +198,24 @@ class _Handler(LocalHandler[OllamaServer]):
             self.json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
         elif "think" in request and "thinking" not in self.ollama.capabilities:
             self.json(400, {"error": f'"{request["model"]}" does not support thinking'})
-        elif not request["messages"]:
-            self.json(200, self.ollama.load(request))
+        elif self.ollama.failing == "silent" and request["messages"]:
+            self._say_nothing()
         else:
-            if self.ollama.failing == "silent":
-                assert self.connection.recv(1) == b""  # the client hangs up
-                self.ollama.stopped.set()
-                self.close_connection = True
-                return
-            if self.ollama.failing == "slow":
+            if self.ollama.failing == ("slow" if request["messages"] else "slow-load"):
                 time.sleep(1.0)
             self._chat(request)
+
+    def _is_another_program(self) -> bool:
+        """Answer as a program that is not Ollama, where this one plays it."""
+        if self.ollama.failing == "mute":
+            self._say_nothing()
+        elif self.ollama.failing == "html":
+            self.send(200, b"<html>another program</html>", "text/html")
+        return self.ollama.failing in ("mute", "html")
+
+    def _say_nothing(self) -> None:
+        self.say_nothing()
+        self.ollama.stopped.set()
 
     def _embed(self, request: dict[str, Any]) -> None:
         if "embedding" not in self.ollama.capabilities:
@@ -202,6 +229,9 @@ class _Handler(LocalHandler[OllamaServer]):
         self.send(200, b"".join(json.dumps(line).encode() + b"\n" for line in lines), "application/x-ndjson")
 
     def _chat(self, request: dict[str, Any]) -> None:
+        if not request["messages"]:
+            self.json(200, self.ollama.load(request))
+            return
         lines = self.ollama.chat(request)
         try:
             first = next(lines)

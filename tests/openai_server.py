@@ -23,7 +23,7 @@ def llama_server(
     """Run llama.cpp's server with a model file in a process of its own; give its address. It reads prompts in batches of so
     many tokens."""
     order = {"path": str(path), "window": window, "threads": threads, "api_key": key}
-    order |= {"cache_mib": cache_mib, "batch": batch}
+    order |= {"cache_mib": cache_mib, "batch": batch, "slots": 1, "data_bytes": 1 << 40}
     process = subprocess.Popen(
         [sys.executable, "-m", "rag.llama_process"],
         stdin=subprocess.PIPE,
@@ -50,13 +50,15 @@ class OpenAIServer:
     always), "loading" (503 for the first two requests), "cut" (the connection ends in the middle), "ends" (the stream
     ends without a finish), "endless", "error" (an error event in the middle), "no-schema" (400 for a schema), "too-long"
     (400), "drops" (reports fewer tokens than there were words), "html" (another program), "redirect", "key" (401) or
-    "no-usage".
+    "no-usage", "no-template" (400, as vLLM says it) or "mute" (it says nothing). `embedding` are those of `models` that only
+    embed, as LM Studio and Ollama say.
     """
 
     kind: str = ""
     models: list[str] = field(default_factory=lambda: ["tiny-model"])
     deltas: list[str | dict[str, str]] = field(default_factory=lambda: ["Paris", "."])
     failing: str = ""
+    embedding: tuple[str, ...] = ()
     window: int = 2048
     requests: list[tuple[str, Any, dict[str, str]]] = field(default_factory=list)
     host: str = ""
@@ -76,7 +78,8 @@ class OpenAIServer:
             answers["/version"] = {"version": "0.11.0"}
         if self.kind == "lmstudio":
             loaded = {"loaded_context_length": self.window, "max_context_length": 32768, "quantization": "Q4_K_M"}
-            answers["/api/v0/models"] = {"data": [{"id": m, "type": "llm", **loaded} for m in self.models]}
+            kinds = {m: "embeddings" if m in self.embedding else "llm" for m in self.models}
+            answers["/api/v0/models"] = {"data": [{"id": m, "type": kinds[m], **loaded} for m in self.models]}
         if self.kind == "ollama":
             remote = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
             answers["/api/version"] = {"version": "0.12.0"}
@@ -85,6 +88,7 @@ class OpenAIServer:
                 "models": [
                     {"name": m, "digest": "ab" * 32, "details": {"quantization_level": "Q4_0"}}
                     | (remote if m == "plain-name" else {})
+                    | ({"capabilities": ["embedding"]} if m in self.embedding else {})
                     for m in self.models
                 ]
             }
@@ -100,6 +104,8 @@ class _Handler(LocalHandler[OpenAIServer]):
         self.openai.requests.append((self.path, None, dict(self.headers)))
         if self.openai.failing == "html":
             self.send(200, b"<html>another program</html>", "text/html")
+        elif self.openai.failing == "mute":
+            self.say_nothing()
         elif self.openai.failing == "redirect":
             self.send_response(302)
             self.send_header("Location", "http://192.0.2.7/v1/models")
@@ -135,6 +141,10 @@ class _Handler(LocalHandler[OpenAIServer]):
             self._error(503, "too many requests are waiting")
         elif server.failing == "loading" and asked <= 2:
             self._error(503, "Loading model")
+        elif server.failing == "no-template":
+            self._error(
+                400, "As of transformers v4.44, default chat template is no longer allowed, so you must provide one"
+            )
         elif server.failing == "no-schema" and "response_format" in request:
             self._error(400, "response_format of type json_schema is not supported")
         elif server.failing == "too-long":

@@ -13,7 +13,7 @@ from ui import filters
 from ui.client import Api
 from ui.inert import answer_html, html, label, show, show_problem, show_text, statements_html
 from ui.place import name, show_place
-from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Place, Searched
+from ui.shapes import Answer, ApiProblem, Candidate, Event, Filter, Hit, Model, Place, Searched
 
 OUTCOMES = {
     "answered": "Answered.",
@@ -151,6 +151,9 @@ def _show(api: Api, answer: Answer) -> None:
             with st.expander(f"{title} ({len(answer.passages)})"):
                 for hit in answer.passages:
                     _show_passage(hit)
+        if answer.model.backend != "extractive":
+            with st.expander("Which model, exactly"):
+                show(_model_lines(answer.model), "rr-small")
         show(_small_print(answer), "rr-small")
     with right:
         if place is not None:
@@ -194,11 +197,26 @@ def _pick(answer: Answer) -> Place | None:
 
 
 def _writer(answer: Answer) -> str:
-    if answer.backend != "extractive":
-        return f"Written by the language model {answer.model} ({answer.backend})."
+    model = f"the language model {answer.model.name} ({answer.model.backend})"
     if answer.outcome in ("not_found", "clarify"):
-        return "No language model was asked."
+        asked = answer.model.backend != "extractive"
+        return f"Asked: {model}." if asked else "No language model wrote this."
+    if answer.model.backend != "extractive":
+        return f"Written by {model}."
     return "Sentences quoted from the documents; no language model wrote this."
+
+
+def _model_lines(model: Model) -> str:
+    """Return what is on record of the model that answered, a line each; what its server doesn't say is named as unknown."""
+    lines = [
+        f"{model.name}, run by {model.runtime or 'an unknown program'} ({model.backend})",
+        f"Weights: {model.digest or 'digest unknown'}, {model.quantisation or 'quantisation unknown'}",
+        f"Chat template: {model.template or 'unknown'}",
+        f"Asked with temperature {model.temperature:g}, seed {model.seed}, at most {model.max_tokens} tokens, "
+        f"in a window of {model.window:,} tokens",
+        model.note,
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def _show_passage(hit: Hit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from ui.shapes import Answer, Candidate, Citation, Document, Elsewhere, Hit, Place, Searched, Side, Statement
+from ui.shapes import Answer, Candidate, Citation, Document, Elsewhere, Hit, Model, Place, Searched, Side, Statement
 
 Shape = TypeVar("Shape")
 
@@ -44,8 +44,7 @@ def answer_of(found: dict[str, Any]) -> Answer:
         ),
         note=found["note"],
         standalone=found["standalone_question"],
-        backend=found["model"]["backend"],
-        model=found["model"]["name"],
+        model=make(Model, found["model"]),
         citations=tuple(Citation(item["n"], _place(item, item["quote"]), item["stale"]) for item in found["citations"]),
         candidates=tuple(make(Candidate, item) for item in found["candidates"]),
         disagreements=tuple(

@@ -109,6 +109,23 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """The exact model of an answer and how it was asked; "" and 0 are what its server doesn't say."""
+
+    backend: str
+    name: str
+    digest: str
+    quantisation: str
+    runtime: str
+    template: str
+    window: int
+    temperature: float
+    seed: int
+    max_tokens: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer, who wrote it, and what it rests on."""
 
@@ -118,8 +135,7 @@ class Answer:
     text: str
     note: str
     standalone: str
-    backend: str
-    model: str
+    model: Model
     statements: tuple[Statement, ...]
     citations: tuple[Citation, ...]
     candidates: tuple[Candidate, ...]

@@ -255,7 +255,7 @@ def test_the_prompt_fits_the_window(library: Library) -> None:
     ask(library, tight)
     assert tight.count(tight.prompts[0]) < needed
     answer, _ = ask(library, Scripted("", window=150))
-    assert "does not fit" in answer.note
+    assert "do not fit into the window of scripted, which has 150 tokens" in answer.note
 
 
 def test_the_prompt_begins_the_same() -> None:

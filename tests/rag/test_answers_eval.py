@@ -149,6 +149,10 @@ def test_two_models_answer_the_same_questions(filled_home: Path, run: Run, tmp_p
     assert filled_home.is_dir()
     (tmp_path / "q.yaml").write_text(QUESTIONS)
     out = tmp_path / "m.html"
+    missing = run("models", "compare", "none", "embedded:small", "--questions", tmp_path / "nowhere.yaml", "--out", out)
+    assert missing.code == 2 and "readingroom eval init" in missing.stderr
+    unknown = run("models", "compare", "none", "embedded:nobody", "--questions", tmp_path / "q.yaml", "--out", out)
+    assert unknown.code == 1 and "nobody" in unknown.stderr and not out.exists()
     done = run("models", "compare", "none", "embedded:small", "--questions", tmp_path / "q.yaml", "--out", out)
     assert done.code == 0, done.stderr
     runs = json.loads(out.with_suffix(".json").read_text())

@@ -341,6 +341,16 @@ def test_off_by_default_and_under_the_rules_for_hosts(home: Path, embedded: Embe
         assert asked(server) == []
 
 
+def test_a_blind_model_of_another_server_gets_no_picture() -> None:
+    """LM Studio, llama.cpp and Ollama's /v1 say whether a model sees; one that doesn't is refused before a picture is sent."""
+    with serving(OpenAIServer(kind="lmstudio", models=["reader"])) as server:
+        client = OpenAIConnection(server.host)
+        with pytest.raises(NotDescribed, match="reader can't see pictures"):
+            openai_describer(client, "reader", 5).describe(b"\x89PNG")
+        assert asked(server) == []
+        client.close()
+
+
 def test_the_isolated_reader_takes_pictures_out(settings: Settings, tmp_path: Path) -> None:
     """Pictures come out of the parser's process as they would in this one, also out of a file inside another."""
     file = pdf(tmp_path / "report.pdf", "teal")

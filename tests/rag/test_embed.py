@@ -80,6 +80,10 @@ def test_agrees_with_sentence_transformers(embedder: OnnxEmbedder) -> None:
     assert isinstance(reference, SentenceTransformersEmbedder) and folder.is_dir()
     assert reference.dimension == embedder.dimension
     assert reference.fingerprint != embedder.fingerprint
+    made = "mean pooling, no prefixes, length 1, 384 dimensions, on this machine"
+    assert [str(each) for each in (embedder, reference)] == [
+        f"{each.fingerprint}: {made}" for each in (embedder, reference)
+    ]
     assert reference.count(TEXTS[:4]) == embedder.count(TEXTS[:4])
     likeness = (reference.embed(TEXTS) * np.stack([embedder.embed([text])[0] for text in TEXTS])).sum(axis=1)
     assert likeness.min() > 0.995

@@ -40,6 +40,8 @@ def test_ollama_embeds(ollama_server: OllamaServer) -> None:
     embedder = ollama_embedder(Connection(ollama_server.host), "smollm2:135m")
     check(embedder)
     assert embedder.fingerprint == f"smollm2:135m/{DIGEST[:12]}/ollama/server/unit/8"
+    made = "pooling of its server (ollama), no prefixes, length 1, 8 dimensions"
+    assert str(embedder) == f"{embedder.fingerprint}: {made}"
     asked = [body for path, body in ollama_server.requests if path == "/api/embed"]
     assert all(body["truncate"] is False for body in asked)
 

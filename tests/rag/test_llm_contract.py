@@ -148,6 +148,16 @@ def test_markers_of_the_chat_template_in_a_text_are_plain_text(embedded: Embedde
     assert embedded.count([Message("user", "a <|im_end|> b")]) > plain + 3
 
 
+def test_a_model_that_thinks_is_told_not_to(smollm2: tuple[Path, str]) -> None:
+    """llama.cpp takes the word for the chat template, counting and asking; this template does nothing with it."""
+    plain = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW)
+    thinking = EmbeddedModel(smollm2[0], "qwen3-4b", "", window=WINDOW)
+    said = [ask(model, QUESTION)[1] for model in (plain, thinking)]
+    assert said[0].text == said[1].text and said[1].sent == said[1].evaluated
+    plain.close()
+    thinking.close()
+
+
 def test_a_full_queue_is_said_at_once(smollm2: tuple[Path, str]) -> None:
     """With no place to wait a second question is refused as busy while the first is being answered."""
     model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, waiting=0)
@@ -158,6 +168,54 @@ def test_a_full_queue_is_said_at_once(smollm2: tuple[Path, str]) -> None:
     stream.close()  # type: ignore[attr-defined]
     assert ask(model, QUESTION)[1].text
     model.close()
+
+
+def test_slots_answer_at_the_same_time(smollm2: tuple[Path, str]) -> None:
+    """With two slots a second question is answered while the first is being written, each with a whole window, and both as when
+    alone; a third is refused, and closing one stream leaves the other alone."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, waiting=0, slots=2)
+    alone = ask(model, QUESTION)[1].text
+    long_prompt = [Message("user", "lighthouse " * (WINDOW // 2))]
+    assert model.count(long_prompt) > WINDOW // 2
+    stream = model.stream(STORY, max_tokens=400)
+    first = [next(stream)]
+    assert ask(model, QUESTION)[1].text == alone
+    second = model.stream(long_prompt, max_tokens=24)
+    next(second)
+    with pytest.raises(ModelError, match="busy"):
+        ask(model, QUESTION)
+    second.close()  # type: ignore[attr-defined]
+    first += list(stream)
+    assert isinstance(first[-1], Completion)
+    assert first[-1].text == ask(model, STORY, max_tokens=400)[1].text
+    model.close()
+
+
+def test_a_model_over_its_memory_limit_is_refused_in_words(smollm2: tuple[Path, str]) -> None:
+    """A file larger than the limit is not even opened; one whose window needs too much ends while loading; both are errors that
+    say what to change, and within the limit it answers."""
+    model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, memory=90_000_000)
+    with pytest.raises(
+        ModelError, match=r"does not fit: its file has 98 MB.*`answer\.memory_mb` allows 90 MB.*recommend"
+    ):
+        ask(model, QUESTION)
+    assert model.pid is None
+    wide = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW * 64, memory=700_000_000)  # 3 GB of KV cache
+    with pytest.raises(ModelError, match=r"can't be loaded.*raise `answer\.memory_mb`"):
+        ask(wide, QUESTION)
+    assert wide.pid is None
+    within = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW, memory=700_000_000)
+    assert ask(within, QUESTION)[1].text
+    within.close()
+
+
+def test_a_model_file_without_a_chat_template_is_refused(smollm2: tuple[Path, str], tmp_path: Path) -> None:
+    """A base model has no chat template; llama.cpp would put one of its own in its place and the model would ramble."""
+    path = tmp_path / "base.gguf"
+    # the key is renamed in place, so the file stays sound
+    path.write_bytes(smollm2[0].read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_templatX", 1))
+    with pytest.raises(ModelError, match=r"base has no chat template.*instruct variant"):
+        ask(EmbeddedModel(path, "base", "", window=WINDOW), QUESTION)
 
 
 def test_a_killed_process_is_an_error_and_a_restart(smollm2: tuple[Path, str]) -> None:

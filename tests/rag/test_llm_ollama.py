@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rag.errors import ModelError, PromptTooLong
+from rag.llm import Message
 from rag.llm_ollama import OllamaModel, find
 from rag.model_host import refuse_cloud_name
 from rag.ollama_server import OllamaServer as Connection
@@ -25,7 +26,9 @@ def test_ollama_is_told_never_to_shorten(ollama_server: OllamaServer) -> None:
     with_schema.close()
     request = ollama_server.requests[-1][1]
     assert (request["truncate"], request["shift"], request["format"]) == (False, False, SCHEMA)
-    assert request["options"] == {"temperature": 0, "seed": 7, "num_ctx": 512, "num_predict": 24}
+    options = request["options"]
+    assert options.pop("stop") == ["<|im_start|>", "<|im_end|>"]
+    assert options == {"temperature": 0, "seed": 7, "num_ctx": 512, "num_predict": 24}
     assert "think" not in request
 
 
@@ -54,7 +57,6 @@ def test_ollama_card_comes_from_the_server(ollama_server: OllamaServer) -> None:
         ("not-json", "does not speak like Ollama"),
         ("mid-stream", "GGML_ASSERT"),
         ("cut", "broke|stopped"),
-        ("drops", "dropped the rest"),
     ],
 )
 def test_ollama_failures_are_errors_with_a_remedy(ollama_server: OllamaServer, failing: str, message: str) -> None:
@@ -64,6 +66,17 @@ def test_ollama_failures_are_errors_with_a_remedy(ollama_server: OllamaServer, f
     with pytest.raises(ModelError, match=message) as caught:
         ask(model, QUESTION)
     assert caught.value.remedy
+    model.close()
+
+
+def test_a_prompt_that_the_server_shortens_is_noticed(ollama_server: OllamaServer) -> None:
+    """A server that silently reads a quarter of a prompt answers as if nothing were missing; its own count betrays it."""
+    ollama_server.failing = "drops"
+    model = OllamaModel("smollm2:135m", ollama_server.host, WINDOW)
+    with pytest.raises(ModelError, match=r"read \d+ tokens of a prompt of 1200 words: it dropped the rest") as caught:
+        ask(model, [Message("user", "lighthouse " * 1200)])
+    assert "larger window" in caught.value.remedy
+    assert ask(model, QUESTION)[1].text
     model.close()
 
 
@@ -85,7 +98,17 @@ def test_ollama_elsewhere_is_refused_before_any_connection(host: str) -> None:
         OllamaModel("smollm2:135m", host)
 
 
-@pytest.mark.parametrize("name", ["gpt-oss:20b-cloud", "gpt-oss:cloud", "Qwen3:480B-Cloud"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt-oss:20b-cloud",
+        "gpt-oss:cloud",
+        "Qwen3:480B-Cloud",
+        " gpt-oss:cloud ",
+        "registry.example:5000/library/gpt-oss:cloud",
+        "gpt-oss:120b-cloud@sha256:ab",
+    ],
+)
 def test_ollama_cloud_models_are_refused_before_anything_is_sent(ollama_server: OllamaServer, name: str) -> None:
     """A model that Ollama forwards to its vendor is refused without a request."""
     for opening in (lambda: OllamaModel(name, ollama_server.host), lambda: find(name, ollama_server.host)):
@@ -167,8 +190,12 @@ def test_thinking_between_tags_is_kept_apart(ollama_server: OllamaServer) -> Non
 def test_an_embedding_model_is_recognised(ollama_server: OllamaServer) -> None:
     """A model that can only embed is refused when it is opened, and a vision model is known as one."""
     ollama_server.capabilities = ["embedding"]
-    with pytest.raises(ModelError, match=r"can't answer, only embedding.*Choose a chat model"):
+    with pytest.raises(ModelError, match=r"can't answer, only embedding.*Choose a chat model\.$"):
         OllamaModel("smollm2:135m", ollama_server.host)
+    ollama_server.others = {"smollm2:360m": ["completion"], "all-minilm:22m": ["embedding"], "qwen3:4b": ["completion"]}
+    with pytest.raises(ModelError, match=r"Choose a chat model; the server has smollm2:360m, qwen3:4b\.$"):
+        OllamaModel("smollm2:135m", ollama_server.host)
+    assert {path for path, _ in ollama_server.requests} == {"/api/tags", "/api/show"}
     ollama_server.capabilities = ["completion", "vision"]
     model = OllamaModel("smollm2:135m", ollama_server.host)
     model.close()
@@ -203,6 +230,75 @@ def test_a_slow_load_ends_at_the_time_out(ollama_server: OllamaServer) -> None:
     again = OllamaModel("smollm2:135m", ollama_server.host)
     assert ask(again, QUESTION)[1].text
     again.close()
+
+
+def test_a_load_that_is_too_slow_ends_at_the_time_out(ollama_server: OllamaServer) -> None:
+    """The time-out counts while the model is being loaded, too."""
+    ollama_server.failing = "slow-load"
+    model = OllamaModel("smollm2:135m", ollama_server.host, answer_seconds=0.5)
+    with pytest.raises(ModelError, match="no answer in time"):
+        ask(model, QUESTION)
+    model.close()
+
+
+def test_a_program_that_says_nothing_is_given_up(ollama_server: OllamaServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens on the port and never speaks is given up long before an answer would be."""
+    monkeypatch.setattr("rag.ollama_server.LOOK_SECONDS", 0.3)
+    ollama_server.failing = "mute"
+    with pytest.raises(ModelError, match="no answer in time"):
+        OllamaModel("smollm2:135m", ollama_server.host)
+    assert ollama_server.stopped.wait(5)
+
+
+def test_a_model_that_was_unloaded_or_loaded_otherwise_is_loaded_again(ollama_server: OllamaServer) -> None:
+    """Before each question ps is asked: a model that left the memory, or has another window there, is loaded with ours."""
+    model = OllamaModel("smollm2:135m", ollama_server.host, WINDOW)
+    for meanwhile in (0, 256):  # unloaded when nobody asked; loaded by another program
+        ask(model, QUESTION)
+        assert (ollama_server.loaded, model.loaded) == (WINDOW, True)
+        ollama_server.loaded = meanwhile
+    assert ask(model, QUESTION)[1].text and ollama_server.loaded == WINDOW == model.card.window
+    loads = [body for path, body in ollama_server.requests if path == "/api/chat" and not body["messages"]]
+    assert len(loads) == 3
+    model.close()
+
+
+def test_the_digest_of_an_answer_is_that_of_the_model_that_gave_it(ollama_server: OllamaServer) -> None:
+    """A model pulled anew under its name while it is open is on the card of the next answer; one that now lives elsewhere gets
+    no question."""
+    model = OllamaModel("smollm2:135m", ollama_server.host, WINDOW)
+    ollama_server.digest = "ab" * 32
+    ask(model, QUESTION)
+    assert model.card.digest == "sha256:" + "ab" * 32
+    ollama_server.remote = True
+    asked = len(ollama_server.requests)
+    with pytest.raises(ModelError, match="does not run on this machine"):
+        ask(model, QUESTION)
+    assert [path for path, _ in ollama_server.requests[asked:]] == ["/api/tags"]
+    model.close()
+
+
+def test_a_model_without_a_chat_template_is_refused(ollama_server: OllamaServer) -> None:
+    """A base model would only go on with the text; one whose prompts the server writes by a renderer has that template too."""
+    ollama_server.template, ollama_server.others = "{{ .Prompt }}", {"qwen3:4b": ["completion"]}
+    with pytest.raises(ModelError, match=r"has no chat template.*the server has qwen3:4b"):
+        OllamaModel("smollm2:135m", ollama_server.host)
+    ollama_server.modelfile = "FROM x\nTEMPLATE {{ .Prompt }}\nRENDERER qwen3-vl-instruct\nPARSER qwen3-vl-instruct\n"
+    OllamaModel("smollm2:135m", ollama_server.host).close()
+
+
+def test_an_unknown_model_gets_defaults_from_its_template(ollama_server: OllamaServer) -> None:
+    """A template that never speaks of a system message would drop the instructions: they go into the first question."""
+    ollama_server.name = "nobodys-model:1b"
+    for template, roles in (
+        ("[INST] {{ .Prompt }} [/INST]", ["user"]),
+        ("{{ .System }} {{ .Prompt }}", ["system", "user"]),
+    ):
+        ollama_server.template = template
+        model = OllamaModel("nobodys-model:1b", ollama_server.host)
+        ask(model, QUESTION)
+        model.close()
+        assert [message["role"] for message in ollama_server.requests[-1][1]["messages"]] == roles
 
 
 def test_a_full_queue_is_refused_by_ourselves(ollama_server: OllamaServer) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from rag.embed_server import openai_embedder
 from rag.errors import ModelError, PromptTooLong, ReadingRoomError, SettingsError
 from rag.llm import Completion, Message
 from rag.llm_openai import OpenAIModel
 from rag.model_host import checked_host, read_key
+from rag.openai_connection import OpenAIConnection
 from tests.local_server import serving
 from tests.openai_server import OpenAIServer
 
+COMPLETIONS = "/v1/chat/completions"
 QUESTION = [Message("system", "Answer in one word."), Message("user", "What is the capital of France?")]
 SCHEMA = {"type": "object", "properties": {"capital": {"type": "string"}}, "required": ["capital"]}
 
@@ -103,6 +107,28 @@ def test_thinking_between_tags_is_kept_apart(server: OpenAIServer) -> None:
     assert last.thinking == "France, so Paris."
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "thinks", "said"),
+    [
+        ("vllm", "Qwen/Qwen3-4B", False, {"enable_thinking": False}),
+        ("vllm", "Qwen/Qwen3-4B", True, {"enable_thinking": True}),
+        ("lmstudio", "Qwen/Qwen3-4B", False, None),
+        ("vllm", "tiny-model", False, None),
+    ],
+)
+def test_models_that_think_are_told_whether_to(
+    server: OpenAIServer, kind: str, name: str, thinks: bool, said: object
+) -> None:
+    """Where the server hands it on to the chat template, the prompt is counted and asked with the same word; elsewhere nothing is
+    sent that a server might refuse."""
+    server.kind, server.models = kind, [name]
+    model = OpenAIModel("", server.host, thinks=thinks)
+    list(model.stream(QUESTION, max_tokens=24))
+    model.close()
+    sent = [body.get("chat_template_kwargs") for path, body, _ in server.requests if path in ("/tokenize", COMPLETIONS)]
+    assert sent == [said] * len(sent) and len(sent) == (2 if kind == "vllm" else 1)
+
+
 def test_a_template_that_opens_the_thinking_is_known(server: OpenAIServer) -> None:
     """DeepSeek R1 begins inside its thinking; where the closing tag never comes, the text was the answer."""
     server.models = ["deepseek-r1-distill-qwen-7b"]
@@ -158,6 +184,34 @@ def test_failures_are_errors_with_a_remedy(server: OpenAIServer, failing: str, m
         ask(server)
     assert caught.value.remedy
     assert isinstance(caught.value, PromptTooLong) == (failing == "too-long")
+
+
+@pytest.mark.parametrize("kind", ["lmstudio", "ollama"])
+def test_an_embedding_model_is_refused_as_the_one_that_answers(server: OpenAIServer, kind: str) -> None:
+    """Servers that say which of their models only embed: the error names those that can answer, the nearest first."""
+    server.kind, server.models = kind, ["nomic-embed-text", "qwen3-4b", "nomic-chat"]
+    server.embedding = ("nomic-embed-text",)
+    with pytest.raises(
+        ModelError, match=r"can't answer, only embed\. Choose a chat model; the server has nomic-chat, qwen3-4b"
+    ):
+        OpenAIModel("nomic-embed-text", server.host)
+    with closing(OpenAIConnection(server.host)) as connection:
+        assert len(openai_embedder(connection, "nomic-embed-text").embed(["One."])) == 1
+
+
+def test_a_model_without_a_chat_template_is_named(server: OpenAIServer) -> None:
+    """What vLLM says about it is long; the error says what to do."""
+    server.failing = "no-template"
+    with pytest.raises(ModelError, match=r"The model tiny-model has no chat template\. Take its instruct variant"):
+        ask(server)
+
+
+def test_a_program_that_says_nothing_is_given_up(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What listens on the port and never speaks is given up long before an answer would be."""
+    monkeypatch.setattr("rag.openai_connection.LOOK_SECONDS", 0.3)
+    server.failing = "mute"
+    with pytest.raises(ModelError, match="no answer in time"):
+        OpenAIModel("", server.host)
 
 
 def test_a_server_that_is_loading_is_waited_for(server: OpenAIServer) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rag.build import open_model
 from rag.errors import ModelError
-from rag.llm_transformers import TransformersModel
+from rag.llm_transformers import TransformersModel, device_of
 from rag.settings import load_settings
 from tests.processes import environment
 from tests.rag.test_llm_contract import QUESTION, SCHEMA, ask
@@ -40,6 +41,27 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     model = TransformersModel(tiny_chat_model(tmp_path / "base-model", template=None))
     with pytest.raises(ModelError, match=r"base-model has no chat template.*instruct"):
         ask(model, QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "bf16", "mps", "device", "kind"),
+    [
+        (True, True, False, "cuda", "bfloat16"),
+        (True, False, False, "cuda", "float16"),
+        (False, False, True, "mps", "float16"),
+        (False, False, False, "cpu", "float32"),
+    ],
+)
+def test_device_and_numbers_are_chosen_by_the_hardware(
+    cuda: bool, bf16: bool, mps: bool, device: str, kind: str
+) -> None:
+    """A graphics card in 16 bits, in the wider kind where it has that; a processor in 32 (the hardware is a stand-in)."""
+    hardware = SimpleNamespace(
+        cuda=SimpleNamespace(is_available=lambda: cuda, is_bf16_supported=lambda: bf16),
+        backends=SimpleNamespace(mps=SimpleNamespace(is_available=lambda: mps)),
+        **{name: name for name in ("bfloat16", "float16", "float32")},
+    )
+    assert device_of(hardware) == (device, kind)
 
 
 def test_pickled_weights_and_other_folders_are_refused(tmp_path: Path) -> None:

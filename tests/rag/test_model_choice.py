@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +11,22 @@ from typing import Any
 import pytest
 
 from rag.answer import Answerer, last_answer
-from rag.build import build_choice
+from rag.build import build_choice, promised
 from rag.errors import ModelError, SettingsError
+from rag.evidence import Features, Support
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.model_choice import ModelChoice
 from rag.model_record import Pins
+from rag.passages import Passage
+from rag.retrieve import Found
 from rag.routing import Difficulty, difficulty
-from rag.settings import Routing, Settings, load_settings
+from rag.settings import Answer, Routing, Settings, load_settings
 from tests.ollama_server import OllamaServer
 from tests.processes import environment
 from tests.rag.test_answer import FEE, LIMITS, Scripted, reply
 
+ROUTED = "Routed to the small model: easy question."
 EASY, HARD = Difficulty(0, (), False), Difficulty(2, ("comparison",), True)
 TRUE = reply("Annual maintenance, type B | Vessel and year | 9,980", 2, "EUR 9,980.")
 INVENTED = reply("The ferry is painted in a colour called Baltic grey.", 1, "Baltic grey.")
@@ -34,6 +39,7 @@ class Named(Scripted):
     name: str = "scripted"
     digest: str = "sha256:0"
     closed: bool = field(default=False)
+    loaded: bool = False
 
     @property
     def card(self) -> ModelCard:
@@ -41,6 +47,13 @@ class Named(Scripted):
 
     def close(self) -> None:
         self.closed = True
+
+
+def support(number: int, document: str, score: float = 0.9) -> Support:
+    """Return the sentence of a passage of its own."""
+    said = f"The fee is {number}."
+    passage = Passage(f"chunk-{number}", "c", document, "v", "/a.txt", 1, "", "", said, 0, len(said))
+    return Support(Found(passage, 1.0, ("keyword",)), 0, len(said), Features(*[1.0] * 8), score)
 
 
 def settings_with(home: Path, **more: str) -> Settings:
@@ -90,6 +103,17 @@ def test_points_come_from_the_settings() -> None:
     assert difficulty("What is the total?", [], rule).hard
 
 
+def test_passages_and_documents_that_are_equally_good_count() -> None:
+    """Places of several documents count as such, and many places of one document as several passages."""
+    assert difficulty("What is it?", [support(n, "one") for n in range(4)], Routing()).reasons == ("several passages",)
+    assert difficulty("What is it?", [support(n, "one") for n in range(3)], Routing()).reasons == ()
+    assert difficulty("What is it?", [support(n, f"{n % 2}") for n in range(5)], Routing()).reasons == (
+        "several documents",
+    )
+    weaker = [support(0, "one"), *(support(n, "one", score=0.5) for n in range(1, 5))]
+    assert difficulty("What is it?", weaker, Routing()).reasons == ()
+
+
 @pytest.mark.parametrize(("asked", "order"), [(EASY, ["a", "b", "c"]), (HARD, ["b", "a", "c"]), (None, ["c"])])
 def test_easy_questions_go_to_the_small_model(home: Path, asked: Difficulty | None, order: list[str]) -> None:
     """Small first for easy questions, large first for hard ones, then the others; without a difficulty no routing."""
@@ -97,7 +121,8 @@ def test_easy_questions_go_to_the_small_model(home: Path, asked: Difficulty | No
     found = list(choice_of(settings_with(home), models).candidates(asked))
     assert [candidate.model.card.name for candidate in found] == order
     if asked is HARD:
-        assert found[0].why == "hard question (comparison: 2)."
+        assert found[0].why == "Routed to the large model: hard question (comparison: 2 points)."
+        assert found[1].why == "Routed on to the small model: the large one did not answer."
 
 
 def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
@@ -106,21 +131,74 @@ def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
     models = {"embedded:a": Named(TRUE, name="a"), "embedded:b": gone, "embedded:c": Named(TRUE, name="c")}
     first = next(choice_of(settings_with(home), models).candidates(HARD))
     assert first.model.card.name == "a"
-    assert "The model b is gone." in first.why
+    assert "The model b is gone. Get it." in first.why
     nothing: dict[str, LanguageModel | ModelError | None] = {f"embedded:{name}": gone for name in "abc"}
     with pytest.raises(ModelError, match="gone"):
         next(choice_of(settings_with(home), nothing).candidates(HARD))
 
 
 def test_a_server_that_is_configured_and_down_is_said(home: Path) -> None:
-    """An OpenAI-compatible server that doesn't answer is passed over with its error; an absent Ollama without a word."""
+    """An OpenAI-compatible server that doesn't answer is passed over with its error; an absent Ollama without a word where nobody
+    named it."""
     settings = settings_with(
         home, READINGROOM_ANSWER__OPENAI_HOST="http://127.0.0.1:9", READINGROOM_ANSWER__OLLAMA_MODEL="m"
     )
     down = ModelError("No server answers at http://127.0.0.1:9.", "Start it.")
     models = {"openai:": down, "ollama:m": None, "embedded:c": Named(TRUE, name="c")}
     first = next(choice_of(settings, models).candidates())
-    assert (first.model.card.name, first.why) == ("c", "No server answers at http://127.0.0.1:9.")
+    assert (first.model.card.name, first.why) == ("c", "No server answers at http://127.0.0.1:9. Start it.")
+
+
+def test_a_model_of_ollama_that_somebody_named_is_missed_aloud(with_ollama: Settings) -> None:
+    """A wrong name in the settings is said with the nearest names, and the embedded model answers; the default, which nobody
+    named, is passed over without a word."""
+    named = {"ollama_model": "smollm2:13b"}
+    wrong = with_ollama.model_copy(update={"answer": with_ollama.answer.model_copy(update=named)})
+    choice = build_choice(wrong)
+    first = next(choice.candidates())
+    assert first.model.card.backend == "embedded"
+    assert (
+        "has no model smollm2:13b. Run `ollama pull smollm2:13b`, or use one that is near: smollm2:135m." in first.why
+    )
+    choice.close()
+    default = Answer()
+    with socket.socket() as free:  # nobody listens
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+        for host, said in ((default.ollama_host, ""), (nobody, f"No Ollama server answers at {nobody}.")):
+            update = {"ollama_host": host, "ollama_model": default.ollama_model}
+            settings = with_ollama.model_copy(update={"answer": with_ollama.answer.model_copy(update=update)})
+            assert promised(settings, default.ollama_model) == bool(said)
+            if said:
+                choice = build_choice(settings)
+                assert next(choice.candidates()).why.startswith(said)
+                choice.close()
+
+
+def test_an_embedding_model_that_is_to_answer_is_said(with_ollama: Settings, ollama_server: OllamaServer) -> None:
+    """The embedded model answers, and the reason names the models that could."""
+    ollama_server.capabilities, ollama_server.others = ["embedding"], {"qwen3:4b": ["completion"]}
+    choice = build_choice(with_ollama)
+    why = next(choice.candidates()).why
+    assert why == "The model smollm2:135m can't answer, only embedding. Choose a chat model; the server has qwen3:4b."
+    choice.close()
+
+
+def test_what_is_loaded_counts(home: Path) -> None:
+    """While the large model is in memory and the small one is not, a question gets a point more, which is said; no model is
+    opened to find out."""
+    models = {f"embedded:{name}": Named(TRUE, name=name) for name in "abc"}
+    choice = choice_of(settings_with(home), models)
+    one = Difficulty(1, ("table",), False)
+    assert next(choice.candidates(one)).model.card.name == "a"
+    list(choice.candidates(one))  # opens all
+    models["embedded:b"].loaded = True
+    first = next(choice.candidates(one))
+    assert first.model.card.name == "b"
+    assert first.why == "Routed to the large model: hard question (table, the large model is loaded: 2 points)."
+    assert next(choice.candidates(EASY)).model.card.name == "a"
+    models["embedded:a"].loaded = True
+    assert next(choice.candidates(one)).why == "Routed to the small model: easy question (table: 1 point)."
 
 
 def test_a_large_model_that_is_too_slow_gives_way(home: Path) -> None:
@@ -165,7 +243,7 @@ def test_the_answer_says_who_answered_and_why(library: Library, home: Path) -> N
     """An easy question is answered by the small model alone; the answer names it, its options and the reason."""
     small, large = Named(TRUE, name="a"), Named(TRUE, name="b")
     answer = routed(library, home, [small, large, Named(TRUE, name="c")], EASY)
-    assert (answer.outcome, answer.model.name, answer.note) == ("answered", "a", "easy question.")
+    assert (answer.outcome, answer.model.name, answer.note) == ("answered", "a", ROUTED)
     assert (answer.model.window, answer.model.max_tokens, answer.model.temperature) == (4096, 100, 0.0)
     assert large.prompts == []
 
@@ -175,7 +253,7 @@ def test_an_answer_that_fails_its_check_is_asked_of_the_large_model(library: Lib
     scripts = [Named(INVENTED, name="a"), Named(TRUE, name="b"), Named(TRUE, name="c")]
     answer = routed(library, home, scripts, EASY)
     assert (answer.outcome, answer.model.name) == ("answered", "b")
-    assert "had no support" in answer.note and "small model did not answer it" in answer.note
+    assert "had no support" in answer.note and "on to the large model: the small one did not answer" in answer.note
     alone = routed(library, home, scripts, EASY, READINGROOM_ROUTING__ASK_AGAIN="false")
     assert alone.model.backend == "extractive"
 

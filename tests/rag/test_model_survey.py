@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -61,8 +62,28 @@ def test_profiles_are_complete() -> None:
     for profile in profiles():
         assert profile.licence and profile.languages != UNKNOWN.languages, profile.family
         assert 500 <= profile.good_prompt <= profile.window
+        assert 0 < len(profile.stop) <= 4 and all(word.startswith(("<", "[")) for word in profile.stop), profile.family
         assert all(size.ollama and size.layers and size.kv_bytes(4096) > 0 for size in profile.sizes)
     assert (UNKNOWN.system, UNKNOWN.thinking, UNKNOWN.thinking_tags) == (True, "", ("<think>", "</think>"))
+
+
+@pytest.mark.parametrize(
+    ("template", "system", "takes"),
+    [
+        ("", None, True),
+        ("{% for m in messages %}<|{{ m.role }}|>{% endfor %}{# message.role #}", None, True),
+        ("{{ if .System }}{{ .System }}{{ end }}{{ .Prompt }}", None, True),
+        ("[INST] {{ .Prompt }} [/INST]", None, False),
+        ("{{ raise_exception('System role not supported') }}", None, False),
+        ("{{ messages[0]['content'] }}", True, True),
+        ("system", False, False),
+    ],
+)
+def test_an_unknown_model_gets_safe_defaults(template: str, system: bool | None, takes: bool) -> None:
+    """What its server says of a system role counts, else its template; a known family keeps its profile."""
+    found = profile_of("nobody-knows:9b", template, system)
+    assert found.family == "unknown" and found.system == takes
+    assert profile_of("smollm2:135m", template, system).system
 
 
 def test_every_size_is_found_by_the_name_that_gets_it() -> None:
@@ -159,7 +180,7 @@ def test_what_is_there_is_listed_and_measured(with_ollama: Settings, llama_cpp: 
         assert item.tokens_per_second > 0 and item.first_token_seconds > 0
     assert [item.model for item in found[:2]] == ["small", "smollm2:135m"]  # as asked for
     assert found[0].memory_mb > 90 and found[1].memory_mb > 0
-    assert "has nope:1b" in found[3].error
+    assert "has no model nope:1b" in found[3].error
     with pytest.raises(NotFound, match="BACKEND:NAME"):
         bench(settings, ["small"], heard.append)
 
@@ -190,6 +211,62 @@ def test_doctor_warns_of_a_cloud_that_is_not_off(with_ollama: Settings, ollama_s
     assert findings(with_ollama, "Ollama")[-1][0] == "warning"
     ollama_server.failing = "html"
     assert findings(with_ollama, "Ollama")[0][0] == "error"
+
+
+def test_doctor_names_what_is_near_a_wrong_name(with_ollama: Settings, ollama_server: OllamaServer) -> None:
+    """A model of Ollama that the settings name and the server lacks, or that can't answer, is an error with what to do; a pinned
+    one that changed is a warning; a server that somebody named and that is not there is one, too."""
+    wrong = with_ollama.answer.model_copy(update={"ollama_model": "smollm2:13b"})
+    found = [item for item in examine(with_ollama.model_copy(update={"answer": wrong})) if "Ollama" in item.subject]
+    assert [item.severity for item in found] == ["error"]
+    assert "near: smollm2:135m" in found[0].remedy
+    pin(with_ollama, ["ollama:smollm2:135m"])
+    ollama_server.digest = "ab" * 32
+    assert findings(with_ollama, "Ollama")[0][0] == "warning"
+    ollama_server.capabilities = ["embedding"]
+    assert findings(with_ollama, "Ollama")[0] == ("error", "The model smollm2:135m can't answer, only embedding.")
+    with socket.socket() as free:  # nobody listens
+        free.bind(("127.0.0.1", 0))
+        gone = {"ollama_host": f"http://127.0.0.1:{free.getsockname()[1]}"}
+        nobody = with_ollama.model_copy(update={"answer": with_ollama.answer.model_copy(update=gone)})
+        assert findings(nobody, "Ollama") == [("warning", "not there; the embedded model answers")]
+
+
+def test_doctor_warns_of_the_cloud_of_a_server_that_only_embeds(
+    with_ollama: Settings, ollama_server: OllamaServer
+) -> None:
+    """Ollama may forward prompts whatever Reading Room uses it for."""
+    ollama_server.cloud_disabled = False
+    answer = with_ollama.answer.model_copy(update={"ollama_model": ""})
+    without = with_ollama.model_copy(update={"answer": answer})
+    assert findings(without, "Ollama") == []
+    embedding = without.embedding.model_copy(update={"backend": "ollama", "model": "smollm2:135m"})
+    found = findings(without.model_copy(update={"embedding": embedding}), "Ollama")
+    assert [severity for severity, _ in found] == ["warning"]
+
+
+def test_doctor_compares_the_prompt_with_what_a_family_reads(home: Path) -> None:
+    """Settings whose prompts are longer than a family reads reliably are a warning that names it; the defaults are fine."""
+    more = {
+        "READINGROOM_ANSWER__PASSAGES": "10",
+        "READINGROOM_ANSWER__PASSAGE_TOKENS": "100",
+        "READINGROOM_ROUTING__SMALL": "embedded:small",
+        "READINGROOM_ROUTING__LARGE": "ollama:qwen3:4b",
+    }
+    assert findings(load_settings(environment(home, READINGROOM_ANSWER__MODEL="small")), "prompt") == []
+    found = findings(load_settings(environment(home, READINGROOM_ANSWER__MODEL="small", **more)), "prompt")
+    said = "prompts of about 1540 tokens; models of its family (SmolLM 2) stay reliable up to about 1000"
+    assert found == [("warning", said)]
+
+
+def test_doctor_looks_at_the_embedding_server(with_ollama: Settings, ollama_server: OllamaServer) -> None:
+    """The embedder is asked for a vector: what it is made with is told, or what is wrong."""
+    embedding = with_ollama.embedding.model_copy(update={"backend": "ollama", "model": "smollm2:135m"})
+    settings = with_ollama.model_copy(update={"embedding": embedding})
+    assert [severity for severity, _ in findings(settings, "embedding")] == ["error"]  # it can only answer
+    ollama_server.capabilities = ["embedding"]
+    ((severity, said),) = findings(settings, "embedding")
+    assert severity == "ok" and "no prefixes, length 1, 8 dimensions" in said
 
 
 def test_doctor_looks_at_the_openai_compatible_server(home: Path) -> None:

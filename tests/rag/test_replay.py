@@ -73,6 +73,8 @@ def test_an_answer_keeps_what_it_was_made_with(room: Library) -> None:
     assert kept.record.settings["answer.passages"] == 3 and kept.record.settings["search.candidates"] == 100
     made = answer.generation
     assert (made.model, made.digest, made.seed, made.temperature) == ("scripted", "sha256:0", 0, 0.0)
+    assert (made.backend, made.window) == ("embedded", 4096)
+    assert kept.record.embedding == str(room.embedder)
     assert json.loads(made.output).keys() == set(SCHEMA["required"]) and len(made.prompt_sha256) == 64
     for hit in kept.answer.passages:
         assert room.text(hit.document_id).text[hit.start : hit.end] == hit.text

@@ -132,6 +132,27 @@ def test_the_embedded_model_is_quiet_while_it_writes(wide: EmbeddedModel) -> Non
     assert isinstance(seen[-1], Stopped) and not any(isinstance(item, Completion) for item in seen)
 
 
+def test_a_stopped_question_leaves_the_one_beside_it_alone(
+    smollm2: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two slots and no patience at all the process goes on, for it answers another question, which gets its whole answer."""
+    monkeypatch.setattr("rag.llm_embedded.STOP_SECONDS", 0.0)
+    model = EmbeddedModel(smollm2[0], "smollm2", smollm2[1], window=WINDOW, slots=2)  # type: ignore[arg-type]
+    alone = list(model.stream(STORY, max_tokens=120))[-1]
+    other = model.stream(STORY, max_tokens=120)
+    next(other)
+    stop, pid = Stop(), model.pid
+    thread, seen = started(model, LONG, stop)
+    time.sleep(0.3)
+    stop.set()
+    thread.join(20)
+    assert [type(item) for item in seen] == [Stopped] and "starts anew" not in str(seen[0])
+    *_, last = other
+    assert isinstance(last, Completion) and isinstance(alone, Completion) and last.text == alone.text
+    assert model.pid == pid is not None
+    model.close()
+
+
 def test_a_server_that_speaks_like_openai_is_hung_up_on(smollm2: tuple[object, str]) -> None:
     """The connection to llama.cpp's own server is closed, and it drops the prompt after the batch that it reads."""
     with llama_server(smollm2[0], WINDOW, KEY) as host:  # type: ignore[arg-type]

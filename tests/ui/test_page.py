@@ -247,6 +247,35 @@ def test_a_statement_without_support_is_marked(browser: Browser, filled: Path, t
             page.screenshot(path=tmp_path / "unsupported.png")
 
 
+def test_a_routed_answer_says_who_wrote_it_and_why(browser: Browser, filled: Path, tmp_path: Path) -> None:
+    """An easy question is answered by the small model and a hard one by the large, each with the reason below the answer; the
+    exact model stands in a fold."""
+    shutil.copytree(filled, tmp_path / "home")
+    quote = "| Annual maintenance, type B | Vessel and year | 9,980 |"
+    reply = json.dumps({"quote": quote, "passage": 1, "answer": "The annual maintenance for type B costs EUR 9,980."})
+    routed = {"READINGROOM_ROUTING__SMALL": "openai:small-model", "READINGROOM_ROUTING__LARGE": "openai:large-model"}
+    with (
+        model_serving(OpenAIServer(kind="lmstudio", models=["small-model", "large-model"], deltas=[reply])) as model,
+        serving(tmp_path / "home", tmp_path / "log", **answered_by(model.host), **routed) as room,
+    ):
+        wait_for(room.ui_url, room.process, room.log)
+        with watched(browser, room.ui_url) as page:
+            _see_who_answered(page, FEE, "small-model", "Routed to the small model: easy question")
+            hard = f"What is the total of {FEE[8:]}"
+            _see_who_answered(page, hard, "large-model", "Routed to the large model: hard question (arithmetic")
+            page.screenshot(path=tmp_path / "routed.png")
+
+
+def _see_who_answered(page: Page, question: str, name: str, why: str) -> None:
+    ask(page, question)
+    said = page.get_by_text(re.compile(f"^Answered. Written by the language model {name} "))
+    expect(said).to_contain_text(why)
+    page.get_by_text("Which model, exactly").click()
+    exact = page.get_by_text(re.compile(f"^{name}, run by LM Studio"))
+    expect(exact).to_contain_text("Weights: digest unknown, Q4_K_M")
+    expect(exact).to_contain_text("Asked with temperature 0, seed 0, at most 200 tokens, in a window of 2,048 tokens")
+
+
 def answered_by(host: str) -> dict[str, str]:
     """Return the settings with which a server is asked first; the small model beside it is not needed."""
     return {"READINGROOM_ANSWER__OPENAI_HOST": host, "READINGROOM_ANSWER__MODEL": "small"}
