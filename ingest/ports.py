@@ -48,6 +48,11 @@ class Embedder(Protocol):
         """Return one vector a text, in order."""
         ...
 
+    def embed_question(self, question: str) -> Vectors:
+        """Return the vector of a question, shape (dimension,), to be compared with those of texts: some models want other
+        words in front of it than in front of a passage."""
+        ...
+
     def reads(self, text: str) -> bool:
         """Return whether it was trained on the script that most of a text's letters belong to: else its vectors say little."""
         ...

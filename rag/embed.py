@@ -71,6 +71,11 @@ class OnnxEmbedder:
             self._queue.wait_all()
         return vectors
 
+    def embed_question(self, question: str) -> Vectors:
+        """Return the question's vector: this model wants nothing in front of it."""
+        vector: Vectors = self.embed([question])[0]
+        return vector
+
     def reads(self, text: str) -> bool:
         """Return whether most letters are Latin: the model was trained on English."""
         letters = [letter for letter in text if letter.isalpha()]

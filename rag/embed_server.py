@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ingest.ports import Vectors
+from rag.embed_prefixes import prefixes_of
 from rag.errors import ModelError
 from rag.ollama_server import OllamaServer
 from rag.openai_connection import OpenAIConnection
@@ -21,7 +22,8 @@ Ask = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 
 
 class ServerEmbedder:
-    """An embedding model behind a server; vectors are brought to length 1 here. No prefixes are put before texts.
+    """An embedding model behind a server; vectors are brought to length 1 here, prefixes put before texts by the
+    model's name (`rag/embed_prefixes.yaml`).
 
     Opening asks the server for the model and one vector, so it raises ModelError when it is not there or can't embed.
     `fingerprint` names the weights where the server says their digest.
@@ -29,15 +31,16 @@ class ServerEmbedder:
 
     def __init__(self, name: str, backend: str, digest: str, ask: Ask) -> None:
         self._name, self._backend, self._ask = name, backend, ask
+        self._prefixes = prefixes_of(name)
         self.max_tokens = MOST_TOKENS
         self.languages: frozenset[str] = frozenset()
         self.dimension = len(ask([PROBE])[0])
         weights = digest.removeprefix("sha256:")[:12] or "unknown"
-        self.fingerprint = f"{name}/{weights}/{backend}/server/unit/{self.dimension}"
+        self.fingerprint = f"{name}/{weights}/{backend}/server/unit/{self.dimension}{self._prefixes.mark}"
 
     def __str__(self) -> str:
         """Return what its vectors are made with, for the record."""
-        made = f"pooling of its server ({self._backend}), no prefixes, length 1, {self.dimension} dimensions"
+        made = f"pooling of its server ({self._backend}), {self._prefixes}, length 1, {self.dimension} dimensions"
         return f"{self.fingerprint}: {made}"
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -46,6 +49,14 @@ class ServerEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return vectors of shape (texts, dimension), float32, in order; raise ModelError for an answer that is none."""
+        return self._embed([self._prefixes.passage + text for text in texts])
+
+    def embed_question(self, question: str) -> Vectors:
+        """Return the vector of a question, shape (dimension,), with what the model wants in front of it."""
+        vector: Vectors = self._embed([self._prefixes.question + question])[0]
+        return vector
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
         import numpy as np  # as in rag/embed.py
 
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from ingest.ports import Vectors
+from rag.embed_prefixes import Prefixes, prefixes_of
 from rag.errors import ModelError
 
 SPECIAL_TOKENS = 2
+_PASSAGES = ("document", "passage", "corpus")
+"""Names under which a model's folder says what it wants in front of a passage."""
 
 
 class SentenceTransformersEmbedder:
@@ -32,18 +35,19 @@ class SentenceTransformersEmbedder:
         self._turn = threading.Lock()
         self._tokenizer = self._model.tokenizer
         window = int(self._model.max_seq_length)
-        self.max_tokens = window - SPECIAL_TOKENS
+        self._prefixes = self._wanted(name)
+        self._model.default_prompt_name = None  # else it goes before questions and passages alike
+        self.max_tokens = window - SPECIAL_TOKENS - self.count([self._prefixes.passage])[0]
         self.dimension = int(self._model.get_embedding_dimension())
         self.languages: frozenset[str] = frozenset()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
+        self.fingerprint += self._prefixes.mark
 
     def __str__(self) -> str:
         """Return what its vectors are made with, for the record."""
         poolings = [str(part.pooling_mode) for part in self._model if hasattr(part, "pooling_mode")]
-        default = self._model.default_prompt_name
-        prefix = f"prefix {self._model.prompts[default]!r}" if default else "no prefixes"
-        made = f"{' and '.join(poolings) or 'own'} pooling, {prefix}, length 1, {self.dimension} dimensions, on this machine"
-        return f"{self.fingerprint}: {made}"
+        made = f"{' and '.join(poolings) or 'own'} pooling, {self._prefixes}, length 1, {self.dimension} dimensions"
+        return f"{self.fingerprint}: {made}, on this machine"
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, special tokens not counted."""
@@ -52,13 +56,34 @@ class SentenceTransformersEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return vectors of shape (texts, dimension), float32, in order."""
+        return self._embed(texts, self._prefixes.passage)
+
+    def embed_question(self, question: str) -> Vectors:
+        """Return the vector of a question, shape (dimension,), with what the model wants in front of it."""
+        vector: Vectors = self._embed([question], self._prefixes.question)[0]
+        return vector
+
+    def _embed(self, texts: Sequence[str], prefix: str) -> Vectors:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         with self._turn:
             vectors = self._model.encode(
-                list(texts), batch_size=8, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+                list(texts),
+                prompt=prefix or None,
+                batch_size=8,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
             )
         return np.asarray(vectors, dtype=np.float32)
+
+    def _wanted(self, name: str) -> Prefixes:
+        """Return the prefixes that the model's folder says, or those of its family."""
+        said = {kind: prompt for kind, prompt in self._model.prompts.items() if prompt}
+        if default := self._model.default_prompt_name:
+            said = dict.fromkeys(("query", *_PASSAGES), self._model.prompts[default]) | said
+        own = Prefixes(said.get("query", ""), next((said[kind] for kind in _PASSAGES if kind in said), ""))
+        return own if own.mark else prefixes_of(name)
 
     def reads(self, text: str) -> bool:
         """Return True: what a model of the user's choice was trained on is the user's to know."""

@@ -212,7 +212,7 @@ def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedde
         f"{header_row(item.passage, start)} {item.passage.text[start - item.passage.start : end - item.passage.start]}"
         for item, start, end in spans
     ]
-    likeness = embedder.embed(texts) @ embedder.embed([question])[0]
+    likeness = embedder.embed(texts) @ embedder.embed_question(question)
     supports = []
     for (item, start, end), alike in zip(spans, likeness, strict=True):
         features = asked.features(item, start, end, float(alike))

@@ -167,8 +167,8 @@ def figure(
         return None
     passage = best.found.passage
     text = passage.text[best.start - passage.start : best.end - passage.start]
-    vectors = embedder.embed([question, f"{header_row(passage, best.start)} {text}"])
-    said = asked.features(best.found, best.start, best.end, float(vectors[0] @ vectors[1]))
+    row = embedder.embed([f"{header_row(passage, best.start)} {text}"])[0]
+    said = asked.features(best.found, best.start, best.end, float(embedder.embed_question(question) @ row))
     # the label says what is asked, in other words too
     features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
     return Support(best.found, best.start, best.end, features, chance(features), figure=True)

@@ -125,7 +125,7 @@ def _overlap(asked: Sequence[Wanted], one: Live, other: Live, *, vectors: bool) 
 def _first(side: Live, question: str, *, vectors: bool) -> set[str]:
     if not vectors:
         return {item.passage.chunk_id for item in side.retriever.find(question, [], TOP)[0]}
-    vector = side.embedder.embed([question])[0]
+    vector = side.embedder.embed_question(question)
     near = [pair for name in side.catalog.require_collections([]) for pair in side.index.nearest(name, vector, TOP)]
     return {key for key, _ in heapq.nsmallest(TOP, near, key=lambda pair: (-pair[1], pair[0]))}
 

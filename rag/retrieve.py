@@ -99,7 +99,7 @@ class Retriever:
         asked = understand(question, self.glossary)
         with ThreadPoolExecutor(1) as beside:
             by_words = beside.submit(self._keyword, asked, names, scope)
-            vector = self.embedder.embed([question])[0]
+            vector = self.embedder.embed_question(question)
             clock.lap("embed")
             cosines = self._nearest(vector, names, scope)
             clock.lap("vector")

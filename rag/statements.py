@@ -52,7 +52,7 @@ class Checker:
         sentence does. Every other one needs a place of its own that says it.
         """
         texts = statements(reply.answer)
-        vector = self.embedder.embed([self.question])[0]
+        vector = self.embedder.embed_question(self.question)
         for at, text in enumerate(texts):
             if lead := self._quoted(replace(reply, answer=text), vector):
                 return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from rag.build import build_embedder, model_store
 from rag.embed import OnnxEmbedder
+from rag.embed_prefixes import prefixes_of
+from rag.generations import named_in
 from rag.settings import load_settings
 
 TEXTS = [
@@ -87,3 +91,45 @@ def test_agrees_with_sentence_transformers(embedder: OnnxEmbedder) -> None:
     assert reference.count(TEXTS[:4]) == embedder.count(TEXTS[:4])
     likeness = (reference.embed(TEXTS) * np.stack([embedder.embed([text])[0] for text in TEXTS])).sum(axis=1)
     assert likeness.min() > 0.995
+
+
+def test_what_a_model_wants_in_front_of_texts(tmp_path: Path) -> None:
+    """Questions and passages get the prefixes that the model's folder says, else those of its family by name; the fingerprint
+    tells apart what was embedded with others, and the window is shorter by them."""
+    from rag.embed_st import SentenceTransformersEmbedder
+
+    plain_folder: Path = model_store(load_settings({})).pull("all-minilm-l6-v2")
+    for name, config in (
+        ("own", {"prompts": {"query": "query: ", "document": "passage: "}, "default_prompt_name": None}),
+        ("multilingual-e5-small", {"prompts": {}, "default_prompt_name": None}),
+    ):
+        shutil.copytree(plain_folder, tmp_path / name)
+        (tmp_path / name / "config_sentence_transformers.json").write_text(json.dumps(config), encoding="utf-8")
+    plain = SentenceTransformersEmbedder("plain", plain_folder, "sha256:0")
+    for name in ("own", "multilingual-e5-small"):
+        made = SentenceTransformersEmbedder(name, tmp_path / name, "sha256:0")
+        assert np.allclose(made.embed(["A ship"]), plain.embed(["passage: A ship"]), atol=1e-5)
+        assert np.allclose(made.embed_question("A ship"), plain.embed(["query: A ship"])[0], atol=1e-5)
+        assert "/prefixes-" in made.fingerprint and "'query: ' before questions" in str(made)
+        assert named_in(made.fingerprint) == (name, "sentence-transformers")
+        assert made.max_tokens == plain.max_tokens - plain.count(["passage: "])[0]
+    assert np.array_equal(plain.embed_question("A ship"), plain.embed(["A ship"])[0])
+    assert "prefixes-" not in plain.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "passage"),
+    [
+        ("nomic-embed-text:latest", "search_query: ", "search_document: "),
+        ("intfloat/multilingual-e5-large-instruct", "Instruct: Given", ""),
+        ("intfloat_e5_base_v2", "query: ", "passage: "),
+        ("snowflake-arctic-embed2:568m", "query: ", ""),
+        ("snowflake-arctic-embed:22m", "Represent this sentence", ""),
+        ("bge-m3", "", ""),
+        ("all-minilm", "", ""),
+    ],
+)
+def test_prefixes_of_families(name: str, question: str, passage: str) -> None:
+    """A model's family is known by its name; one that nobody knows gets nothing in front."""
+    found = prefixes_of(name)
+    assert found.question.startswith(question) and bool(found.question) is bool(question) and found.passage == passage

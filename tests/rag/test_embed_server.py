@@ -52,6 +52,17 @@ def test_a_chat_model_that_cannot_embed_is_refused(ollama_server: OllamaServer) 
         ollama_embedder(Connection(ollama_server.host), "smollm2:135m")
 
 
+def test_prefixes_go_before_the_texts_that_a_server_embeds() -> None:
+    """A model of a known family gets its prefixes, other ones for a question than for passages."""
+    with serving(OpenAIServer(models=["nomic-embed-text-v1.5"])) as server:
+        embedder = openai_embedder(OpenAIConnection(server.host), "nomic-embed-text-v1.5")
+        embedder.embed(["The tenant pays."])
+        embedder.embed_question("Who pays?")
+        sent = [body["input"] for path, body, _ in server.requests if path == "/v1/embeddings"]
+    assert sent[-2:] == [["search_document: The tenant pays."], ["search_query: Who pays?"]]
+    assert "/prefixes-" in embedder.fingerprint and "'search_query: ' before questions" in str(embedder)
+
+
 def test_an_openai_compatible_server_embeds() -> None:
     """Vectors come back in the order of the texts, however the server sorts them; too few of them are an error."""
     with serving(OpenAIServer(models=["nomic-embed"])) as server:

@@ -47,6 +47,9 @@ class Alike:
     def embed(self, texts: list[str]) -> Vectors:
         return np.ones((len(texts), 1), dtype=np.float32)
 
+    def embed_question(self, question: str) -> Vectors:
+        return self.embed([question])[0]
+
     def count(self, texts: list[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
