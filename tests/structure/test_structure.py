@@ -62,6 +62,7 @@ ONE_FILE = {
     "watchfiles": {"rag/watch.py"},
     "pathspec": {"ingest/walk.py"},
     "yaml": {
+        "rag/embed_prefixes.py",
         "rag/settings.py",
         "rag/model_manifest.py",
         "rag/model_profiles.py",
