@@ -52,7 +52,7 @@ def _load(order: Mapping[str, Any]) -> Any:
     parameters.n_parallel = order["slots"]
     parameters.n_batch, parameters.n_ubatch = order["batch"], min(order["batch"], 512)  # 512 is llama.cpp's own
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = order["threads"]
-    parameters.cache_ram_mib = order["cache_mib"]  # its default is 8 GB
+    parameters.cache_ram_mib = 0  # prompts beside the last one: their batches were others
     parameters.hostnames, parameters.port = ["127.0.0.1"], 0
     parameters.api_keys = [order["api_key"]]
     parameters.endpoint_slots = True

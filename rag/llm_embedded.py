@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "rag.llama_process")
 # The server stops between two batches of a prompt. 256 tokens take 0.9 s with a 135M model on two idle cores, 4 s with a 1.5B.
 # Smaller batches read slower: of the 135M's processor time 128 tokens cost 8 % more than 512, 256 cost 3 % (decision 0017).
-BATCH_TOKENS = 256
+# What is kept of a prompt are whole batches (see _align): two of 192 are in the rules and examples, which all prompts begin with.
+BATCH_TOKENS = 192
 STOP_SECONDS = 0.7
 """How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""
 
@@ -61,7 +62,6 @@ class EmbeddedModel:
         waiting: int = 8,
         slots: int = 1,
         memory: int = 0,
-        cache_mib: int = 256,
         batch: int = BATCH_TOKENS,
     ) -> None:
         self._path, self._command = path, command
@@ -72,7 +72,6 @@ class EmbeddedModel:
             "window": window,
             "slots": slots,
             "threads": threads or physical_cores(),
-            "cache_mib": cache_mib,
             "batch": batch,
         }
         self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
@@ -80,7 +79,9 @@ class EmbeddedModel:
         self._starting = threading.Lock()
         self._process: ModelProcess | None = None
         self._client: httpx.Client | None = None
-        self._counted: tuple[list[dict[str, str]], int] | None = None
+        self._counted: tuple[list[dict[str, str]], list[int]] | None = None
+        self._slots, self._batch = slots, batch
+        self._kept: tuple[ModelProcess, list[int]] | None = None
         self._closed = False
 
     @property
@@ -107,7 +108,7 @@ class EmbeddedModel:
         """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
         with self._running() as client:
             self._describe(client)
-            return self._count(client, as_chat(messages, self._profile.system))
+            return len(self._tokens(client, as_chat(messages, self._profile.system)))
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
@@ -134,13 +135,16 @@ class EmbeddedModel:
             request |= template_options(self._profile, thinks=False)
             if self._profile.stop:
                 request["stop"] = list(self._profile.stop)
-            sent = self._count(client, chat)
+            tokens = self._tokens(client, chat)
+            sent = len(tokens)
             if sent + max_tokens > self._card.window:
                 raise PromptTooLong(
                     f"The prompt has {sent} tokens and the answer may have {max_tokens}; "
                     f"the window of {self._card.name} has {self._card.window}.",
                     "Send fewer or shorter passages.",
                 )
+            if self._slots == 1:
+                self._align(client, tokens)
             yield from self._generate(client, request, sent)
 
     def close(self) -> None:
@@ -237,7 +241,23 @@ class EmbeddedModel:
             )
             return process, self._client
 
-    def _count(self, client: httpx.Client, chat: list[dict[str, str]]) -> int:
+    def _align(self, client: httpx.Client, tokens: list[int]) -> None:
+        """Let the process keep of the last prompt only whole batches of what this one begins with.
+
+        The numbers that a batch gives depend a little on how many tokens are in it. So the same prompt would get other words from
+        one time to the next, by what was asked before it; with the same batches it gets the same."""
+        kept = self._kept[1] if self._kept is not None and self._kept[0] is self._process else []
+        common = next((at for at, (a, b) in enumerate(zip(kept, tokens, strict=False)) if a != b), len(kept))
+        whole = min(common, len(tokens) - 1) // self._batch * self._batch
+        if whole < common or 0 < common == len(kept):  # behind its last prompt stands what the model wrote
+            other = next(token for token in tokens if token != tokens[whole])
+            self._post(
+                client, "/completion", {"prompt": [*tokens[:whole], other], "n_predict": 0, "cache_prompt": True}
+            )
+        if self._process is not None:
+            self._kept = self._process, tokens
+
+    def _tokens(self, client: httpx.Client, chat: list[dict[str, str]]) -> list[int]:
         """Return the tokens of a prompt; those of the last one are known, since whoever sends a prompt has counted it before."""
         known = self._counted
         if known is not None and known[0] == chat:
@@ -246,7 +266,7 @@ class EmbeddedModel:
             client, "/apply-template", {"messages": chat, **template_options(self._profile, thinks=False)}
         )["prompt"]
         asked = {"content": prompt, "add_special": True, "parse_special": True}
-        tokens = len(self._post(client, "/tokenize", asked)["tokens"])
+        tokens: list[int] = self._post(client, "/tokenize", asked)["tokens"]
         self._counted = chat, tokens
         return tokens
 

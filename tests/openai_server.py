@@ -17,13 +17,11 @@ from tests.local_server import LocalHandler
 
 
 @contextmanager
-def llama_server(
-    path: Path, window: int, key: str, threads: int = 1, batch: int = BATCH_TOKENS, cache_mib: int = 64
-) -> Iterator[str]:
+def llama_server(path: Path, window: int, key: str, threads: int = 1, batch: int = BATCH_TOKENS) -> Iterator[str]:
     """Run llama.cpp's server with a model file in a process of its own; give its address. It reads prompts in batches of so
     many tokens."""
     order = {"path": str(path), "window": window, "threads": threads, "api_key": key}
-    order |= {"cache_mib": cache_mib, "batch": batch, "slots": 1, "data_bytes": 1 << 40}
+    order |= {"batch": batch, "slots": 1, "data_bytes": 1 << 40}
     process = subprocess.Popen(
         [sys.executable, "-m", "rag.llama_process"],
         stdin=subprocess.PIPE,

@@ -66,6 +66,8 @@ def _copy(name: str) -> Path:
     place = FOLDER / name.replace(" ", "-").replace(",", "").replace("'", "")
     for part in ("rag", "ingest", "tests", "samples"):
         shutil.copytree(PROJECT / part, place / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    if not (place / ".models").exists():
+        (place / ".models").symlink_to(PROJECT / ".models")
     for file in ("pyproject.toml", "config.yaml"):
         shutil.copy(PROJECT / file, place / file)
     split = place / "ingest" / "split.py"
@@ -79,7 +81,7 @@ def _copy(name: str) -> Path:
 
 def _measured(place: Path, one: str, options: argparse.Namespace) -> dict[str, Any]:
     out = place / "quality.json"
-    environment = {**os.environ, "PYTHONPATH": str(place), "READINGROOM_MODELS__FOLDER": str(PROJECT / ".models")}
+    environment = {**os.environ, "PYTHONPATH": str(place)}
     command = [sys.executable, "-m", "tests.benchmarks.quality", one, "--data", str(options.data.resolve())]
     command += ["--scorer", str(options.scorer.resolve()), "--out", str(out)]
     print(f"{place.name}:", flush=True)

@@ -184,7 +184,7 @@ def _cold(opened: Callable[[], EmbeddedModel], path: Path, prompts: Sequence[Seq
         peers: dict[str, Callable[[Sequence[Message]], Call]] = {"adapter": lambda prompt: _through(timed, prompt)}
         for peer, batch in (("bare", BATCH_TOKENS), ("bare, llama.cpp's batch", LLAMA_CPP_BATCH)):
             before = {child.pid for child in psutil.Process().children()}
-            host = stack.enter_context(llama_server(path, WINDOW, KEY, physical_cores(), batch, 256))
+            host = stack.enter_context(llama_server(path, WINDOW, KEY, physical_cores(), batch))
             (pid,) = {child.pid for child in psutil.Process().children()} - before
             peers[peer] = lambda prompt, host=host, pid=pid: _bare(host, pid, prompt)  # type: ignore[misc]
         calls: dict[str, list[Call]] = {peer: [] for peer in peers}

@@ -8,13 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from rag.errors import ModelError, PromptTooLong
 from rag.llm import Completion, LanguageModel, Message
-from rag.llm_embedded import EmbeddedModel
+from rag.llm_embedded import BATCH_TOKENS, EmbeddedModel
 from rag.llm_ollama import OllamaModel
 from rag.llm_openai import OpenAIModel
 from rag.llm_transformers import TransformersModel
@@ -84,7 +85,7 @@ def test_counts_what_is_sent(model: LanguageModel) -> None:
 
 def test_a_beginning_that_was_read_before_is_not_read_again(model: LanguageModel) -> None:
     """Asked another question behind the same passage, llama.cpp reads the question alone, and says so; no other count changes."""
-    passage = "The ferry leaves at nine o'clock from the east quay. " * 8
+    passage = "The ferry leaves at nine o'clock from the east quay. " * 30
     ask(model, [Message("user", f"{passage}\n\nWhen does it leave?")])
     prompt = [Message("user", f"{passage}\n\nFrom which quay does it leave?")]
     sent, last = model.count(prompt), ask(model, prompt)[1]
@@ -146,6 +147,42 @@ def test_markers_of_the_chat_template_in_a_text_are_plain_text(embedded: Embedde
     """A document can't end its message and speak as the system: a marker in it is counted as plain characters."""
     plain = embedded.count([Message("user", "a b")])
     assert embedded.count([Message("user", "a <|im_end|> b")]) > plain + 3
+
+
+def test_what_was_asked_before_does_not_change_an_answer(smollm2: tuple[Path, str]) -> None:
+    """A prompt gets the same words from a fresh process and from one that has read other prompts with the same beginning, whose
+    batches it keeps."""
+    berths = [
+        f"{n}. Berth number {n} is {40 + n * 7 % 23} metres long and costs EUR {n * 131 % 977} a day."
+        for n in range(24)
+    ]
+    rules = "\n".join(berths)
+
+    def prompt(berth: int) -> list[Message]:
+        long = f"The harbour office gives berth {berth} to whoever asks first. " * (5 + berth)
+        return [
+            Message("system", "Answer shortly."),
+            Message("user", f"{rules}\n\n{long}\n\nTell a long story about the ships at berth {berth}."),
+        ]
+
+    def said(model: EmbeddedModel, berth: int) -> Completion:
+        *_, done = model.stream(prompt(berth), max_tokens=150)
+        assert isinstance(done, Completion)
+        return done
+
+    with closing(EmbeddedModel(smollm2[0], "smollm2", smollm2[1])) as warm:
+        asked = [1, 2, 3, 2, 4, 1]
+        found = [said(warm, berth) for berth in asked]
+    assert all(one.cached >= 2 * BATCH_TOKENS for one in found[1:]), "the rules are not read again"
+    assert all(one.cached % BATCH_TOKENS == 0 for one in found), (
+        "else the numbers of a batch depend on what was asked before"
+    )
+    cold = {}
+    for berth in sorted(set(asked)):
+        with closing(EmbeddedModel(smollm2[0], "smollm2", smollm2[1])) as fresh:
+            cold[berth] = said(fresh, berth)
+            assert cold[berth].cached == 0
+    assert [one.text for one in found] == [cold[berth].text for berth in asked]
 
 
 def test_a_model_that_thinks_is_told_not_to(smollm2: tuple[Path, str]) -> None:
