@@ -16,6 +16,7 @@ from ingest.elements import Box
 from ingest.errors import UnreadableFile
 from ingest.layout import Word
 from ingest.pdf_words import Turn, words_of
+from ingest.ruled import Rule
 
 if TYPE_CHECKING:
     from liteparse._liteparse import LiteParse
@@ -33,6 +34,7 @@ _STRUCTURE = {
     "extract_annotations": True,
     "extract_form_fields": True,
     "continue_on_page_error": True,
+    "extract_vector_graphics": True,
 }
 
 
@@ -88,6 +90,8 @@ class ParsedPage:
     blocks: Sequence[Block]
     annotations: Sequence[Note]
     form_fields: Sequence[Entry]
+    rules: Sequence[Rule] = ()
+    """Level and upright lines, of pages where liteparse sees a table."""
 
 
 class Parsed(NamedTuple):
@@ -200,6 +204,7 @@ def _page(native: Any) -> ParsedPage:
     letters: dict[int, int] = defaultdict(int)
     for item in items:
         letters[round(item.rotation / 90) % 4 * 90] += len(item.text)
+    blocks = [_block(number, block) for block in native.blocks or ()]
     return ParsedPage(
         number,
         native.width,
@@ -208,13 +213,21 @@ def _page(native: Any) -> ParsedPage:
         native.page_label,
         words_of(number, items),
         letters,
-        [_block(number, block) for block in native.blocks or ()],
+        blocks,
         [Note(note.subtype, note.contents) for note in native.annotations or ()],
         [
             Entry(entry.field_type, entry.name, entry.alternate_name, entry.value, entry.checked)
             for entry in native.form_fields or ()
         ],
+        _rules(native) if any(block.kind == "table" for block in blocks) else (),
     )
+
+
+def _rules(native: Any) -> list[Rule]:
+    """Return the level and upright lines of a page."""
+    drawn = [(line.x1, line.y1, line.x2, line.y2) for line in native.vector_graphics.lines]
+    straight = [ends for ends in drawn if abs(ends[0] - ends[2]) <= 1.0 or abs(ends[1] - ends[3]) <= 1.0]
+    return [Rule(min(a, c), min(b, d), max(a, c), max(b, d)) for a, b, c, d in straight]
 
 
 def _block(number: int, native: Any) -> Block:

@@ -17,11 +17,14 @@ from ingest.pdf_notes import notes_of
 from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn
 from ingest.regrid import Phrase, figure_columns, fits_below, is_row, regrid, titles_columns
+from ingest.ruled import grids, overlap
 from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
 _MARKUP = re.compile(r"\\([*_])|\*+")
 _SAME_EDGE = 4.0
+_BESIDE_GRIDS = 0.4
+"""Share of the words of a table of liteparse that may stand beside the grids in it."""
 
 
 @dataclass(slots=True)
@@ -117,6 +120,7 @@ class _PageWriter:
                 self.placed.append(placed)
             elif numbered:
                 self.words.place(placed.text, self.words.inside(Area.of(placed.area)), placed.area)
+        self._take_grids()
         for ledger in ledgers([word for at, word in enumerate(self.words.words) if at not in self.words.taken]):
             self._take_ledger(ledger)
         for placed in self.placed:
@@ -128,6 +132,25 @@ class _PageWriter:
             if _sound(placed.block) or not self._regrid(placed, self._with_rows_beside(among)):
                 self._vendor_rows(placed, among, gone)
         self.left = self.words.left()
+
+    def _take_grids(self) -> None:
+        """Make a table of each full grid of lines in a table of liteparse: it reads two with text between them as one, and a row
+        into the header. What else it has in that table is left, and written as lines."""
+        drawn = grids(self.page.rules) if self.turn is None else []
+        for one in self._tables() if drawn else ():
+            inside = set(self.words.inside(Area.of(one.area)))
+            made, taken = [], set[int]()
+            for grid in (grid for grid in drawn if overlap(Area.of(one.area), grid.area)):
+                held = self.words.inside(grid.area)
+                rows = grid.rows([self.words.words[at] for at in held])
+                if held and rows is not None:
+                    area = Box(self.page.page_num, grid.area.x0, grid.area.y0, grid.area.x1, grid.area.y1)
+                    made.append(_Placed(_Table(), area, rows=tidy(rows)))
+                    taken.update(held)
+            if made and len(inside - taken) <= _BESIDE_GRIDS * len(inside):
+                self.words.taken.update(taken)
+                at = self.placed.index(one)
+                self.placed[at : at + 1] = made
 
     def _take_ledger(self, ledger: Ledger) -> None:
         """Make a table of figures where liteparse has none, or one without its titles; blocks that hold any of its words give

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.ports import Embedder
 from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
-from rag.marks import Marks, marks, of_another
+from rag.marks import Marks, marks, numbered, of_another
 from rag.naming import words_that_name
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
@@ -174,8 +174,8 @@ class Asked:
         if not wanted:
             return False
         header = header_row(passage, start)
-        place = f"{header}\n{caption(passage, start)}\n" if header else ""
-        place += passage.text[start - passage.start : end - passage.start]
+        sentence = passage.text[start - passage.start : end - passage.start]
+        place = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}" if header else sentence
         above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
         return of_another(wanted, place, f"{above}\n{place if header else passage.text}")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rag.chat_input import as_chat
 from rag.errors import ModelError, PromptTooLong, Stopped
 from rag.hardware import physical_cores
+from rag.kept_prompt import KeptPrompt
 from rag.llama_errors import no_template, reason, refusal
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "rag.llama_process")
 # The server stops between two batches of a prompt. 256 tokens take 0.9 s with a 135M model on two idle cores, 4 s with a 1.5B.
 # Smaller batches read slower: of the 135M's processor time 128 tokens cost 8 % more than 512, 256 cost 3 % (decision 0017).
-# What is kept of a prompt are whole batches (see _align): two of 192 are in the rules and examples, which all prompts begin with.
+# Whole batches of a prompt are kept (rag/kept_prompt.py): two of 192 are in the rules and examples that all begin with.
 BATCH_TOKENS = 192
 STOP_SECONDS = 0.7
 """How long a stopped question may go on in the process before the process is ended: it is to be quiet within a second."""
@@ -67,21 +68,15 @@ class EmbeddedModel:
         self._path, self._command = path, command
         self._card = ModelCard("embedded", name, digest, window, runtime=f"xllamacpp {version('xllamacpp')}")
         self._profile = profile_of(name)
-        self._order = {
-            "path": str(path),
-            "window": window,
-            "slots": slots,
-            "threads": threads or physical_cores(),
-            "batch": batch,
-        }
+        self._order = {"path": str(path), "window": window, "slots": slots, "batch": batch}
+        self._order["threads"] = threads or physical_cores()
         self._idle_seconds, self._start_seconds, self._answer_seconds = idle_seconds, start_seconds, answer_seconds
         self._memory, self._turns = memory, Turns(name, waiting, answer_seconds, slots)
         self._starting = threading.Lock()
         self._process: ModelProcess | None = None
         self._client: httpx.Client | None = None
         self._counted: tuple[list[dict[str, str]], list[int]] | None = None
-        self._slots, self._batch = slots, batch
-        self._kept: tuple[ModelProcess, list[int]] | None = None
+        self._slots, self._kept = slots, KeptPrompt(batch)
         self._closed = False
 
     @property
@@ -143,8 +138,9 @@ class EmbeddedModel:
                     f"the window of {self._card.name} has {self._card.window}.",
                     "Send fewer or shorter passages.",
                 )
-            if self._slots == 1:
-                self._align(client, tokens)
+            short = self._kept.give_way(self._process, tokens) if self._slots == 1 else None
+            if short is not None:
+                self._post(client, "/completion", {"prompt": short, "n_predict": 0, "cache_prompt": True})
             yield from self._generate(client, request, sent)
 
     def close(self) -> None:
@@ -240,22 +236,6 @@ class EmbeddedModel:
                 event_hooks={"request": [traced]},
             )
             return process, self._client
-
-    def _align(self, client: httpx.Client, tokens: list[int]) -> None:
-        """Let the process keep of the last prompt only whole batches of what this one begins with.
-
-        The numbers that a batch gives depend a little on how many tokens are in it. So the same prompt would get other words from
-        one time to the next, by what was asked before it; with the same batches it gets the same."""
-        kept = self._kept[1] if self._kept is not None and self._kept[0] is self._process else []
-        common = next((at for at, (a, b) in enumerate(zip(kept, tokens, strict=False)) if a != b), len(kept))
-        whole = min(common, len(tokens) - 1) // self._batch * self._batch
-        if whole < common or 0 < common == len(kept):  # behind its last prompt stands what the model wrote
-            other = next(token for token in tokens if token != tokens[whole])
-            self._post(
-                client, "/completion", {"prompt": [*tokens[:whole], other], "n_predict": 0, "cache_prompt": True}
-            )
-        if self._process is not None:
-            self._kept = self._process, tokens
 
     def _tokens(self, client: httpx.Client, chat: list[dict[str, str]]) -> list[int]:
         """Return the tokens of a prompt; those of the last one are known, since whoever sends a prompt has counted it before."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from rag.rows import cells
 from rag.words import STOP_WORDS, stem
 
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
@@ -13,6 +14,7 @@ _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
 _ONE_OF_A_KIND = re.compile(
     r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
 )
+_NUMBER = re.compile(r"\d{1,4}[a-z]?|[A-Z]|[IVX]{2,4}")
 _NO_KINDS = STOP_WORDS | frozenset(
     "about above after almost approximately around back before below between exceed exceeded exceeding exceeds "
     "exactly fewer first following from last least less more most nearly next only over past per plus roughly some "
@@ -40,6 +42,12 @@ def marks(text: str) -> Marks:
         if one[1].lower() not in _NO_KINDS and not _YEAR.fullmatch(one[2]):
             found.setdefault(stem(one[1]), set()).add(one[2])
     return {kind: frozenset(values) for kind, values in found.items()}
+
+
+def numbered(header: str, row: str) -> str:
+    """Return the titles of columns with the number or letter of a row behind each that has one: "Severity 2"."""
+    pairs = zip(cells(header), cells(row), strict=False)
+    return "\n".join(f"{title} {cell}" for title, cell in pairs if _NUMBER.fullmatch(cell))
 
 
 def of_another(wanted: Marks, place: str, around: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,10 @@ from ingest.layout import Word, is_prose
 from ingest.pdf import read_pdf, render_page
 from ingest.pdf_info import inspect
 from ingest.regrid import regrid
+from ingest.ruled import Rule, grids
+from tests.processes import PROJECT
 
+SAMPLES = PROJECT / "samples" / "documents"
 Draw = Callable[[Canvas], None]
 
 
@@ -432,3 +435,50 @@ def test_a_real_filing(data: Path) -> None:
     row = next(line for line in tables[0].split("\n") if line.startswith("| Total net sales"))
     assert row == "| Total net sales | 82,959 | 81,434 | 304,182 | 282,457 |"
     assert "Three Months Ended June 25, 2022" in tables[0].split("\n")[0].split(" | ")[1]
+
+
+def _words(*texts: tuple[str, float, float]) -> list[Word]:
+    return [Word(text, Box(1, x, y, x + 5 * len(text), y + 10)) for text, x, y in texts]
+
+
+def _drawn(xs: Sequence[float], ys: Sequence[float]) -> list[Rule]:
+    return [Rule(xs[0], y, xs[-1], y) for y in ys] + [Rule(x, ys[0], x, ys[-1]) for x in xs]
+
+
+def test_two_ruled_tables_with_text_between_are_two_tables() -> None:
+    """What liteparse reads as one table, with its first row in the header, comes out as it is drawn."""
+    reading = read_pdf(SAMPLES / "ferry-supply-agreement.pdf")
+    parts = [(one.kind, reading.text[one.start : one.end]) for one in reading.elements if one.page == 11]
+    kinds, texts = [kind for kind, _ in parts], [text for _, text in parts]
+    assert kinds == ["heading", "paragraph", "table", "paragraph", "table", "paragraph"]
+    assert texts[2].startswith("| Severity | Meaning | First response | Technician on board | Target for repair |\n")
+    assert (
+        "\n| 3 | Reduced function without effect on safe navigation | 8 working hours | At the next port call"
+        in texts[2]
+    )
+    assert texts[3].startswith("Times run from the moment at which the report has been received by the support desk.")
+    assert texts[4].endswith("\n| Preventive visits made as planned | 97 % | Contract Year | Yearly |")
+
+
+def test_full_grids_of_lines_are_tables() -> None:
+    """Each cell has the words between its lines; what stands close belongs together; two grids are two."""
+    rules = [*_drawn((0, 100, 200), (0, 30, 60)), *_drawn((0, 60, 120), (90, 110, 130))]
+    first, second = grids(rules)
+    assert (first.xs, first.ys, second.ys) == ((0, 100, 200), (0, 30, 60), (90, 110, 130))
+    rows = first.rows(
+        _words(("Day", 5, 5), ("rate", 22, 5), (".", 42.2, 5), ("EUR", 110, 5), ("of", 5, 35), ("it", 5, 46))
+    )
+    assert rows is not None and [[cell.text for cell in row] for row in rows] == [["Day rate.", "EUR"], ["of it", ""]]
+    assert [box.x0 for _, _, box in rows[0][0].spots] == [5, 22, 42.2]
+
+
+def test_lines_that_are_no_full_grid_are_left_alone() -> None:
+    """Merged cells, frames, underlines, a word across a line, and rows that no line parts: others know better."""
+    merged = [rule for rule in _drawn((0, 100, 200), (0, 30, 60)) if rule != Rule(100, 0, 100, 60)] + [
+        Rule(100, 30, 100, 60)
+    ]
+    assert grids(merged) == [] and grids(_drawn((0, 200), (0, 60))) == [] and grids([Rule(0, 9, 90, 9)]) == []
+    (grid,) = grids(_drawn((0, 100, 200), (0, 30, 90)))
+    assert grid.rows(_words(("across-the-line", 70, 5))) is None
+    column = [(str(at), x, 32.0 + 11 * at) for x in (5.0, 105.0) for at in range(5)]
+    assert grid.rows(_words(*column)) is None

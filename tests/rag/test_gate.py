@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answe
 def test_another_of_the_kind(question: str, place: str, around: str, another: bool) -> None:
     """Numbers, letters, codes and years tell things of a kind apart; what the place's surroundings name counts for it."""
     assert of_another(marks(question), place, f"{place}\n{around}") is another
+
+
+def test_the_number_in_a_row_says_which_of_its_kind_it_is() -> None:
+    """The column's title and the row's number belong together: "Severity" and "2"."""
+    table = "| Severity | First response |\n| --- | --- |\n| 1 | 30 minutes |\n| 2 | 2 hours |"
+    question = "How fast is the first response for severity 1?"
+    about = replace(asked(question, "first", "respons", "sever"), marks=marks(question))
+    first, second = support(table, "| 1 | 30 minutes |"), support(table, "| 2 | 2 hours |")
+    assert not about.is_another(first.found, first.start, first.end)
+    assert about.is_another(second.found, second.start, second.end)
 
 
 @pytest.mark.parametrize(

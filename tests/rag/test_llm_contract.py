@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ModelError, PromptTooLong
+from rag.kept_prompt import to_forget
 from rag.llm import Completion, LanguageModel, Message
 from rag.llm_embedded import BATCH_TOKENS, EmbeddedModel
 from rag.llm_ollama import OllamaModel
@@ -183,6 +184,22 @@ def test_what_was_asked_before_does_not_change_an_answer(smollm2: tuple[Path, st
             cold[berth] = said(fresh, berth)
             assert cold[berth].cached == 0
     assert [one.text for one in found] == [cold[berth].text for berth in asked]
+
+
+@pytest.mark.parametrize(
+    ("kept", "tokens", "short"),
+    [
+        ([], [1, 2, 3], None),  # a fresh process
+        ([1, 2, 3, 4, 5, 9], [1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 1]),  # five alike: two batches of two stay
+        ([1, 2, 3, 4, 9], [1, 2, 3, 4, 5, 6], None),  # they differ where a batch ends
+        ([1, 2, 3, 4], [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 1]),  # behind it stands what the model wrote
+        ([1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 1]),  # the same again: its last batch is read anew
+        ([9, 8], [1, 2], None),
+    ],
+)
+def test_only_whole_batches_of_a_prompt_are_kept(kept: list[int], tokens: list[int], short: list[int] | None) -> None:
+    """What is alike is kept up to the end of a batch; a prompt that goes on otherwise there makes the process forget the rest."""
+    assert to_forget(kept, tokens, 2) == short
 
 
 def test_a_model_that_thinks_is_told_not_to(smollm2: tuple[Path, str]) -> None:
