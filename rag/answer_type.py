@@ -44,7 +44,7 @@ _FORMS: dict[Kind, re.Pattern[str]] = {
         rf"{_CURRENCY}\s?\d[\d,]*(?:\.\d+)?{_SCALE}|\b\d[\d,]*(?:\.\d+)?{_SCALE}\s+{_PAID}\b",
     ),
     "share": re.compile(rf"\b{_COUNT}\s?(?:%|percent\b|per cent\b)", re.IGNORECASE),
-    "number": re.compile(rf"(?<![\w.]){_MANY}\b(?!\s?%)", re.IGNORECASE),
+    "number": re.compile(rf"(?<![\w.])(?<!\d-){_MANY}\b(?!\s?%|-\d{{3}})", re.IGNORECASE),  # no part of 40-2210
     "name": re.compile(
         r"(?:\b[A-ZÀ-Þ][\w’'.&-]*(?:\s+(?:of|the|de|la|von|van|der|di|du|and|&)(?=\s+[A-ZÀ-Þ]))*(?:\s+(?=[A-ZÀ-Þ])|\b))+"
     ),

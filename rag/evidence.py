@@ -176,7 +176,8 @@ class Asked:
         header = header_row(passage, start)
         sentence = passage.text[start - passage.start : end - passage.start]
         place = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}" if header else sentence
-        above = f"{passage.heading}\n{passage.context}\n{Path(passage.path).stem.replace('_', ' ')}"
+        called = Path(passage.path).stem.replace("_", " ").replace("-", " ")
+        above = f"{passage.heading}\n{passage.context}\n{called}"
         return of_another(wanted, place, f"{above}\n{place if header else passage.text}")
 
     def _adds_number(self, sentence: str) -> bool:

@@ -39,7 +39,8 @@ class Signs:
     """What speaks for or against an answer, each about 0 to 1.
 
     Of the best sentence: `own`, `likeness`, `names`, `figures`, `kind`, `states` as in `Features`. `retrieved`: the score of the
-    passage found first; `ahead`: how far it is before the second; `negated`: 1 when only one of question and sentence denies;
+    passage found first; `ahead`: how far it is before the second; `negated`: 1 when only one of question and sentence denies (a
+    table row denies nothing as a whole: "No depth reading" describes a fault);
     `opposed`: 1 when the sentence says the opposite of a word of the question.
     """
 
@@ -64,6 +65,7 @@ def signs(question: str, supports: Sequence[Support]) -> Signs:
     features, sentence = best.features, best.text
     ranked = sorted({item.found.score for item in supports}, reverse=True)
     own = stems(sentence)
+    denied = denies(sentence) and not sentence.startswith("|")
     return Signs(
         own=features.own,
         likeness=features.likeness,
@@ -73,7 +75,7 @@ def signs(question: str, supports: Sequence[Support]) -> Signs:
         states=features.states,
         retrieved=ranked[0],
         ahead=min(1.0, 2 * (ranked[0] - ranked[1])) if len(ranked) > 1 else 1.0,
-        negated=float(denies(question) != denies(sentence)),
+        negated=float(denies(question) != denied),
         opposed=float(
             any(
                 word not in own and OPPOSITES.get(word, frozenset()) & own

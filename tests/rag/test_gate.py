@@ -49,6 +49,7 @@ def asked(question: str, *words: str, number: bool = False, figures: tuple[str, 
         ("How much does it cost?", "It costs EUR 9,980 a year.", ["EUR 9,980"]),
         ("What percentage is kept?", "Of each invoice 5 % is kept.", ["5 %"]),
         ("How heavy may a vehicle be?", "8.2 A vehicle may weigh 3.5 t at most in 2024.", ["3.5 t"]),
+        ("How many have been found?", "Of serial numbers 40-2210 to 40-2388, 12 have been found.", ["12"]),
         ("Who leads it, and how many are there?", "Ingrid Solheim leads the 12 of them.", []),
         ("Why is it kept?", "Of each invoice 5 % is kept.", []),
     ],
@@ -89,6 +90,8 @@ def test_the_number_in_a_row_says_which_of_its_kind_it_is() -> None:
     first, second = support(table, "| 1 | 30 minutes |"), support(table, "| 2 | 2 hours |")
     assert not about.is_another(first.found, first.start, first.end)
     assert about.is_another(second.found, second.start, second.end)
+    fault = support("| 1 | No depth reading |", "| 1 | No depth reading |")
+    assert signs(question, [fault]).negated == 0.0, "a row denies nothing as a whole"
 
 
 @pytest.mark.parametrize(
