@@ -27,7 +27,8 @@ _ENCRYPTED, _SIZES_LATER = 1, 8
 
 
 def salvaged(path: Path) -> tuple[bytes, int] | None:
-    """Return a container with the whole parts of a cut one, and their number; None when it is not cut or nothing is whole."""
+    """Return a container with the whole parts of a cut one, and their number; None when it is not cut, nothing is whole, or it is
+    a document: one that lacks notes or pages nobody can name is refused."""
     if path.stat().st_size < _HEADER.size:
         return None
     with path.open("rb") as file:
@@ -37,6 +38,8 @@ def salvaged(path: Path) -> tuple[bytes, int] | None:
             buffer, count = io.BytesIO(), 0
             with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
                 for name, content in _parts(held):
+                    if name in _MAINS or name == "mimetype":
+                        return None
                     copy.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
                     count += 1
             return (buffer.getvalue(), count) if count else None
