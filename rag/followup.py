@@ -45,7 +45,8 @@ _WHY = re.compile(
     re.I,
 )
 _PRONOUN = re.compile(
-    r"\b(?P<own>its|their|his|her)\b|\b(?P<alone>it|they|them|he|she|him|those|these|this|that)\b(?!\s+(?:is\s+)?(?:fine|ok|okay))",
+    r"\b(?P<own>its|their|his|her)\b|\b(?P<alone>it|they|them|he|she|him|these|this|(?:those|that)(?!\s+(?:of|in|for|from|at)\b))\b"
+    r"(?!\s+(?:is\s+)?(?:fine|ok|okay))",
     re.I,
 )
 _SPEAKS = re.compile(
@@ -91,6 +92,8 @@ _EXAMPLES = (
     ("How are the pumps tested?\nWho is the chair of the board?", "Who is the chair of the board?"),
 )
 MAX_TOKENS = 80
+KEPT_WORDS = 0.7
+"""Share of a follow-up's own words that a model's rewrite must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,11 @@ def _checked(text: str, question: str, before: Sequence[str]) -> str | None:
     except (ValueError, KeyError, TypeError):
         return None
     said = " ".join([*before, question])
-    strange = {word.lower() for word in own_words(found)} - {word.lower() for word in own_words(said)}
+    plain = _BEYOND.sub(" ", _PRONOUN.sub(" ", question))
+    words, asked = ({word.lower() for word in own_words(text)} for text in (found, plain))
+    strange = words - {word.lower() for word in own_words(said)}
+    if len(asked & words) < KEPT_WORDS * len(asked):  # another question, such as the one before
+        return None
     if not found or len(found) > 400 or strange or not numbers(found) <= numbers(said):
         return None
     return found
