@@ -33,8 +33,10 @@ class KeptPrompt:
     reader: object = None
     tokens: list[int] = field(default_factory=list)
 
-    def give_way(self, reader: object, tokens: list[int]) -> list[int] | None:
-        """Note the next prompt of a process, and return what it has to read before (see `to_forget`)."""
-        kept = self.tokens if reader is self.reader else []
+    def give_way(self, reader: object, tokens: Sequence[int]) -> list[int] | None:
+        """Return what a process has to read before its next prompt (see `to_forget`)."""
+        return to_forget(self.tokens if reader is self.reader else [], tokens, self.batch)
+
+    def note(self, reader: object, tokens: list[int]) -> None:
+        """Note the prompt that a process reads now."""
         self.reader, self.tokens = reader, tokens
-        return to_forget(kept, tokens, self.batch)

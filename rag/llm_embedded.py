@@ -138,9 +138,9 @@ class EmbeddedModel:
                     f"the window of {self._card.name} has {self._card.window}.",
                     "Send fewer or shorter passages.",
                 )
-            short = self._kept.give_way(self._process, tokens) if self._slots == 1 else None
-            if short is not None:
+            if self._slots == 1 and (short := self._kept.give_way(self._process, tokens)) is not None:
                 self._post(client, "/completion", {"prompt": short, "n_predict": 0, "cache_prompt": True})
+            self._kept.note(self._process, tokens)  # not before: a stopped question may have left the last prompt there
             yield from self._generate(client, request, sent)
 
     def close(self) -> None:
