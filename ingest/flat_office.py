@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import re
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.errors import UnreadableFile
+from ingest.ooxml import packed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -76,18 +75,10 @@ def zipped(path: Path) -> bytes:
 
     root = tree(path)
     if root.tag == f"{_P}package":
-        return _packed(_parts(root))
+        return packed(_parts(root))
     if root.tag == f"{_O}wordDocument":
-        return _packed(_word(root))
+        return packed(_word(root))
     raise _DAMAGED
-
-
-def _packed(parts: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def _parts(root: Node) -> dict[str, bytes]:

@@ -156,3 +156,12 @@ def _embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
             if not held and name.endswith(".bin"):
                 continue  # an object of a program, such as an equation, whose picture is in the text
             yield label, [content]
+
+
+def packed(parts: dict[str, bytes]) -> bytes:
+    """Return parts as a package, not compressed: it is read at once."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()

@@ -9,7 +9,7 @@ import re
 import zipfile
 
 from ingest.archive import BROKEN
-from ingest.ooxml import keep_prefixes, main_part, parse, written
+from ingest.ooxml import keep_prefixes, main_part, packed, parse, written
 
 _MAIN = {
     "docx": ("word/document.xml", "wordprocessingml.document"),
@@ -71,7 +71,7 @@ def mended(data: bytes, form: str) -> bytes:
         telling = {name: archive.read(m) if _tells(name, form) else b"" for name, m in named.items()}
         if tidy and _mended(telling, form) == telling:
             return data
-        return _packed(_mended({name: _content(archive, member) for name, member in named.items()}, form))
+        return packed(_mended({name: _content(archive, member) for name, member in named.items()}, form))
 
 
 def _tells(name: str, form: str) -> bool:
@@ -113,7 +113,7 @@ def _mended(parts: dict[str, bytes], form: str) -> dict[str, bytes]:
         _lay_out(changed)
     if _TYPES in changed:
         few = {name: content for name, content in changed.items() if name in ("_rels/.rels", _MAIN[form][0])}
-        with zipfile.ZipFile(io.BytesIO(_packed(few))) as copy:
+        with zipfile.ZipFile(io.BytesIO(packed(few))) as copy:
             main = main_part(copy, _MAIN[form][0])
         changed[_TYPES] = _typed(changed[_TYPES], main, _MAIN[form][1], changed)
     return changed
@@ -152,7 +152,7 @@ def plainer_workbook(data: bytes) -> bytes:
             b"</cellXfs></styleSheet>",
         ]
     )
-    return _packed(parts)
+    return packed(parts)
 
 
 def _name_lost(parts: dict[str, bytes]) -> None:
@@ -168,14 +168,6 @@ def _name_lost(parts: dict[str, bytes]) -> None:
 
     for sheet in [name for name in parts if "/worksheets/" in name and name.endswith(".xml")]:
         parts[sheet] = _SHARED.sub(told, parts[sheet])
-
-
-def _packed(parts: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def _led(name: str, rels: bytes, lower: dict[str, str]) -> tuple[bytes, set[bytes]]:
