@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.errors import UnreadableFile
-from ingest.ooxml import packed
+from ingest.ooxml import packed, replace_below
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element as Node
@@ -142,27 +142,23 @@ def _word(root: Node) -> dict[str, bytes]:
 
 def _unwrap(root: Node, notes: dict[str, list[Node]]) -> None:
     """Replace wrappers by what they hold; move notes and comments out of the text, and leave out what was deleted."""
-    waiting = [root]
-    while waiting:
-        parent = waiting.pop()
-        at = 0
-        while at < len(parent):
-            child = parent[at]
-            kind = child.get(f"{_W}type", "")
-            if child.tag == f"{_AML}annotation" and kind == "Word.Deletion":
-                del parent[at]
-            elif child.tag == f"{_AML}annotation" and kind == "Word.Comment":
-                notes["comments"].append(_note("comment", [block for held in child for block in held]))
-                del parent[at]
-            elif child.tag in (f"{_AML}annotation", f"{_AML}content") or str(child.tag).startswith(_WX):
-                parent[at : at + 1] = list(child)
-            elif child.tag in (f"{_W}footnote", f"{_W}endnote") and len(child):
-                name = child.tag.removeprefix(_W)
-                notes[f"{name}s"].append(_note(name, list(child)))
-                del parent[at]
-            else:
-                waiting.append(child)
-                at += 1
+
+    def instead(child: Node) -> list[Node] | None:
+        kind = child.get(f"{_W}type", "")
+        if child.tag == f"{_AML}annotation" and kind == "Word.Deletion":
+            return []
+        if child.tag == f"{_AML}annotation" and kind == "Word.Comment":
+            notes["comments"].append(_note("comment", [block for held in child for block in held]))
+            return []
+        if child.tag in (f"{_AML}annotation", f"{_AML}content") or str(child.tag).startswith(_WX):
+            return list(child)
+        if child.tag in (f"{_W}footnote", f"{_W}endnote") and len(child):
+            name = child.tag.removeprefix(_W)
+            notes[f"{name}s"].append(_note(name, list(child)))
+            return []
+        return None
+
+    replace_below(root, instead)
 
 
 def _note(name: str, blocks: list[Node]) -> Node:

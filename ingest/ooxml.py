@@ -6,7 +6,7 @@ import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,6 +156,22 @@ def _embedded(path: Path) -> Iterator[tuple[str, list[bytes] | UnreadableFile]]:
             if not held and name.endswith(".bin"):
                 continue  # an object of a program, such as an equation, whose picture is in the text
             yield label, [content]
+
+
+def replace_below(root: Node, instead: Callable[[Node], list[Node] | None]) -> None:
+    """Put in the place of each node below a root what `instead` returns for it, which is looked at in turn; None leaves it, and
+    goes on below it."""
+    waiting = [root]
+    while waiting:
+        parent = waiting.pop()
+        at = 0
+        while at < len(parent):
+            replaced = instead(parent[at])
+            if replaced is None:
+                waiting.append(parent[at])
+                at += 1
+            else:
+                parent[at : at + 1] = replaced
 
 
 def packed(parts: dict[str, bytes]) -> bytes:

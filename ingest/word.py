@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingest.alt_text import described, is_decorative
 from ingest.hidden_word import Styles, hiding_styles, may_hide, take_hidden
-from ingest.ooxml import keep_prefixes, main_part, parse, relations, targets, written
+from ingest.ooxml import keep_prefixes, main_part, parse, relations, replace_below, targets, written
 from ingest.package import mended
 
 if TYPE_CHECKING:
@@ -112,49 +112,44 @@ def _plainer(part: bytes, archive: zipfile.ZipFile, main: str, styles: Styles, h
 
 def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> None:
     """Accept tracked changes, and replace wrappers by what they hold."""
-    waiting = [root]
-    while waiting:
-        parent = waiting.pop()
-        at = 0
-        while at < len(parent):
-            child = parent[at]
-            if child.tag in _GONE:
-                parent.remove(child)
-            elif child.tag in _WRAPPERS:
-                parent[at : at + 1] = list(child)
-            elif child.tag == f"{_W}sdt":
-                content = child.find(f"{_W}sdtContent")
-                parent[at : at + 1] = list(content) if content is not None else []
-            elif child.tag == f"{_MC}AlternateContent":
-                chosen = child.find(f"{_MC}Choice")
-                chosen = chosen if chosen is not None else child.find(f"{_MC}Fallback")
-                parent[at : at + 1] = list(chosen) if chosen is not None else []
-            elif child.tag in _FORMULAS:
-                parent[at : at + 1] = [_run("".join(t.text or "" for t in child.iter(f"{_M}t")))]
-            elif child.tag in (f"{_W}sym", f"{_W}ruby"):
-                parent[at : at + 1] = list(_run(_symbol(child) if child.tag == f"{_W}sym" else _ruby(child)))
-            elif child.tag == f"{_W}altChunk":
-                parent[at : at + 1] = _imported(archive, imported.get(child.get(f"{_R}id", ""), ""))
-            else:
-                waiting.append(child)
-                at += 1
+
+    def instead(child: Node) -> list[Node] | None:
+        held: list[Node] | None = None
+        if child.tag in _GONE:
+            held = []
+        elif child.tag in _WRAPPERS:
+            held = list(child)
+        elif child.tag == f"{_W}sdt":
+            content = child.find(f"{_W}sdtContent")
+            held = list(content) if content is not None else []
+        elif child.tag == f"{_MC}AlternateContent":
+            chosen = child.find(f"{_MC}Choice")
+            chosen = chosen if chosen is not None else child.find(f"{_MC}Fallback")
+            held = list(chosen) if chosen is not None else []
+        elif child.tag in _FORMULAS:
+            held = [_run("".join(t.text or "" for t in child.iter(f"{_M}t")))]
+        elif child.tag in (f"{_W}sym", f"{_W}ruby"):
+            held = list(_run(_symbol(child) if child.tag == f"{_W}sym" else _ruby(child)))
+        elif child.tag == f"{_W}altChunk":
+            held = _imported(archive, imported.get(child.get(f"{_R}id", ""), ""))
+        return held
+
+    replace_below(root, instead)
 
 
 def _lay_flat(root: Node) -> None:
     """Replace tables with tables in a quarter of their cells by what stands in them, in order: they only lay out the page."""
-    waiting = [root]
-    while waiting:
-        parent = waiting.pop()
-        at = 0
-        while at < len(parent):
-            child = parent[at]
-            cells = [cell for row in child.iterfind(f"{_W}tr") for cell in row.iterfind(f"{_W}tc")]
-            inside = sum(next(cell.iter(f"{_W}tbl"), None) is not None for cell in cells)
-            if child.tag == f"{_W}tbl" and inside and 4 * inside >= len(cells):
-                parent[at : at + 1] = [block for cell in cells for block in cell if block.tag != f"{_W}tcPr"]
-                continue
-            waiting.append(child)
-            at += 1
+
+    def instead(child: Node) -> list[Node] | None:
+        if child.tag != f"{_W}tbl":
+            return None
+        cells = [cell for row in child.iterfind(f"{_W}tr") for cell in row.iterfind(f"{_W}tc")]
+        inside = sum(next(cell.iter(f"{_W}tbl"), None) is not None for cell in cells)
+        if not inside or 4 * inside < len(cells):
+            return None
+        return [block for cell in cells for block in cell if block.tag != f"{_W}tcPr"]
+
+    replace_below(root, instead)
 
 
 def _run(text: str) -> Node:
