@@ -53,6 +53,11 @@ class Embedder(Protocol):
         words in front of it than in front of a passage."""
         ...
 
+    def likeness(self, cosine: float) -> float:
+        """Return the cosine of a question's vector with a text's on the scale of the default embedder: other models give higher
+        ones to texts that have nothing in common."""
+        ...
+
     def reads(self, text: str) -> bool:
         """Return whether it was trained on the script that most of a text's letters belong to: else its vectors say little."""
         ...

@@ -76,6 +76,10 @@ class OnnxEmbedder:
         vector: Vectors = self.embed([question])[0]
         return vector
 
+    def likeness(self, cosine: float) -> float:
+        """Return the cosine: it is the scale (`rag/likeness.py`)."""
+        return cosine
+
     def reads(self, text: str) -> bool:
         """Return whether most letters are Latin: the model was trained on English."""
         letters = [letter for letter in text if letter.isalpha()]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ingest.ports import Vectors
 from rag.embed_prefixes import prefixes_of
 from rag.errors import ModelError
+from rag.likeness import Scale
 from rag.ollama_server import OllamaServer
 from rag.openai_connection import OpenAIConnection
 from rag.openai_server import look
@@ -37,6 +38,7 @@ class ServerEmbedder:
         self.dimension = len(ask([PROBE])[0])
         weights = digest.removeprefix("sha256:")[:12] or "unknown"
         self.fingerprint = f"{name}/{weights}/{backend}/server/unit/{self.dimension}{self._prefixes.mark}"
+        self._scale = Scale(self.embed_question, self.embed)
 
     def __str__(self) -> str:
         """Return what its vectors are made with, for the record."""
@@ -77,6 +79,10 @@ class ServerEmbedder:
             )
         normed: Vectors = vectors / np.maximum(lengths, 1e-12)
         return normed
+
+    def likeness(self, cosine: float) -> float:
+        """Return a cosine on the scale of the default embedder."""
+        return self._scale.likeness(cosine)
 
     def reads(self, text: str) -> bool:
         """Return True: what a model of the user's choice was trained on is the user's to know."""

@@ -12,6 +12,7 @@ import numpy as np
 from ingest.ports import Vectors
 from rag.embed_prefixes import Prefixes, prefixes_of
 from rag.errors import ModelError
+from rag.likeness import Scale
 
 SPECIAL_TOKENS = 2
 _PASSAGES = ("document", "passage", "corpus")
@@ -42,6 +43,7 @@ class SentenceTransformersEmbedder:
         self.languages: frozenset[str] = frozenset()
         self.fingerprint = f"{name}/{digest.removeprefix('sha256:')[:12]}/sentence-transformers/unit/{window}"
         self.fingerprint += self._prefixes.mark
+        self._scale = Scale(self.embed_question, self.embed)
 
     def __str__(self) -> str:
         """Return what its vectors are made with, for the record."""
@@ -84,6 +86,10 @@ class SentenceTransformersEmbedder:
             said = dict.fromkeys(("query", *_PASSAGES), self._model.prompts[default]) | said
         own = Prefixes(said.get("query", ""), next((said[kind] for kind in _PASSAGES if kind in said), ""))
         return own if own.mark else prefixes_of(name)
+
+    def likeness(self, cosine: float) -> float:
+        """Return a cosine on the scale of the default embedder."""
+        return self._scale.likeness(cosine)
 
     def reads(self, text: str) -> bool:
         """Return True: what a model of the user's choice was trained on is the user's to know."""

@@ -213,10 +213,10 @@ def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedde
         f"{header_row(item.passage, start)} {item.passage.text[start - item.passage.start : end - item.passage.start]}"
         for item, start, end in spans
     ]
-    likeness = embedder.embed(texts) @ embedder.embed_question(question)
+    cosines = (embedder.embed(texts) @ embedder.embed_question(question)).tolist()
     supports = []
-    for (item, start, end), alike in zip(spans, likeness, strict=True):
-        features = asked.features(item, start, end, float(alike))
+    for (item, start, end), cosine in zip(spans, cosines, strict=True):
+        features = asked.features(item, start, end, embedder.likeness(cosine))
         supports.append(Support(item, start, end, features, chance(features)))
     return sorted(supports, key=lambda support: -support.score)
 

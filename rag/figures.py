@@ -168,7 +168,8 @@ def figure(
     passage = best.found.passage
     text = passage.text[best.start - passage.start : best.end - passage.start]
     row = embedder.embed([f"{header_row(passage, best.start)} {text}"])[0]
-    said = asked.features(best.found, best.start, best.end, float(embedder.embed_question(question) @ row))
+    likeness = embedder.likeness(float(embedder.embed_question(question) @ row))
+    said = asked.features(best.found, best.start, best.end, likeness)
     # the label says what is asked, in other words too
     features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
     return Support(best.found, best.start, best.end, features, chance(features), figure=True)

@@ -120,6 +120,7 @@ class Retriever:
             named |= {item.document_id: item.share for item in by_name if item.document_id in theirs}
             keyword |= {key: (former.passages[key], score) for key, score in former.keyword.items()}
             cosines, likeness = cosines | former.cosines, likeness | former.cosines
+        likeness = {key: self.embedder.likeness(cosine) for key, cosine in likeness.items()}
         live = {key: passage for key, passage in live.items() if hidden or not passage.hidden}
         share = self._keyword_share(question, list(keyword.values()))
         found = []

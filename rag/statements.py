@@ -102,7 +102,7 @@ class Checker:
 
     def _chance(self, vector: Vectors, found: Found, start: int, end: int) -> float:
         quoted = f"{header_row(found.passage, start)} {_text(found, start, end)}"
-        likeness = float(self.embedder.embed([quoted])[0] @ vector)
+        likeness = self.embedder.likeness(float(self.embedder.embed([quoted])[0] @ vector))
         return chance(self.asked.features(found, start, end, likeness))
 
 

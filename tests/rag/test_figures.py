@@ -50,6 +50,9 @@ class Alike:
     def embed_question(self, question: str) -> Vectors:
         return self.embed([question])[0]
 
+    def likeness(self, cosine: float) -> float:
+        return cosine
+
     def count(self, texts: list[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
