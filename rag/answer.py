@@ -43,6 +43,7 @@ from rag.shapes import (
     Searched,
     Tokens,
 )
+from rag.span_reader import SpanReader
 from rag.statements import Checker
 from rag.words import content_words, stem, stems
 
@@ -91,7 +92,8 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Answerer:
     """Answers from one catalog. `choose` returns the model to ask, or None for extractive answers; `route` the models to ask
-    one after the other until one's answer holds; `labels` says what table rows call the figures that are asked for."""
+    one after the other until one's answer holds; `labels` says what table rows call the figures that are asked for;
+    `reader` marks the words that answer."""
 
     retriever: Retriever
     catalog: Catalog
@@ -101,6 +103,7 @@ class Answerer:
     route: Callable[[str, Sequence[Support]], Iterator[Model]] | None = None
     gate: Gate = DEFAULT
     labels: Labels = field(default_factory=dict)
+    reader: SpanReader | None = None
 
     def stream(
         self,
@@ -119,7 +122,9 @@ class Answerer:
             clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
         asked = Asked.of(question, self.catalog, found)
-        supports, left_out = support(question, asked, found, self.catalog, self.embedder, self.limits.guarded)
+        supports, left_out = support(
+            question, asked, found, self.catalog, self.embedder, self.reader, self.limits.guarded
+        )
         figures = Figures(self.catalog, self.embedder, self.labels, self.limits.hidden_text, self.limits.guarded)
         supports = figures.first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
         clock.lap("weigh")
@@ -175,6 +180,7 @@ class Answerer:
     def _ask(self, quoted: Quoted, sent: Sequence[tuple[Found, Hit]]) -> Generator[Event, None, Draft]:
         """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""
         question, asked, supports = quoted.question, quoted.asked, quoted.supports
+        best = max(item.score for item in supports)
         try:
             model = self.choose()
             if model is None:
@@ -200,7 +206,7 @@ class Answerer:
             return Draft(model=used, tokens=tokens, note=note, generation=made)
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
-        elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
+        elif said := Checker(question, asked, sent, best, self.embedder, self.limits.guarded).check(reply):
             if agrees(question, asked, supports[0], reply.answer):
                 draft = checked(said, self.limits.leave_out)
                 draft.model = used
@@ -280,6 +286,9 @@ class Answerer:
                 )
             )
         clock.lap("cite")
+        model = draft.model
+        if self.reader is not None and model.backend == "extractive":
+            model = model.model_copy(update={"digest": self.reader.digest})
         return Answer(
             id=uuid.uuid4().hex,
             question=question,
@@ -288,7 +297,7 @@ class Answerer:
             statements=draft.statements,
             citations=citations,
             passages=sent,
-            model=draft.model,
+            model=model,
             tokens=draft.tokens,
             timings_ms=clock.laps,
             evidence=round(evidence, 4),

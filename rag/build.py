@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rag.model_choice import ModelChoice
     from rag.ollama_server import OllamaServer
     from rag.openai_connection import OpenAIConnection
+    from rag.span_reader import SpanReader
 
 READERS = 2
 
@@ -109,6 +110,21 @@ def build_embedder(settings: Settings) -> Embedder:
         models.digest(name),
         settings.embedding.threads,
     )
+
+
+SPAN_READER_BASE = "all-minilm-l6-v2-int8"
+"""The model whose weights the span reader changes."""
+
+
+def build_span_reader(settings: Settings) -> SpanReader | None:
+    """Return what marks answers in passages, or None where it is switched off or the model that it changes is not here."""
+    models = model_store(settings)
+    if not settings.answer.span_reader or not models.installed(SPAN_READER_BASE):
+        return None
+    from rag.span_reader import SpanReader  # not needed to search
+
+    model, tokenizer = (models.path(SPAN_READER_BASE, name) for name in ("model.onnx", "tokenizer.json"))
+    return SpanReader(model, tokenizer, settings.embedding.threads)
 
 
 def _server_embedder(settings: Settings) -> Embedder:

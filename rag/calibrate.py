@@ -13,7 +13,7 @@ from rag.answer import WEIGHED
 from rag.errors import ReadingRoomError, UsageError
 from rag.evidence import Asked
 from rag.excerpts import sources, support
-from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs
+from rag.gate import DEFAULT, SIGNS, Gate, Signs, signs, values
 from rag.logistic import auc, errors, fit, threshold
 from rag.marking import wilson
 from rag.store import Store
@@ -66,7 +66,8 @@ def look(library: Library, questions: Sequence[Known], progress: Callable[[str],
         found = library.found(known.question, [], WEIGHED, library.settings.answer.hidden_text)
         passages = sources(found, library.catalog)[0]
         asked = Asked.of(known.question, library.catalog, passages)
-        supports, _ = support(known.question, asked, passages, library.catalog, library.embedder)
+        reader = library.live.answerer.reader
+        supports, _ = support(known.question, asked, passages, library.catalog, library.embedder, reader)
         seen = signs(known.question, supports) if supports else None
         judged.append(Judged(known.question, seen, known.answerable))
         if number % 50 == 0:
@@ -115,7 +116,7 @@ def _fold(item: Judged) -> int:
 
 def _fit(judged: Sequence[Judged]) -> Gate:
     seen = [(item.signs, item.answerable) for item in judged if item.signs is not None]
-    rows = [[getattr(found, name) for name in SIGNS] for found, _ in seen]
+    rows = [values(found) for found, _ in seen]
     *weights, bias = fit(rows, [label for _, label in seen], [*DEFAULT.weights, DEFAULT.bias], PULL)
     return Gate(tuple(weights), bias)
 
@@ -162,4 +163,7 @@ def gate_of(store: Store) -> tuple[Gate, tuple[float, float] | None]:
     found = kept(store)
     if found is None:
         return DEFAULT, None
-    return Gate(tuple(found.weights[name] for name in SIGNS), found.bias), (found.before_model, found.alone)
+    weights = (
+        found.weights.get(name, 0.0) for name in SIGNS
+    )  # one fitted before the reader was there has no weight for it
+    return Gate(tuple(weights), found.bias), (found.before_model, found.alone)

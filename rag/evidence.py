@@ -78,10 +78,15 @@ BIAS = -12.75
 """Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
+SURE = 0.0
+"""The span reader's score from which on its words are the answer, and their sentence comes first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Support:
     """A sentence or table row of a passage, its place in the version's text, and the estimated chance that it answers; `figure`
-    says that it is the row of the very figure that is asked for (`rag.figures`)."""
+    says that it is the row of the very figure that is asked for (`rag.figures`). Where the reader marked words of it, `marked` is
+    their place and `read` the reader's score."""
 
     found: Found
     start: int
@@ -89,6 +94,8 @@ class Support:
     features: Features
     score: float
     figure: bool = False
+    marked: tuple[int, int] | None = None
+    read: float | None = None
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.ports import Embedder
 from rag.catalog import Catalog
-from rag.evidence import Asked, Support, weigh
+from rag.evidence import SURE, Asked, Support, weigh
 from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage
@@ -16,8 +16,13 @@ from rag.prompt import Excerpt
 from rag.retrieve import Found
 from rag.rows import caption, header_row
 from rag.shapes import Hit
+from rag.span_reader import Marked, SpanReader
 from rag.words import sentences
 
+READ = 4
+"""Passages that the reader reads."""
+READ_LANGUAGES = ("en", None)
+"""Languages that the reader was trained on; where a text is too short to tell, it is read."""
 LATEST = 0.5
 """Of the best sentence's chance to answer, what one of the latest document must have to be taken instead."""
 
@@ -40,13 +45,48 @@ def sources(found: Sequence[Found], catalog: Catalog) -> tuple[list[Found], list
 
 
 def support(
-    question: str, asked: Asked, found: Sequence[Found], catalog: Catalog, embedder: Embedder, guarded: bool = True
+    question: str,
+    asked: Asked,
+    found: Sequence[Found],
+    catalog: Catalog,
+    embedder: Embedder,
+    reader: SpanReader | None,
+    guarded: bool = True,
 ) -> tuple[list[Support], bool]:
     """Return the sentences that may support an answer, best first, and whether any was left out as an instruction. Those of
     older documents are left out where a question asks for the latest."""
     supports = weigh(question, asked, found, embedder)
     kept = [one for one in supports if not guarded or not orders(one.found.passage, one.start, one.end)]
-    return _latest(question, kept, catalog), len(kept) < len(supports)
+    latest = _latest(question, kept, catalog)
+    return (read(question, latest, catalog, reader) if reader else latest), len(kept) < len(supports)
+
+
+def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanReader) -> list[Support]:
+    """Return the supports as the reader sees them: the sentences that it finds an answer in say so, and the best of them comes
+    first, unless a table row does. It reads the passages of the best supports, those in a language that it was trained on."""
+    passages: dict[str, Passage] = {}
+    for one in supports:
+        passages.setdefault(one.found.passage.text, one.found.passage)
+    chosen = list(passages.values())[:READ]
+    spoken = catalog.languages([passage.document_id for passage in chosen])
+    chosen = [passage for passage in chosen if spoken.get(passage.document_id) in READ_LANGUAGES]
+    marked = dict(
+        zip((one.chunk_id for one in chosen), reader.read(question, [one.text for one in chosen]), strict=True)
+    )
+    seen = [_marked(one, marked.get(one.found.passage.chunk_id)) for one in supports]
+    best = max((one for one in seen if one.read is not None), key=lambda one: one.read or 0.0, default=None)
+    if best is None or best.read is None or best.read < SURE or seen[0].text.startswith("|"):
+        return seen
+    return [best, *(one for one in seen if one is not best)]
+
+
+def _marked(one: Support, marked: Marked | None) -> Support:
+    """Return a support with what the reader marked in its passage, where the mark begins in it."""
+    passage = one.found.passage
+    if marked is None or not one.start <= passage.start + marked.start < one.end:
+        return one
+    end = min(passage.start + marked.end, one.end)
+    return replace(one, marked=(passage.start + marked.start, end), read=marked.score)
 
 
 def _latest(question: str, supports: list[Support], catalog: Catalog) -> list[Support]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column
-from rag.evidence import Asked, Support
+from rag.evidence import SURE, Asked, Support
 from rag.rows import caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
@@ -43,7 +43,11 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     supports = [item for item in supports if not _ASKS.search(item.text)] or supports
     best = supports[0]
     text = _prose(best.text)
-    short = cell(question, asked, best) if text.startswith("|") else span(question, asked, text)
+    if best.marked is not None and best.read is not None and best.read >= SURE and not text.startswith("|"):
+        passage = best.found.passage
+        short: str | None = passage.text[best.marked[0] - passage.start : best.marked[1] - passage.start]
+    else:
+        short = cell(question, asked, best) if text.startswith("|") else span(question, asked, text)
     if short and not asks_analysis(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]

@@ -41,7 +41,8 @@ class Signs:
     Of the best sentence: `own`, `likeness`, `names`, `figures`, `kind`, `states` as in `Features`. `retrieved`: the score of the
     passage found first; `ahead`: how far it is before the second; `negated`: 1 when only one of question and sentence denies (a
     table row denies nothing as a whole: "No depth reading" describes a fault);
-    `opposed`: 1 when the sentence says the opposite of a word of the question.
+    `opposed`: 1 when the sentence says the opposite of a word of the question. `read`: how sure the reader is of the best words
+    that it marked, None where it read nothing.
     """
 
     own: float
@@ -54,7 +55,12 @@ class Signs:
     ahead: float
     negated: float
     opposed: float
+    read: float | None = None
 
+
+UNDECIDED = 0.5
+READ_UNIT = 3.0
+"""What the reader's score is divided by before it becomes a share of 1."""
 
 SIGNS = tuple(item.name for item in fields(Signs))
 
@@ -62,6 +68,7 @@ SIGNS = tuple(item.name for item in fields(Signs))
 def signs(question: str, supports: Sequence[Support]) -> Signs:
     """Return the signs of an answer among supports, the best first; there must be one."""
     best = supports[0]
+    read = max((item.read for item in supports if item.read is not None), default=None)
     features, sentence = best.features, best.text
     ranked = sorted({item.found.score for item in supports}, reverse=True)
     own = stems(sentence)
@@ -82,21 +89,33 @@ def signs(question: str, supports: Sequence[Support]) -> Signs:
                 for word in map(stem, content_words(question))
             )
         ),
+        read=None if read is None else 1 / (1 + math.exp(-read / READ_UNIT)),
     )
+
+
+def values(found: Signs) -> list[float]:
+    """Return the signs in their order; what the reader did not read is undecided."""
+    return [UNDECIDED if (value := getattr(found, name)) is None else value for name in SIGNS]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Weights of the signs, in their order, and a constant."""
+    """Weights of the signs, in their order, and a constant. Where the reader read nothing, `unread` is used instead; without one
+    it counts as undecided."""
 
     weights: tuple[float, ...]
     bias: float
+    unread: Gate | None = None
 
     def chance(self, found: Signs) -> float:
         """Return the estimated chance that the documents answer the question (logistic regression)."""
-        total = self.bias + sum(weight * getattr(found, name) for name, weight in zip(SIGNS, self.weights, strict=True))
+        if found.read is None and self.unread is not None:
+            return self.unread.chance(found)
+        total = self.bias + sum(weight * value for weight, value in zip(self.weights, values(found), strict=True))
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
-DEFAULT = Gate((1.272, 3.076, 0.623, 0.525, 0.45, 1.753, 3.064, 0.696, -0.505, -0.959), -7.593)
+UNREAD = Gate((1.272, 3.076, 0.623, 0.525, 0.45, 1.753, 3.064, 0.696, -0.505, -0.959, 0.0), -7.593)
+"""Fitted without the reader: for languages that it was not trained on, and homes where it is off."""
+DEFAULT = Gate((1.272, 3.076, 0.623, 0.525, 0.45, 1.753, 3.064, 0.696, -0.505, -0.959, 0.0), -7.593, UNREAD)
 """Fitted on halves of public sets: docs/decisions/0004-evidence-gate.md, tests/benchmarks/gate.py."""

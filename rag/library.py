@@ -20,6 +20,7 @@ from rag.build import (
     build_embedder,
     build_reader,
     build_reranker,
+    build_span_reader,
     check_models,
     open_any_store,
     open_store,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from rag.rerank import Reranker
     from rag.retrieve import Found, Retriever
     from rag.routing import Candidate
+    from rag.span_reader import SpanReader
     from rag.stop import Stop
 
 DEFAULT_COLLECTION = "documents"
@@ -125,9 +127,19 @@ class Library:
     def _reranker(self) -> Reranker:
         return build_reranker(self.settings)
 
+    def _span_reader(self) -> SpanReader | None:
+        return build_span_reader(self.settings)
+
     def _answering(self, embedder: Embedder) -> Live:
         return Live(
-            self.settings, self.catalog, embedder, self._index, lambda: self._reranker, self.models, self._route
+            self.settings,
+            self.catalog,
+            embedder,
+            self._index,
+            lambda: self._reranker,
+            self.models,
+            self._route,
+            self._span_reader,
         )
 
     @property

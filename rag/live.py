@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rag.filters import Filter
     from rag.retrieve import Retriever
     from rag.routing import Candidate
+    from rag.span_reader import SpanReader
 
 MOST_FOUND = 200
 """Passages that hits are made of."""
@@ -39,9 +40,10 @@ class Live:
         reranker: Callable[[], Reranker],
         models: Callable[[], LanguageModel | None] = lambda: None,
         route: Callable[[str, Sequence[Support]], Iterator[Candidate]] | None = None,
+        reader: Callable[[], SpanReader | None] = lambda: None,
     ) -> None:
         self.settings, self.catalog, self.embedder, self.index = settings, catalog, embedder, index
-        self._reranker, self._models, self._route = reranker, models, route
+        self._reranker, self._models, self._route, self._reader = reranker, models, route, reader
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -86,7 +88,9 @@ class Live:
             answer.figures == "cell",
         )
         labels = load_labels(*self._glossaries())
-        return Answerer(self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate, labels)
+        return Answerer(
+            self.retriever, self.catalog, self.embedder, self._models, limits, self._route, gate, labels, self._reader()
+        )
 
     def search(
         self,

@@ -120,6 +120,10 @@ class ModelStore:
         names = (self._resolve(name),) if name else (*(m.name for m in self.manifest.models), *self._by_hand())
         return tuple(finding for each in names for finding in self._verify(each, named=name is not None))
 
+    def installed(self, name: str) -> bool:
+        """Return whether all files of a model are here."""
+        return any(item.installed for item in self.list() if name in (item.name, item.alias))
+
     def path(self, name: str, file: str | None = None) -> Path:
         """Return the path of a model's file: `file`, or its only file, or its folder when it has several.
 

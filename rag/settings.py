@@ -103,6 +103,7 @@ class Answer(_Section):
     hidden_text: bool = False
     unsupported: Literal["show", "leave_out"] = "show"
     figures: Literal["model", "cell"] = "model"
+    span_reader: bool = True
 
     @field_validator("thinking", mode="before")
     @classmethod

@@ -17,8 +17,7 @@ def main(model: str) -> int:
         settings = load_settings()
         store = model_store(settings)
         for name in (settings.embedding.model, *([] if model == "none" else [model])):
-            installed = any(item.installed for item in store.list() if name in (item.name, item.alias))
-            if not installed:
+            if not store.installed(name):
                 began = time.monotonic()
                 show.note(f"fetching the model {name}")
                 with show.pull_progress(name, quiet=False) as progress:

@@ -128,7 +128,7 @@ def tracked() -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True, check=True
     )
-    binary = {".pdf", ".docx", ".xlsx", ".pptx", ".epub", ".png", ".jpg", ".ttf", ".woff2"}
+    binary = {".pdf", ".docx", ".xlsx", ".pptx", ".epub", ".png", ".jpg", ".ttf", ".woff2", ".npz"}
     files = [PROJECT / line for line in done.stdout.splitlines()]
     return [file for file in files if file.is_file() and file.suffix not in binary]
 

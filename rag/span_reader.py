@@ -1,0 +1,99 @@
+"""Marks the words of a passage that answer a question: the default embedder's weights, changed by training on questions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rag.encoder import Encoder, Tokens
+
+CHANGES = Path(__file__).with_name("span_reader.npz")
+"""What training changed, and the two weights of each number of a token's state that mark where an answer begins and ends
+(docs/decisions/0021-span-reader.md, tests/benchmarks/train_span_reader.py)."""
+LONGEST = 512
+"""Tokens that the encoder has places for."""
+QUESTION = 64
+"""Tokens of a question that are read."""
+ANSWER = 30
+"""Tokens of an answer, at most."""
+CLS, SEP = 101, 102
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The characters [start, end) of a passage that answer a question best. `score` is above 0 where the passage rather answers
+    it than not, in units of log odds, unscaled."""
+
+    start: int
+    end: int
+    score: float
+
+
+class SpanReader:
+    """Reads a question together with passages. Loads its model at first use."""
+
+    def __init__(self, model: Path, tokenizer: Path, threads: int = 0) -> None:
+        self._model, self._file, self._threads = model, tokenizer, threads or os.cpu_count() or 1
+        self._loading = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._tokenizer: Any = None
+        self._head: Any = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what training changed."""
+        return hashlib.sha256(CHANGES.read_bytes()).hexdigest()
+
+    def read(self, question: str, passages: Sequence[str]) -> list[Marked | None]:
+        """Return what answers a question in each passage, None for a passage without words."""
+        with self._loading:
+            encoder = self._load()
+        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION]
+        room = LONGEST - len(asked) - 3
+        encoded = [self._tokenizer.encode(text, add_special_tokens=False) for text in passages]
+        read = [row for row, one in enumerate(encoded) if one.ids]
+        first = len(asked) + 2
+        texts = [Tokens([CLS, *asked, SEP, *encoded[row].ids[:room], SEP], first) for row in read]
+        marked: list[Marked | None] = [None] * len(passages)
+
+        def mark(number: int, states: Any) -> None:
+            offsets = encoded[read[number]].offsets
+            at, to, score = self._best(states, first, len(texts[number].ids) - 1)
+            marked[read[number]] = Marked(offsets[at][0], offsets[to][1], score)
+
+        encoder.run(texts, mark)
+        return marked
+
+    def _best(self, states: Any, first: int, end: int) -> tuple[int, int, float]:
+        """Return the first and last token of the best answer, counted from the passage's first, and how far its score is above
+        that of no answer."""
+        import numpy as np
+
+        begins, ends = (states @ self._head["head"] + self._head["head.bias"]).T
+        none = begins[0] + ends[0]
+        scores = begins[first:end, None] + ends[None, first:end]
+        scores = np.where(
+            np.tri(end - first, k=-1, dtype=bool) | ~np.tri(end - first, k=ANSWER - 1, dtype=bool), -1e9, scores
+        )
+        at, to = divmod(int(scores.argmax()), end - first)
+        return at, to, float(scores[at, to] - none)
+
+    def _load(self) -> Encoder:
+        if self._encoder is None:
+            import numpy as np
+            from tokenizers import Tokenizer  # native library, only processes that read need it
+
+            with np.load(CHANGES) as stored:
+                changes = {name: stored[name].astype(np.float32) for name in stored.files}
+            self._tokenizer = Tokenizer.from_file(str(self._file))
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+            self._head = changes
+            self._encoder = Encoder(self._model, self._threads, LONGEST, changes)
+        return self._encoder
