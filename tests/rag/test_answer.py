@@ -311,13 +311,18 @@ def test_a_dropped_prompt_is_an_error(library: Library) -> None:
 
 
 def test_the_prompt_fits_the_window(library: Library) -> None:
-    """Passages are left out until prompt and answer fit; a window too small for one passage is said."""
+    """Passages are left out until prompt and answer fit, and reported; a window too small for one passage is said."""
     full = Scripted(reply("", 0, "not found"))
-    ask(library, full)
+    whole, _ = ask(library, full)
+    assert whole.dropped == [] and "not sent" not in whole.note
     needed = full.count(full.prompts[0])
     tight = Scripted(reply("", 0, "not found"), window=needed + LIMITS.max_tokens - 1)
-    ask(library, tight)
+    cut, _ = ask(library, tight)
     assert tight.count(tight.prompts[0]) < needed
+    assert cut.dropped == [3] and "Passage 3 was not sent to the model" in cut.note and len(cut.passages) == 3
+    quote = reply("Annual maintenance, type B | Vessel and year | 9,980", 1, "EUR 9,980.")
+    right, _ = ask(library, Scripted(quote, window=needed + LIMITS.max_tokens - 1))
+    assert right.dropped == [3] and right.answer == "EUR 9,980. [1]" and "Passage 3" in right.note
     answer, _ = ask(library, Scripted("", window=150))
     assert "do not fit into the window of scripted, which has 150 tokens" in answer.note
 
