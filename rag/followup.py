@@ -187,7 +187,8 @@ def topic_of(question: str) -> str:
     runs = [run for run in runs if run]
     if not runs:
         return ""
-    if _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
+    ends = runs[-1][-1] == next(word for word in reversed(words) if word[0].isalnum())
+    if ends and _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
         runs[-1] = runs[-1][:-1]  # "when does the agreement end": the verb
     nouns = [run for run in map(_trimmed, runs) if len(run) > 1 or not run[0].endswith("ed")]
     best = max(nouns, key=lambda run: (_capitals(run, words), min(len(run), 4)), default=[])[-MAX_TOPIC_WORDS:]
@@ -219,6 +220,7 @@ def _no_clause(rest: str) -> bool:
 def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str], bool]) -> str:
     """Put a follow-up's words where they belong in the question before: period for period, name for name, else the topic."""
     body = last.rstrip("?.! ")
+    prep = prep.lower() if prep else None
     if PERIOD.fullmatch(rest):
         places = list(PERIOD.finditer(body))
         if places:
@@ -237,6 +239,10 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
         known = [focus]
     if known:
         return f"{body[: known[-1][0]]}{bare}{body[known[-1][1] :]}?"
+    if prep in ("of", "for") and (
+        own := list(re.finditer(rf"\b{prep}\s+(.+?)(?=\s+{_PREPOSITION}\s|,|$)", body, re.I))
+    ):
+        return f"{body[: own[-1].start(1)]}{rest}{body[own[-1].end(1) :]}?"  # of the van for of the truck
     return f"{body}, {prep + ' ' if prep else ''}{rest}?"
 
 
