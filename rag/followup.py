@@ -237,12 +237,11 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
         known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)
     elif prep is None and (focus := _focus(body)) is not None:
         known = [focus]
+    elif prep in ("of", "for"):  # of the van for of the truck
+        parts = re.finditer(rf"\b{prep}\s+(.+?)(?=\s+{_PREPOSITION}\s|,|$)", body, re.I)
+        known, bare = [part.span(1) for part in parts], rest
     if known:
         return f"{body[: known[-1][0]]}{bare}{body[known[-1][1] :]}?"
-    if prep in ("of", "for") and (
-        own := list(re.finditer(rf"\b{prep}\s+(.+?)(?=\s+{_PREPOSITION}\s|,|$)", body, re.I))
-    ):
-        return f"{body[: own[-1].start(1)]}{rest}{body[own[-1].end(1) :]}?"  # of the van for of the truck
     return f"{body}, {prep + ' ' if prep else ''}{rest}?"
 
 
