@@ -185,6 +185,7 @@ class Answerer:
             raise
         except ModelError as error:
             return quoted.draft(f"The language model could not answer: {error}")
+        unsent = sent[len(excerpts) :]
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(
             sent=completion.sent,
@@ -197,7 +198,7 @@ class Answerer:
             draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
-            return Draft(model=used, tokens=tokens, note=note, generation=made)
+            return Draft(model=used, tokens=tokens, note=note, generation=made).without(unsent, model.card)
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, supports[0].score, self.embedder, self.limits.guarded).check(reply):
@@ -211,7 +212,7 @@ class Answerer:
         else:
             draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
-        return draft
+        return draft.without(unsent, model.card)
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
@@ -298,6 +299,7 @@ class Answerer:
             generation=draft.generation,
             candidates=draft.candidates,
             disagreements=draft.disagreements,
+            dropped=draft.dropped,
         )
 
 
