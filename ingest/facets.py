@@ -48,6 +48,19 @@ _YEAR_QUARTER = re.compile(
 _YEAR = re.compile(r"(?<![0-9])(?:FY[ _-]?)?((?:19|20)\d\d)(?![0-9])")
 _DATE = re.compile(r"(?<![0-9])((?:19|20)\d\d)[-_.](\d\d)[-_.](\d\d)(?![0-9])")
 
+_WRITTEN = (
+    r"(?:(?P<year>(?:19|20)\d\d)-(?P<month>\d\d)-(?P<day>\d\d)|(?P<day2>\d{1,2})\.\s?(?P<month2>\d{1,2})\.\s?(?P<year2>(?:19|20)\d\d)"
+    rf"|(?P<day3>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?P<name3>{_MONTH})\.?,?\s+(?P<year3>(?:19|20)\d\d)"
+    rf"|(?P<name4>{_MONTH})\.?\s+(?P<day4>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year4>(?:19|20)\d\d))(?!\d)"
+)
+_LABELLED = re.compile(
+    r"^\W{0,6}(?:(?:date(?: of (?:issue|publication))?|dated|issued(?: on)?|effective(?: date| from| as of)?|valid from"
+    rf"|published(?: on)?|last updated|version of|datum|stand)\b\W{{0,6}}){_WRITTEN}",
+    re.I | re.M,
+)
+_ENDS_TITLE = re.compile(rf"^(?!.*\b(?:birth|born)\b).*?(?<!\d){_WRITTEN}[)*_\s]*$", re.I)
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+
 _FORMS = ("10-K", "10-Q", "8-K", "20-F", "40-F", "6-K", "S-1", "DEF 14A")
 _FORM = re.compile(r"\bForm\s+(10-[KQ]|8-K|20-F|40-F|6-K|S-1|DEF\s?14A)\b", re.I)
 _FILE_FORM = re.compile(r"(?<![A-Za-z0-9])(10-?[KQ]|8-?K|20-?F|6-?K)(?![A-Za-z0-9])", re.I)
@@ -74,7 +87,8 @@ def facets(reading: Reading, path: str) -> dict[str, str]:
     """Return what can be told of a document: `organisation`, `ticker`, `period`, `kind`, `date`, each only where found.
 
     `organisation` may be several, one a line; `period` is words such as "2022" and "2022 Q3"; `date` is ISO 8601.
-    Source: the text's beginning, the file's name, the e-mail's date.
+    Source: the text's beginning, the file's name, the e-mail's date. The date is the one in the file's name, else the one that
+    the text gives itself ("Date: 1 March 2024", or where its first line ends), else the one on which the file says it was made.
     """
     name = PurePath(path).stem
     head = f"{reading.title or ''}\n{reading.text[:HEAD]}"
@@ -139,5 +153,18 @@ def _date(name: str, reading: Reading) -> str:
         year, month, day = match.groups()
         if 1 <= int(month) <= 12 and 1 <= int(day) <= 31:
             return f"{year}-{month}-{day}"
+    if not reading.metadata.get("body") and (written := _written(reading.text[:_TITLE_LINES])):
+        return written
     created = reading.metadata.get("created", "")
     return created[:10] if re.match(r"\d{4}-\d\d-\d\d", created) else ""
+
+
+def _written(opening: str) -> str:
+    """Return the date that a document gives itself at its beginning, ISO 8601, or ""."""
+    match = _LABELLED.search(opening) or _ENDS_TITLE.match(opening.lstrip().partition("\n")[0])
+    if match is None:
+        return ""
+    parts = {name.rstrip("1234"): value for name, value in match.groupdict().items() if value}
+    month = _MONTHS.index(parts["name"][:3].lower()) + 1 if "name" in parts else int(parts["month"])
+    day = int(parts["day"])
+    return f"{parts['year']}-{month:02}-{day:02}" if 1 <= month <= 12 and 1 <= day <= 31 else ""

@@ -18,7 +18,7 @@ from ingest.pdf_text import hyphenated, plain, vocabulary
 from ingest.pdf_words import Turn
 from ingest.regrid import Phrase, figure_columns, fits_below, is_row, regrid, titles_columns
 from ingest.ruled import grids, overlap
-from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy
+from ingest.tables import Cell, OpenTable, Spot, add_table, clean, is_amount, tidy, title_rows
 
 _KINDS: dict[str, Kind] = {"heading": "heading", "list_item": "list_item", "paragraph": "paragraph", "code": "code"}
 _MARKUP = re.compile(r"\\([*_])|\*+")
@@ -359,7 +359,9 @@ class _PageWriter:
         if continues >= 0 and before is not None:
             carried.table = OpenTable(before.start, added.start, before.header, placed.area)
         elif added.header_rows:
-            carried.table = OpenTable(added.start, added.start, [cell.text for cell in rows[0]], placed.area)
+            carried.table = OpenTable(
+                added.start, added.start, [cell.text for cell in rows[title_rows(rows)]], placed.area
+            )
 
     def _seen(self, spots: Sequence[Spot]) -> Sequence[Spot]:
         """Return places as they are on the page that a reader sees."""

@@ -18,6 +18,7 @@ _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"(19|20)\d\d")
 _PERIOD = re.compile(r"\b(19|20)\d\d\b")
 _SAME_EDGE = 4.0
+_MOST_TITLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ def is_header(row: Sequence[Cell]) -> bool:
     return bool(named) and all(_YEAR.fullmatch(t) or not (is_amount(t) or _DASH.fullmatch(t)) for t in named)
 
 
+def title_rows(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return how many rows at a table's top are its title: one filled cell each, above a row that names every column."""
+    count = next((at for at, row in enumerate(rows) if sum(bool(cell.text) for cell in row) != 1), 0)
+    if not 0 < count <= _MOST_TITLES or len(rows) < count + 2:
+        return 0
+    names = rows[count]
+    full = len(names) > 2 and all(cell.text for cell in names[1:])
+    return count if full and is_header(names) and not any(is_amount(row[0].text) for row in rows[:count]) else 0
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTable:
     """The table written last: where it starts and where its last part does, its header row, the area of that part."""
@@ -123,14 +134,20 @@ class OpenTable:
 def add_table(
     writer: Writer, rows: Sequence[Sequence[Cell]], page: int = 1, header: bool | None = None, continues: int = -1
 ) -> None:
-    """Append rows as one table element; `header` says whether the first row is one, None decides by its cells.
+    """Append rows as one table element, its title rows above it as captions; `header` says whether the first row below them is
+    one, None decides by its cells.
 
     `continues` is the start of the element that the table goes on, on the page before.
     """
     if not rows or not any(cell.text for row in rows for cell in row):
         return
+    above = title_rows(rows) if continues < 0 else 0
+    for row in rows[:above]:
+        cell = next(cell for cell in row if cell.text)
+        writer.add("caption", cell.text, page=page, runs=cell.spots)
+    rows = rows[above:]
     text = table_markdown([[cell.text for cell in row] for row in rows])
-    named = is_header(rows[0]) and len(rows) > 1 if header is None else header
+    named = is_header(rows[0]) and len(rows) > 1 if header is None or above else header
     writer.add("table", text, page=page, header_rows=int(named), runs=_spots(rows), continues=continues)
 
 

@@ -191,6 +191,7 @@ class Answerer:
             raise
         except ModelError as error:
             return quoted.draft(f"The language model could not answer: {error}")
+        unsent = sent[len(excerpts) :]
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(
             sent=completion.sent,
@@ -203,7 +204,7 @@ class Answerer:
             draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
         elif reply.refused:
             note = "The model found no statement of what is asked in the passages."
-            return Draft(model=used, tokens=tokens, note=note, generation=made)
+            return Draft(model=used, tokens=tokens, note=note, generation=made).without(unsent, model.card)
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
         elif said := Checker(question, asked, sent, best, self.embedder, self.limits.guarded).check(reply):
@@ -217,7 +218,7 @@ class Answerer:
         else:
             draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
-        return draft
+        return draft.without(unsent, model.card)
 
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
@@ -307,6 +308,7 @@ class Answerer:
             generation=draft.generation,
             candidates=draft.candidates,
             disagreements=draft.disagreements,
+            dropped=draft.dropped,
         )
 
 

@@ -16,7 +16,7 @@ from rag.followup import FollowUps
 from rag.gate import DEFAULT
 from rag.replay import compare, record_of
 from rag.settings import Settings
-from rag.shapes import Answer, Hit, Record, Replay
+from rag.shapes import Answer, Hit, Record, Replay, Side
 from rag.stop import Stop, stoppable
 
 
@@ -107,8 +107,8 @@ class Asking:
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})
         return compare(stored, now, record, lambda hit: self._fate(hit, stored.created))
 
-    def _fate(self, hit: Hit, asked: float) -> str:
-        """Return why a passage was read only then, or is read only now."""
+    def _fate(self, hit: Hit | Side, asked: float) -> str:
+        """Return why a passage was read, or a document disagreed, only then or only now."""
         life = self.catalog.life(hit.document_id)
         if life is None:
             return "The document was forgotten."

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rag.answer_type import kind_asked
 from rag.instructions import instructions, without
 from rag.passages import Passage
 from rag.prompt import Reply
+from rag.quantities import Place, exact, units_in
 from rag.quote import locate
 from rag.retrieve import Found
-from rag.rows import caption, header_row
+from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.shapes import Hit
-from rag.words import content_words, denies, numbers, sentences, stem, stems, units
+from rag.words import STOP_WORDS, content_words, denies, numbers, sentences, stem, stems, tokens
 
 OWN_WORDS = 0.5
 """Share of an answer's words that must stand in its passage, its headings or the question."""
@@ -38,15 +40,42 @@ def places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple
 
 
 def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
-    """Return whether the numbers of an answer stand at a place, or above it or in the question, and its units around it."""
+    """Return whether a place says the numbers, units, dates and names of an answer (see `rag.quantities`), and most of its words
+    stand around it."""
     passage = found.passage
     quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
-    above = f"{header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}"
+    above = "\n".join([header_row(passage, place[0]), caption(passage, place[0]), passage.heading])
     # a unit may stand in another row: accounts write the currency in the first row only
-    around = f"{above} {passage.context} {without(passage.text, instructions(passage.text))}"
-    if not _own_words(answer, f"{around} {Path(passage.path).stem} {question}"):
+    around = f"{above}\n{passage.context}\n{without(passage.text, instructions(passage.text))}"
+    known = f"{around} {Path(passage.path).stem} {question}"
+    if not _own_words(answer, known) or not _names(answer, question) <= stems(known):
         return False
-    return numbers(answer) <= numbers(f"{quoted} {above} {question}") and units(answer) <= units(f"{around} {question}")
+    return exact(
+        answer, question, Place(quoted, above, f"{around} {Path(passage.path).stem}", _columns(passage, place, quoted))
+    )
+
+
+def _names(answer: str, question: str) -> set[str]:
+    """Return the stems of the names in an answer: the words with a capital, of its first two only if that is what is asked for,
+    or if both have one."""
+    words = [word for word in tokens(answer) if word.lower() not in STOP_WORDS]
+    first = (
+        words[:1]
+        if words and (kind_asked(question) in ("person", "place") or all(w[0].isupper() for w in words[:2]))
+        else []
+    )
+    return {stem(word) for word in [*first, *words[1:]] if word[0].isupper()}
+
+
+def _columns(passage: Passage, place: tuple[int, int], quoted: str) -> list[tuple[str, str]]:
+    """Return the cells of a table row with what stands above each, with the scale of the whole table where it has one."""
+    if not quoted.startswith("|"):
+        return []
+    row, header = cells(quoted), cells(header_row(passage, place[0]))
+    titles = header if len(header) == len(row) else [""] * len(row)
+    scale = SCALE.search(f"{titles[0]} {caption(passage, place[0])}")
+    whole = scale.group() if scale and not PER_SHARE.search(f"{row[0]} {group_row(passage, place[0])}") else ""
+    return [(cell, title if units_in(title) else f"{title} {whole}") for cell, title in zip(row, titles, strict=True)]
 
 
 def holds(statement: str, question: str, found: Found, place: tuple[int, int]) -> bool:
@@ -59,9 +88,8 @@ def holds(statement: str, question: str, found: Found, place: tuple[int, int]) -
     there = stems(f"{quoted} {header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}")
     around = there | stems(f"{passage.context} {Path(passage.path).stem} {question}")
     words = content_words(statement)
-    names = {stem(word) for word in words[1:] if word[0].isupper()}
     share = sum(stem(word) in there for word in words) / len(words)
-    return names <= around and share >= SAID_SHARE
+    return _names(statement, question) <= around and share >= SAID_SHARE
 
 
 def adds(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:

@@ -9,7 +9,9 @@ from typing import Literal
 from rag.answer_type import asks_analysis
 from rag.evidence import Asked, Support
 from rag.extract import extract
-from rag.shapes import Candidate, Disagreement, Generation, ModelUsed, Statement, Tokens
+from rag.llm import ModelCard
+from rag.retrieve import Found
+from rag.shapes import Candidate, Disagreement, Generation, Hit, ModelUsed, Statement, Tokens
 from rag.statements import Said, Stand, told
 
 NOTHING = "Not found in these documents."
@@ -33,6 +35,17 @@ class Draft:
     generation: Generation | None = None
     candidates: list[Candidate] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+
+    def without(self, unsent: Sequence[tuple[Found, Hit]], card: ModelCard) -> Draft:
+        """Report the passages that a model with this card could not be sent."""
+        self.dropped = [hit.rank for _, hit in unsent]
+        if unsent:
+            said = "Passage {} was" if len(unsent) == 1 else "Passages {} were"
+            which = " and ".join(map(str, self.dropped))
+            why = f"not sent to the model: its window of {card.window:,} tokens was full."
+            self.note = f"{self.note} {said.format(which)} {why}".strip()
+        return self
 
 
 @dataclass(frozen=True, slots=True)

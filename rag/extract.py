@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column
 from rag.evidence import SURE, Asked, Support
-from rag.rows import caption, cells, group_row, header_row
+from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
 
@@ -23,13 +23,7 @@ PHRASE = 5
 
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
-_SCALE = re.compile(
-    r"\bin\s+(?:thousand|million|billion)s\b|(?<=\()(?:thousand|million|billion)s\b|\b(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£])\s*"
-    r"(?:thousand|million|billion)s?\b",
-    re.IGNORECASE,
-)
-"""How a table says the scale of its figures: "in millions", "(Millions", "EUR thousand"; not "$2.4 billion", a figure."""
-_PER_SHARE = re.compile(r"\bper\b.*\bshare\b", re.IGNORECASE)
+_CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
@@ -41,6 +35,7 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     else. A sentence that itself asks is quoted only where there is nothing else.
     """
     supports = [item for item in supports if not _ASKS.search(item.text)] or supports
+    supports = _called(question, _below_captions(supports))
     best = supports[0]
     text = _prose(best.text)
     if best.marked is not None and best.read is not None and best.read >= SURE and not text.startswith("|"):
@@ -52,6 +47,32 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
     return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
+
+
+def _below_captions(supports: Sequence[Support]) -> Sequence[Support]:
+    """Return supports with the best table row in front, where the best of them is only what stands above that table."""
+    best = supports[0]
+    for item in supports[1:]:
+        same = item.found.passage.chunk_id == best.found.passage.chunk_id and item.text.startswith("|")
+        if same and best.text == caption(item.found.passage, item.start):
+            return [item, *(one for one in supports if one is not item and one is not best)]
+    return supports
+
+
+def _called(question: str, supports: Sequence[Support]) -> Sequence[Support]:
+    """Return supports with a row in front whose label stands in the question as it is, where the best is another row of the same
+    table: "over 5 days" is not "2 to 5 days"."""
+    best, said = supports[0], f" {' '.join(tokens(question.lower()))} "
+
+    def called(item: Support) -> bool:
+        label = tokens(cells(item.text)[0].lower()) if item.text.startswith("|") else []
+        return len(label) > 1 and f" {' '.join(label)} " in said
+
+    if not best.text.startswith("|") or called(best):
+        return supports
+    of_table = [item for item in supports[1:] if item.found.passage.chunk_id == best.found.passage.chunk_id]
+    named = next((item for item in of_table if called(item)), None)
+    return supports if named is None else [named, *(item for item in supports if item is not named)]
 
 
 def _prose(text: str) -> str:
@@ -125,8 +146,9 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     value = row[at].replace("\0", "|")
     unit = next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
-    scaled = numbers(value) and not share and not _PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
-    scale = _SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
+    scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
+    scale = SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
     said = f"{row[0]}, {header[at]}: {value}" if header[at] else f"{row[0]}: {value}"
     said += f" {unit}" if unit and numbers(value) and not share else ""
-    return said + (f" ({scale.group().lower()})" if scale else "")
+    told = _CURRENCY.sub("", scale.group()).strip().lower() if scale else ""  # the currency is said already
+    return said + (f" ({told})" if told else "")

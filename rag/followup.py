@@ -33,6 +33,7 @@ _AND = re.compile(
     re.I,
 )
 _PREPOSITION = r"(?:for|in|of|at|with|from|on|by|during)"
+_UP_TO = rf"(.+?)(?=\s+{_PREPOSITION}\s|,|$)"
 _PART = re.compile(rf"(?P<head>.+?)\s+(?P<prep>{_PREPOSITION})\s+(?P<other>.+)", re.I)
 _VERBS = frozenset(
     "is are was were be been do does did has have had can could will would shall should may might must need needs get gets "
@@ -184,10 +185,10 @@ def topic_of(question: str) -> str:
             runs[-1].append(word)
         elif runs[-1]:
             runs.append([])
-    runs = [run for run in runs if run]
-    if not runs:
+    if not (runs := [run for run in runs if run]):
         return ""
-    if _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
+    ends = runs[-1][-1] == next(word for word in reversed(words) if word[0].isalnum())
+    if ends and _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
         runs[-1] = runs[-1][:-1]  # "when does the agreement end": the verb
     nouns = [run for run in map(_trimmed, runs) if len(run) > 1 or not run[0].endswith("ed")]
     best = max(nouns, key=lambda run: (_capitals(run, words), min(len(run), 4)), default=[])[-MAX_TOPIC_WORDS:]
@@ -235,6 +236,8 @@ def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str],
         known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)
     elif prep is None and (focus := _focus(body)) is not None:
         known = [focus]
+    elif (prep or "").lower() in ("of", "for"):  # of the van for of the truck
+        known, bare = [part.span(1) for part in re.finditer(rf"\b{prep}\s+{_UP_TO}", body, re.I)], rest
     if known:
         return f"{body[: known[-1][0]]}{bare}{body[known[-1][1] :]}?"
     return f"{body}, {prep + ' ' if prep else ''}{rest}?"
@@ -245,7 +248,7 @@ def _same_part(body: str, head: str, prep: str) -> tuple[int, int] | None:
     noun = re.search(rf"\b{re.escape(head)}\b", body, re.I)
     if noun is None:
         return None
-    found = list(re.finditer(rf"\b{prep}\s+(.+?)(?=\s+{_PREPOSITION}\s|,|$)", body[noun.end() :], re.I))
+    found = list(re.finditer(rf"\b{prep}\s+{_UP_TO}", body[noun.end() :], re.I))
     return (noun.end() + found[-1].start(1), noun.end() + found[-1].end(1)) if found else None
 
 

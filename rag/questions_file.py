@@ -64,6 +64,8 @@ def _of_document(library: Library | Live, document_id: str, path: str) -> list[W
     text = library.text(document_id).text
     found = []
     for passage in library.catalog.passages_of(document_id):
+        if passage.hidden or passage.made_by:  # answers don't quote it
+            continue
         for start, end in sentences(passage.text):
             sentence = " ".join(passage.text[start:end].split())
             if question := _question(sentence):

@@ -13,7 +13,7 @@ from ingest.ports import Embedder
 from rag.filters import Filter
 from rag.llm import Message, ModelCard
 from rag.settings import Settings
-from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, StoredAnswer
+from rag.shapes import Answer, Difference, Generation, Hit, Record, Replay, Side, StoredAnswer
 
 _SECTIONS = {"answer", "embedding", "routing", "search"}
 """Of the settings, those that an answer depends on."""
@@ -22,8 +22,11 @@ SEED = 0
 """The same question with the same passages gets the same answer; adapters ask at temperature 0."""
 PROGRAM = f"readingroom {version('readingroom')}"
 _SHOWN = 160
+_ALWAYS_KNOWN = ("model", "digest", "runtime")
+_SAID_LATER = ("backend", "quantisation", "template", "window")
+"""What answers of earlier versions don't say of their model; it is compared where both do."""
 
-Fate = Callable[[Hit], str]
+Fate = Callable[[Hit | Side], str]
 """Says why a passage that was read then is not read now, or the other way round."""
 
 
@@ -83,7 +86,7 @@ def compare(stored: StoredAnswer, now: Answer, record: Record, fate: Fate) -> Re
     changed = bool(inputs)
     prompt = list(_prompts(was.generation, now.generation, changed))
     outputs = list(_outputs(was, now, changed or bool(prompt)))
-    found = [*inputs, *prompt, *outputs]
+    found = [*inputs, *prompt, *outputs, *_sides(was, now, fate)]
     return Replay(id=was.id, same=not found, differences=found, answer=now)
 
 
@@ -127,17 +130,22 @@ def _models(was: Answer, now: Answer) -> Iterator[Difference]:
     for what, why in (
         ("model", f"Another model was asked, or none. {now.note}"),
         ("digest", "The model's file is another one."),
+        ("backend", "Another back end was asked for the model of this name."),
+        ("quantisation", "The model is stored in another form."),
+        ("template", "Its chat template, which turns messages into a prompt, is another one."),
         ("runtime", "Another version of the program ran the model."),
+        ("window", "The model has a window of another size."),
     ):
-        if before[what] != after[what]:
+        if before[what] != after[what] and (what in _ALWAYS_KNOWN or (before[what] and after[what])):
             yield _difference("model" if what == "model" else f"model's {what}", before[what], after[what], why)
             return  # the rest follows from it
 
 
 def _asked(generation: Generation | None) -> dict[str, str]:
     if generation is None:
-        return {"model": "none", "digest": "", "runtime": ""}
-    return {"model": generation.model, "digest": generation.digest, "runtime": generation.runtime}
+        return dict.fromkeys((*_ALWAYS_KNOWN, *_SAID_LATER), "") | {"model": "none"}
+    said = {name: getattr(generation, name) for name in (*_ALWAYS_KNOWN, *_SAID_LATER)}
+    return {name: str(value or "") for name, value in said.items()}
 
 
 def _prompts(was: Generation | None, now: Generation | None, explained: bool) -> Iterator[Difference]:
@@ -162,6 +170,11 @@ def _outputs(was: Answer, now: Answer, explained: bool) -> Iterator[Difference]:
         else "All inputs are equal: please report this as a bug."
     )
     why = "It follows from the differences above." if explained else unexplained
+    if not explained and was.outcome != now.outcome and was.evidence != now.evidence:
+        why = (
+            f"The estimated chance of an answer was {was.evidence:.3f} and is {now.evidence:.3f}: other documents came, went or "
+            "changed, which changes how rare words are."
+        )
     raw = (was.generation.output if was.generation else "", now.generation.output if now.generation else "")
     for what, before, after in (
         ("model's output", *raw),
@@ -171,6 +184,29 @@ def _outputs(was: Answer, now: Answer, explained: bool) -> Iterator[Difference]:
     ):
         if before != after:
             yield _difference(what, before, after, why)
+    meant = ([item.label for item in was.candidates], [item.label for item in now.candidates])
+    if meant[0] != meant[1]:
+        reason = "Other documents came, went or changed, so the question may mean something else."
+        yield _difference("candidates", *meant, why if explained else reason)
+
+
+def _sides(was: Answer, now: Answer, fate: Fate) -> Iterator[Difference]:
+    """Yield what disagreed only then, or disagrees only now."""
+    before, after = ({_said(side): side for found in item.disagreements for side in found.sides} for item in (was, now))
+    for key, side in before.items():
+        if key not in after:
+            yield _difference("disagreement", _stands(side), "", fate(side))
+    for key, side in after.items():
+        if key not in before:
+            yield _difference("disagreement", "", _stands(side), fate(side))
+
+
+def _said(side: Side) -> tuple[str, str, int, int]:
+    return side.document_id, side.version, side.start, side.end
+
+
+def _stands(side: Side) -> str:
+    return f"{side.path}, page {side.page}: {side.quote}"
 
 
 def _cited(answer: Answer) -> list[tuple[str, int, int]]:

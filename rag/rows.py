@@ -11,6 +11,13 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 RULE = "| ---"
 CAPTION = 160
 """Longest line, in characters, that counts as a table's caption."""
+SCALE = re.compile(
+    r"\bin\s+(?:thousand|million|billion)s\b|(?<=\()(?:thousand|million|billion)s\b|\b(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£])\s*"
+    r"(?:thousand|million|billion)s?\b",
+    re.IGNORECASE,
+)
+"""How a table says the scale of its figures: "in millions", "(Millions", "EUR thousand"; not "$2.4 billion", a figure."""
+PER_SHARE = re.compile(r"\bper\b.*\bshare\b", re.IGNORECASE)
 
 
 def header_row(passage: Passage, start: int) -> str:

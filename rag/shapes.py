@@ -196,8 +196,8 @@ class Searched(Shape):
 
 
 class Answer(Shape):
-    """An answer with its citations; `passages` are the passages as they were sent to the model; with `not_found`
-    descriptions of pictures follow them, which no model was sent."""
+    """An answer with its citations; `passages` are the passages as they were sent to the model, but for those that are
+    `dropped`; with `not_found` descriptions of pictures follow them, which no model was sent."""
 
     id: str
     question: str
@@ -222,6 +222,9 @@ class Answer(Shape):
     generation: Generation | None = Field(None, description="Absent when no model was asked or none answered.")
     candidates: list[Candidate] = Field([], description="What the question may mean, when the outcome is `clarify`.")
     disagreements: list[Disagreement] = []
+    dropped: list[int] = Field(
+        [], description="The `rank` of passages that did not fit into the model's window and were not sent."
+    )
 
 
 class Record(Shape):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from ingest.csv_rows import read_csv
-from ingest.elements import Reading
+from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
+from ingest.facets import facets
 from ingest.plain import read_markdown, read_text
+from ingest.tables import Cell, add_table
 
 
 def _write(path: Path, content: bytes) -> Path:
@@ -114,3 +116,42 @@ def test_lone_cells_above_a_csv_table_are_captions(tmp_path: Path) -> None:
     reading = read_csv(_write(tmp_path / "a.csv", b"Stanley Cups,,\nTeam,City,Cups\nBlues,STL,1\n"))
     assert _parts(reading)[0] == ("caption", "Stanley Cups")
     assert reading.text[reading.elements[1].start :].startswith("| Team | City | Cups |")
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("# Policy\n\n**Date:** 2022-02-01\n", "2022-02-01"),
+        ("Effective from March 1, 2024\n\nThe rate is 5.\n", "2024-03-01"),
+        ("# Minutes of the board, 18 September 2025\n\nPresent: all.\n", "2025-09-18"),
+        ("Stand: 01.02.2023\n", "2023-02-01"),
+        ("The lease ends on 30 June 2028.\n", None),
+        ("Date of birth: 1 May 1990\n", None),
+        ("Minutes\n\nThe minutes of 12 June 2025 were approved.\n", None),
+    ],
+)
+def test_a_document_says_its_own_date(tmp_path: Path, text: str, date: str | None) -> None:
+    """A date behind a label, or at the end of the first line, is the document's; others in its text are not."""
+    reading = read_text(_write(tmp_path / "a.txt", text.encode()))
+    assert facets(reading, "a.txt").get("date") == date
+    named = facets(reading, "2020-05-01 a.txt")
+    assert named["date"] == "2020-05-01"
+
+
+def test_title_rows_of_a_table_are_captions() -> None:
+    """A title that fills one cell above a row that names every column is no header, in whatever file; a label above figures, and
+    a table of two columns, are left alone."""
+    titled, plain, two = Writer(), Writer(), Writer()
+    head, figures = ["Delay", "2023", "2024"], ["one day", "4.5", "5.0"]
+    add_table(titled, _cells(["Penalties (EUR thousand)", "", ""], head, figures), header=False)
+    add_table(plain, _cells(["Revenue", "", ""], figures, figures))
+    add_table(two, _cells(["Terms", ""], ["Deposit", "two rents"], ["Notice", "a month"]))
+    reading = titled.reading()
+    assert _parts(reading)[0] == ("caption", "Penalties (EUR thousand)")
+    assert reading.text[reading.elements[1].start :].startswith("| Delay | 2023 | 2024 |\n| --- |")
+    assert reading.elements[1].header_rows == 1
+    assert [one.kind for one in (*plain.reading().elements, *two.reading().elements)] == ["table", "table"]
+
+
+def _cells(*rows: list[str]) -> list[list[Cell]]:
+    return [[Cell(text) for text in row] for row in rows]

@@ -171,6 +171,70 @@ def test_a_figure_of_another_column_is_not_believed(settings: Settings, tmp_path
     assert right.answer == "82,959 thousand. [1]" and right.model.backend == "embedded"
 
 
+DEPOTS = """# Fleet
+
+Depot costs (CHF million)
+
+| Depot | 2022 | 2023 |
+| --- | --- | --- |
+| Olten | 13.1 | 14.75 |
+| Biel | 7.9 | 8.05 |
+
+Penalties of the carrier
+
+| Delay of a delivery | Penalty (EUR thousand) |
+| --- | --- |
+| 2 to 5 days | 12 |
+| over 5 days | 30 |
+
+The lease of a van runs for 48 months. The monthly rate of the lease is CHF 940.
+"""
+
+
+@pytest.fixture
+def depots(settings: Settings, tmp_path: Path) -> Iterator[Library]:
+    """A home with two small tables and two sentences."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "fleet.md").write_text(DEPOTS, encoding="utf-8")
+    with Room(settings) as room:
+        room.ingest(tmp_path / "docs")
+    with Library(settings, "tests") as home:
+        yield home
+
+
+@pytest.mark.parametrize(
+    ("question", "cell"),
+    [
+        ("What were the depot costs in Biel in 2022?", "Biel, 2022: 7.9 CHF (million) [1]"),
+        (
+            "What is the penalty for a delay of a delivery over 5 days?",
+            "over 5 days, Penalty (EUR thousand): 30 EUR (thousand) [1]",
+        ),
+    ],
+)
+def test_a_cell_comes_with_its_headers_and_unit(depots: Library, question: str, cell: str) -> None:
+    """A caption with the words of a question is not the answer, nor a row like the one that is named: the cell is."""
+    answer, _ = ask(depots, None, question)
+    assert answer.answer == cell
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "claim"),
+    [
+        ("Is the monthly rate of the lease CHF 2,000?", "The monthly rate of the lease is CHF 940.",
+         "Yes, the monthly rate of the lease is CHF 2,000."),
+        ("What is the monthly rate of the lease?", "The monthly rate of the lease is CHF 940.", "CHF 940 thousand."),
+        ("How long does the lease of a van run?", "The lease of a van runs for 48 months.", "48 years."),
+        ("How long does the lease of a van run?", "The lease of a van runs for 48 months.", "Forty-nine months."),
+        ("What were the depot costs in Biel in 2022?", "| Biel | 7.9 | 8.05 |", "CHF 7.9."),
+    ],
+)  # fmt: skip
+def test_a_wrong_figure_is_never_supported(depots: Library, question: str, quote: str, claim: str) -> None:
+    """A figure of the question, another unit or scale, or a number in words is no statement of the quoted place."""
+    answer, _ = ask(depots, Scripted(reply(quote, 1, claim)), question)
+    assert answer.model.backend == "extractive" and all(claim not in item.text for item in answer.statements)
+
+
 def test_each_statement_needs_its_own_place(library: Library) -> None:
     """Statements that other rows say get citations of their own; a wrong number, an invention and a denial are not supported;
     invented citation numbers are dropped, and by setting so is what has no support."""
@@ -247,13 +311,18 @@ def test_a_dropped_prompt_is_an_error(library: Library) -> None:
 
 
 def test_the_prompt_fits_the_window(library: Library) -> None:
-    """Passages are left out until prompt and answer fit; a window too small for one passage is said."""
+    """Passages are left out until prompt and answer fit, and reported; a window too small for one passage is said."""
     full = Scripted(reply("", 0, "not found"))
-    ask(library, full)
+    whole, _ = ask(library, full)
+    assert whole.dropped == [] and "not sent" not in whole.note
     needed = full.count(full.prompts[0])
     tight = Scripted(reply("", 0, "not found"), window=needed + LIMITS.max_tokens - 1)
-    ask(library, tight)
+    cut, _ = ask(library, tight)
     assert tight.count(tight.prompts[0]) < needed
+    assert cut.dropped == [3] and "Passage 3 was not sent to the model" in cut.note and len(cut.passages) == 3
+    quote = reply("Annual maintenance, type B | Vessel and year | 9,980", 1, "EUR 9,980.")
+    right, _ = ask(library, Scripted(quote, window=needed + LIMITS.max_tokens - 1))
+    assert right.dropped == [3] and right.answer == "EUR 9,980. [1]" and "Passage 3" in right.note
     answer, _ = ask(library, Scripted("", window=150))
     assert "do not fit into the window of scripted, which has 150 tokens" in answer.note
 

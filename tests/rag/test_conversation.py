@@ -74,6 +74,21 @@ def test_documents_that_disagree_are_shown_side_by_side(room: Library) -> None:
     assert room.ask("Who has the keys of Norvik?").disagreements == []
 
 
+def test_sides_have_the_dates_that_their_documents_give_themselves(room: Library, folder: Path) -> None:
+    """A date that is written at a document's beginning counts, not the day on which its file was copied here."""
+    for year in (2022, 2024):
+        text = (
+            f"# Travel policy\n\nDate: 1 March {year}\n\nThe daily meal allowance of a driver is EUR {year - 1990}.\n"
+        )
+        (folder / f"policy-{'old' if year == 2022 else 'new'}.md").write_text(text)
+    room.ingest([folder], "documents")
+    (found,) = room.ask("What is the daily meal allowance of a driver?").disagreements
+    assert [(side.date, side.quote[-7:]) for side in found.sides] == [
+        ("2024-03-01", "EUR 34."),
+        ("2022-03-01", "EUR 32."),
+    ]
+
+
 def test_a_conversation_is_kept_and_forgotten(room: Library, folder: Path) -> None:
     """Turns are kept in order with their rewrites; a follow-up goes with the documents of the turn before it."""
     conversation = room.answers.begin().id

@@ -90,10 +90,14 @@ def test_own_questions_are_made_edited_run_and_gated(settings: Settings, tmp_pat
     folder.mkdir()
     for key, (_, text) in TEXTS.items():
         (folder / f"{key}.txt").write_text(f"{text} It cost {len(key)}400 euros in the year 1987 after long talks.")
+    hidden = "The secret surcharge came to 9900 euros in the year 1999 after dark."
+    page = f"<html><body><p>The quay is long and old.</p><p style='display:none'>{hidden}</p></body></html>"
+    (folder / "page.html").write_text(page)
     with Room(settings) as room:
         room.ingest(folder)
     with Library(settings, "tests") as library:
         made = make_questions(library, [], 10)
+        assert not any("secret" in f"{one.question} {one.quote}" for one in made)  # no answer may quote it
         assert made and made == make_questions(library, [], 10)
         write_questions(tmp_path / "q.yaml", made)
         assert read_questions(tmp_path / "q.yaml") == made

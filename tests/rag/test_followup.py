@@ -41,6 +41,13 @@ def known(words: str) -> bool:
             "And the fee in Bergen?",
             "What is the fee per night in Bergen?",
         ),
+        (
+            "What is the range of the rigid truck?",
+            "And of the tractor unit?",
+            "What is the range of the tractor unit?",
+        ),
+        ("What is the toll for cars in winter?", "and for vans?", "What is the toll for vans in winter?"),
+        ("How much does the rigid truck cost?", "What is its range?", "What is the rigid truck’s range?"),
         (END, "How long does it last?", "How long does the ferry supply agreement last?"),
         (END, "Why?", "When does the ferry supply agreement end, and why?"),
         ("Who signed the lease?", "When did they sign it?", "When did they sign the lease?"),

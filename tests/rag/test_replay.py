@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rag.errors import NotFound
 from rag.library import Library
-from rag.llm import LanguageModel
+from rag.llm import LanguageModel, ModelCard
 from rag.prompt import SCHEMA
 from rag.routing import Candidate
 from rag.settings import Settings
@@ -116,6 +117,39 @@ def test_every_difference_has_its_reason(room: Library, folder: Path) -> None:
     assert any("The document changed" in reason for reason in reasons)
     assert any("changed after the answer" in reason or "came in after" in reason for reason in reasons)
     assert {"answer", "citations"} <= set(why(replayed))
+
+
+def test_a_document_that_disagrees_is_a_difference(room: Library, folder: Path) -> None:
+    """A document that says otherwise is named with its reason, even where its passage is not among those that are read."""
+    room.settings = room.settings.model_copy(update={"answer": room.settings.answer.model_copy(update={"passages": 1})})
+    room.live = room._answering(room.embedder)
+    answer = room.ask(WINDING)
+    (folder / "other.txt").write_text("The tower clock is wound every Friday by the verger there.\n")
+    room.ingest([folder], "documents")
+    found = room.replay(answer.id)
+    assert [hit.path for hit in found.answer.passages] == [hit.path for hit in answer.passages]
+    differing = [item for item in found.differences if item.what == "disagreement"]
+    assert any("other.txt" in item.now and "Friday" in item.now and "came in after" in item.why for item in differing)
+
+
+def test_another_template_or_window_is_named(room: Library) -> None:
+    """The same weights behind another chat template, or in another window, are not the same model."""
+
+    class Told(Scripted):
+        said = ("a" * 64, 4096)
+
+        @property
+        def card(self) -> ModelCard:
+            return replace(super().card, template=self.said[0], window=self.said[1])
+
+    model = Told(reply("every Monday", 1, "Every Monday."))
+    room.models.model = model  # type: ignore[attr-defined]
+    answer = room.ask(WINDING)
+    assert room.replay(answer.id).same
+    model.said = ("b" * 64, 4096)
+    assert "chat template" in why(room.replay(answer.id))["model's template"]
+    model.said = ("a" * 64, 2048)
+    assert "window" in why(room.replay(answer.id))["model's window"]
 
 
 def test_stale_citations_keep_their_text(room: Library, folder: Path) -> None:
