@@ -12,7 +12,7 @@ from rag.answers import Answers
 from rag.catalog import Catalog
 from rag.disagree import chosen
 from rag.filters import Filter
-from rag.followup import FollowUps
+from rag.followup import PRONOUN, FollowUps
 from rag.gate import DEFAULT
 from rag.replay import compare, record_of
 from rag.settings import Settings
@@ -44,13 +44,32 @@ class Asking:
         """Yield the events of an answer; it is kept before it is yielded."""
         alone, wanted, may_clarify = self._alone(asked)
         record = self._record(list(asked.collections), wanted, may_clarify)
-        for name, value in self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify):
-            if not isinstance(value, Answer):
+        answer = yield from self._told(alone, asked, wanted, may_clarify)
+        if answer.outcome == "not_found" and narrowed(asked.question, alone):
+            other = yield from self._told(asked.question, asked, wanted, may_clarify)
+            if other.outcome != "not_found":
+                note = f"Asked as it is written, because “{alone}” was not found. {other.note}"
+                answer = other.model_copy(update={"note": note.strip()})
+        kept = answer.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
+        self.answers.keep(kept, record)
+        if kept.outcome == "not_found":
+            yield "token", kept.answer
+        yield "answer", kept
+
+    def _told(
+        self, question: str, asked: Asked, wanted: Filter | None, may_clarify: bool
+    ) -> Generator[Event, None, Answer]:
+        """Yield the events of an answer but the last, which is returned, and but the words that say it was not found."""
+        held: Event | None = None
+        for name, value in self._answer(question, asked.collections, wanted, asked.as_of, may_clarify):
+            if held is not None and not (isinstance(value, Answer) and value.outcome == "not_found"):
+                yield held
+            held = (name, value) if name == "token" else None
+            if isinstance(value, Answer):
+                return value
+            if name != "token":
                 yield name, value
-                continue
-            kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
-            self.answers.keep(kept, record)
-            yield name, kept
+        raise AssertionError("unreachable: the last event is the answer")
 
     def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool) -> Record:
         """Return with what an answer is made now; a calibrated gate counts in place of the settings' thresholds."""
@@ -124,3 +143,8 @@ class Asking:
 
 def _when(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def narrowed(question: str, alone: str) -> bool:
+    """Return whether a question that can be understood by itself was only given the topic of the turns before it."""
+    return alone.startswith(f"{question.strip().rstrip('?.! ')} (") and not PRONOUN.search(question)

@@ -45,7 +45,7 @@ _WHY = re.compile(
     r"(?:\s+(?:so|not|is that|come))?\s*[?!.]*\s*$",
     re.I,
 )
-_PRONOUN = re.compile(
+PRONOUN = re.compile(
     r"\b(?P<own>its|their|his|her)\b|\b(?P<alone>it|they|them|he|she|him|these|this|(?:those|that)(?!\s+(?:of|in|for|from|at)\b))\b"
     r"(?!\s+(?:is\s+)?(?:fine|ok|okay))",
     re.I,
@@ -152,7 +152,7 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
     topic = next((found for asked in reversed(before) if (found := topic_of(asked))), "")
     if not topic or _BEYOND.search(question):
         return None
-    pronouns = [] if _SPEAKS.search(question) else list(_PRONOUN.finditer(question))
+    pronouns = [] if _SPEAKS.search(question) else list(PRONOUN.finditer(question))
     if pronouns and len(own_words(question[: pronouns[0].start()])) < 2:  # else it stands for something before it
         agreeing = [one for one in pronouns if one.group().lower() in (_MANY if topic.endswith("s") else _ONE)]
         return _resolve(question, (agreeing or pronouns)[0], topic)
@@ -164,7 +164,7 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
 
 def leans(question: str) -> bool:
     """Say whether a question can hardly be understood without what was asked before it."""
-    return bool(_PRONOUN.search(question) or _BEYOND.search(question)) or len(own_words(question)) <= SHORT
+    return bool(PRONOUN.search(question) or _BEYOND.search(question)) or len(own_words(question)) <= SHORT
 
 
 def own_words(question: str) -> list[str]:
@@ -290,7 +290,7 @@ def _checked(text: str, question: str, before: Sequence[str]) -> str | None:
     except (ValueError, KeyError, TypeError):
         return None
     said = " ".join([*before, question])
-    plain = _BEYOND.sub(" ", _PRONOUN.sub(" ", question))
+    plain = _BEYOND.sub(" ", PRONOUN.sub(" ", question))
     words, asked = ({word.lower() for word in own_words(text)} for text in (found, plain))
     strange = words - {word.lower() for word in own_words(said)}
     if len(asked & words) < KEPT_WORDS * len(asked):  # another question, such as the one before
