@@ -70,11 +70,21 @@ def read(
     with member(path, inside, password) as opened:
         form = opened.form
         found(form)
-        reading = read_as(opened.file, form, password, plain)
+        refused: UnreadableFile | None = None
+        try:
+            reading = read_as(opened.file, form, password, plain)
+        except UnreadableFile as error:
+            if form not in CONTAINERS:
+                raise
+            reading, refused = Reading("", (), ()), error
         members: tuple[Member, ...] = ()
         problems: tuple[str, ...] = ()
         if form in CONTAINERS:
             members, problems = _listed(opened.file, form, opened.key, password)
+        if refused is not None and not any(member.sha256 for member in members):
+            raise refused
+        if refused is not None:  # a portfolio's cover is often blank: what lies in it is read all the same
+            problems = (f"Only the files inside were read. {refused.reason} {refused.remedy}", *problems)
         problems = (*opened.problems, *problems)
     if not reading.pages and not members:
         raise UnreadableFile(
