@@ -134,7 +134,7 @@ class _PageWriter:
         self.left = self.words.left()
 
     def _take_grids(self) -> None:
-        """Make a table of each full grid of lines in a table of liteparse: it reads two with text between them as one, and a row
+        """Make a table of each grid of lines in a table of liteparse: it reads two with text between them as one, and a row
         into the header. What else it has in that table is left, and written as lines."""
         drawn = grids(self.page.rules) if self.turn is None else []
         for one in self._tables() if drawn else ():
@@ -151,6 +151,17 @@ class _PageWriter:
                 self.words.taken.update(taken)
                 at = self.placed.index(one)
                 self.placed[at : at + 1] = made
+                self._give_up(taken)
+
+    def _give_up(self, taken: set[int]) -> None:
+        """Take words that a grid has from the blocks of text that have them too; liteparse makes one of a column it overlooks."""
+        for one in [one for one in self.placed if one.block.kind != "table"]:
+            held = self.words.inside(Area.of(one.area), free=False)
+            left = [self.words.words[at] for at in held if at not in taken]
+            if not left and held:
+                self.placed.remove(one)
+            elif 2 * len(left) < len(held):
+                one.text, one.area = " ".join(word.text for word in left), hull([word.box for word in left])
 
     def _take_ledger(self, ledger: Ledger) -> None:
         """Make a table of figures where liteparse has none, or one without its titles; blocks that hold any of its words give
