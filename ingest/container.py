@@ -157,7 +157,7 @@ def member(path: Path, inside: Sequence[str], password: str | None = None) -> It
     # The name comes last in a key: a packed file is named after its container.
     key: tuple[str, ...] = (f"{_stamp(path)}/{path.name}",)
     with contextlib.ExitStack() as stack:
-        file = path
+        file, cut = path, ""
         for name in inside:
             found = _shelf.find(key)
             if found is None:
@@ -165,9 +165,9 @@ def member(path: Path, inside: Sequence[str], password: str | None = None) -> It
                 found = _shelf.get(key, changed, _container(form), password)
             folder = Path(stack.enter_context(_folder()))
             file = _extract(found, name, folder)
-            key = (*key, name)
+            key, cut = (*key, name), found.entries[name].problem
         file, form, problems = _prepared(file, stack)
-        yield Opened(file, form, key, problems)
+        yield Opened(file, form, key, (*([cut] if cut else []), *problems))
 
 
 def _prepared(file: Path, stack: contextlib.ExitStack) -> tuple[Path, str, tuple[str, ...]]:

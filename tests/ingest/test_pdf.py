@@ -475,7 +475,7 @@ def test_full_grids_of_lines_are_tables() -> None:
 
 
 def test_lines_that_are_no_grid_are_left_alone() -> None:
-    """Cells that are no rectangles, forms, frames, underlines, words across a line, rows that no line parts: others know better."""
+    """Cells that are no rectangles, forms, frames, underlines, words across a line, unparted rows: others know better."""
     corner = [*_drawn((0, 200), (0, 60)), Rule(0, 30, 100, 30), Rule(100, 0, 100, 30), Rule(150, 30, 150, 60)]
     form = [
         *_drawn((0, 300), (0, 20, 40, 60)),

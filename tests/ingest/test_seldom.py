@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 from pathlib import Path
 
 import pytest
+from backports import zstd
 from docx import Document
 from docx.oxml import parse_xml
 from pptx import Presentation
@@ -127,3 +131,22 @@ def test_what_a_page_says_without_scripts(tmp_path: Path) -> None:
         read(page)
     page.write_text("<p>The page.</p><noscript>The picture of it.</noscript>")
     assert read(page).text == "The page."
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst"])
+def test_a_packed_file_that_is_cut(tmp_path: Path, suffix: str) -> None:
+    """What can be unpacked is read, and said to be a part, by the packed file and by the one in it; a cut head is refused."""
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}[suffix]
+    lines = [f"Vessel {at * 7919 % 100003} passed the lock with {at * at % 977} barrels." for at in range(60_000)]
+    whole = pack("\n".join(lines).encode())
+    file = tmp_path / f"lock.txt.{suffix}"
+    file.write_bytes(whole)
+    assert read(file, ("lock.txt",)).problems == ()
+    file.write_bytes(whole[: len(whole) * 9 // 10])
+    packed, inner = read(file), read(file, ("lock.txt",))
+    assert lines[0] in inner.text and lines[20_000] in inner.text and lines[-1] not in inner.text
+    for reading in (packed, inner):
+        assert "cut or damaged: only what could be unpacked" in reading.problems[0]
+    file.write_bytes(whole[:30])
+    with pytest.raises(UnreadableFile, match="damaged"):
+        read(file, ("lock.txt",))
