@@ -43,12 +43,14 @@ def write_pages(
     turns: Mapping[int, Turn],
     instead: Mapping[int, Sequence[Line]],
     hidden: Mapping[int, Sequence[HiddenText]],
+    pictured: Mapping[int, Sequence[str]],
 ) -> list[int]:
     """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text.
 
     A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
     back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
-    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it.
+    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it, after what is
+    `pictured` on it.
     """
     blank = []
     writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
@@ -71,6 +73,8 @@ def write_pages(
             writers[page.page_num].write(writer, chrome, carried)
             if len(writer.elements) == before and not page.text.strip():
                 blank.append(page.page_num)
+        for text in pictured.get(page.page_num, ()):
+            writer.add("caption", text, page.page_num)
         for how, text in list(notes_of(page, "".join(writer.parts[written:]))):
             writer.add("paragraph", text, page.page_num, hidden=how)
         for passage in hidden.get(page.page_num, ()):

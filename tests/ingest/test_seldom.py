@@ -16,6 +16,7 @@ from pptx import Presentation
 from pptx.chart.data import XyChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, BooleanObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.container import read
@@ -137,16 +138,53 @@ def test_what_a_page_says_without_scripts(tmp_path: Path) -> None:
 def test_a_packed_file_that_is_cut(tmp_path: Path, suffix: str) -> None:
     """What can be unpacked is read, and said to be a part, by the packed file and by the one in it; a cut head is refused."""
     pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}[suffix]
-    lines = [f"Vessel {at * 7919 % 100003} passed the lock with {at * at % 977} barrels." for at in range(60_000)]
+    lines = [f"Vessel {at * 7919 % 100003} passed the lock with {at * at % 977} barrels." for at in range(20_000)]
     whole = pack("\n".join(lines).encode())
     file = tmp_path / f"lock.txt.{suffix}"
     file.write_bytes(whole)
     assert read(file, ("lock.txt",)).problems == ()
     file.write_bytes(whole[: len(whole) * 9 // 10])
     packed, inner = read(file), read(file, ("lock.txt",))
-    assert lines[0] in inner.text and lines[20_000] in inner.text and lines[-1] not in inner.text
+    assert lines[0] in inner.text and lines[5_000] in inner.text and lines[-1] not in inner.text
     for reading in (packed, inner):
         assert "cut or damaged: only what could be unpacked" in reading.problems[0]
     file.write_bytes(whole[:30])
     with pytest.raises(UnreadableFile, match="damaged"):
         read(file, ("lock.txt",))
+
+
+def test_what_tags_say_of_figures(tmp_path: Path) -> None:
+    """The alternative text of a figure in a tagged PDF is read on its page, once; of a link or without tags it is not."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    for number in range(2):
+        canvas.drawString(72, 700, f"Sheet {number} of the statement.")
+        canvas.showPage()
+    canvas.save()
+    writer = PdfWriter(clone_from=buffer)
+    told = [("/Figure", "Tolls rise to 93 million crowns in 2021"), ("/Link", "The board's own pages of rules")]
+    root = DictionaryObject({NameObject("/Type"): NameObject("/StructTreeRoot")})
+    parent, kids = writer._add_object(root), ArrayObject()
+    for page in writer.pages:
+        page[NameObject("/StructParents")] = NumberObject(0)
+        for at, (kind, text) in enumerate(told):
+            element = {"/S": NameObject(kind), "/P": parent, "/Pg": page.indirect_reference, "/K": NumberObject(at)}
+            element |= {"/Type": NameObject("/StructElem"), "/Alt": TextStringObject(text)}
+            kids.append(
+                writer._add_object(DictionaryObject({NameObject(name): value for name, value in element.items()}))
+            )
+    root[NameObject("/K")] = kids
+    tree = DictionaryObject({NameObject("/Nums"): ArrayObject([NumberObject(0), kids])})
+    root[NameObject("/ParentTree")] = tree
+    writer.root_object[NameObject("/StructTreeRoot")] = parent
+    writer.write(tmp_path / "untagged.pdf")
+    writer.root_object[NameObject("/MarkInfo")] = DictionaryObject({NameObject("/Marked"): BooleanObject(True)})
+    writer.write(tmp_path / "tagged.pdf")
+    found = read(tmp_path / "tagged.pdf")
+    assert found.text.split("\n\n") == [
+        "Sheet 0 of the statement.",
+        "Picture: Tolls rise to 93 million crowns in 2021",
+        "Sheet 1 of the statement.",
+    ]
+    assert found.elements[1].page == 1
+    assert "Picture" not in read(tmp_path / "untagged.pdf").text
