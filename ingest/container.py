@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ingest import pdf_salvage, zip_salvage
 from ingest.elements import MAX_DEPTH, Member, Page, Reading
-from ingest.errors import UnreadableFile
+from ingest.errors import NoText, UnreadableFile
 from ingest.flat_office import zipped
 from ingest.formats import CONTAINERS, check_name, detect, read_as, unopened
 from ingest.unpack import PREFIX, Unpacked, unpack
@@ -70,10 +70,10 @@ def read(
     with member(path, inside, password) as opened:
         form = opened.form
         found(form)
-        refused: UnreadableFile | None = None
+        refused: NoText | None = None
         try:
             reading = read_as(opened.file, form, password, plain)
-        except UnreadableFile as error:
+        except NoText as error:
             if form not in CONTAINERS:
                 raise
             reading, refused = Reading("", (), ()), error

@@ -11,7 +11,7 @@ from typing import Any
 from ingest import ocr
 from ingest.alt_text import described
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import NO_TEXT_IN_PDF, UnreadableFile
+from ingest.errors import NO_TEXT_IN_PDF, NoText, UnreadableFile
 from ingest.pdf_hidden import Concealed, conceal
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_liteparse import BATCH, BATCH_ABOVE, DAMAGED, parse, picture, upright
@@ -154,11 +154,11 @@ def _nothing(sources: Sources, damaged: bool) -> UnreadableFile:
     if damaged:
         return UnreadableFile("The PDF is damaged: no text could be read from its pages.", DAMAGED)
     if sources.empty:
-        return UnreadableFile(
+        return NoText(
             NO_TEXT_IN_PDF,
             "If they hold text, scan it again at 300 dpi, upright and sharp.",
         )
-    return UnreadableFile("The PDF has no text: its pages are empty.", "Check that it is the right file.")
+    return NoText("The PDF has no text: its pages are empty.", "Check that it is the right file.")
 
 
 def _page(page: Any, labels: Sequence[str], sources: Sources) -> Page:

@@ -81,6 +81,15 @@ def test_what_lies_behind_a_blank_cover(tmp_path: Path) -> None:
     assert [member.name for member in found.members] == ["dues.csv"]
     assert found.text == "" and found.problems[0].startswith("Only the files inside were read. The PDF has no text")
     assert "buoy" in read(tmp_path / "portfolio.pdf", ("dues.csv",)).text
+    locked = tmp_path / "locked.eml"
+    locked.write_text(
+        "From: a@example.org\nSubject: x\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n"
+        "Content-Disposition: attachment; filename=smime.p7m\nContent-Transfer-Encoding: base64\n\nMIIBIjANBgkqhkiG9w0BAQ=="
+    )
+    with pytest.raises(
+        UnreadableFile, match="encrypted"
+    ):  # a file is not opened for what lies in it when it is refused
+        read(locked)
 
 
 def test_choices_of_a_form(tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ def test_what_a_page_says_without_scripts(tmp_path: Path) -> None:
 def test_a_packed_file_that_is_cut(tmp_path: Path, suffix: str) -> None:
     """What can be unpacked is read, and said to be a part, by the packed file and by the one in it; a cut head is refused."""
     pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}[suffix]
-    lines = [f"Vessel {at * 7919 % 100003} passed the lock with {at * at % 977} barrels." for at in range(20_000)]
+    lines = [f"Vessel {at * 7919 % 100003} passed the lock with {at * at % 977} barrels." for at in range(40_000)]
     whole = pack("\n".join(lines).encode())
     file = tmp_path / f"lock.txt.{suffix}"
     file.write_bytes(whole)
