@@ -33,6 +33,7 @@ _LOCKED = UnreadableFile(
     "The file in the archive is encrypted and needs a password.", "Unpack it with its password and ingest the file."
 )
 _DAMAGED = UnreadableFile("The file in the archive is damaged.", "Get a good copy of the archive.")
+_CUT = "The packed file is cut or damaged: only what could be unpacked before that place ({:,} bytes) was read."
 _OUTSIDE = UnreadableFile(
     "The file's name leads out of the archive, as in a hostile one.", "Do not unpack it; ask for a good copy."
 )
@@ -70,6 +71,10 @@ def damaged(form: str) -> UnreadableFile:
     return UnreadableFile(f"The {kind} is damaged: it can't be unpacked.", "Get a good copy, or pack it again.")
 
 
+class CutShort(UnreadableFile):
+    """Raised behind the pieces of a packed file that could be unpacked, when others can't be."""
+
+
 def wanted(name: str) -> bool:
     """Say whether a file in an archive is a document of someone's: not hidden, no lock file, no system file."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
@@ -85,6 +90,18 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
             yield piece
     except (tarfile.TarError, *BROKEN) as error:
         raise _DAMAGED from error
+
+
+def _to_the_cut(stream: Any) -> Iterator[bytes]:
+    """Yield what is left of a packed file, as far as it can be unpacked: `read1` gives what is there, where `read` wants all or
+    nothing. CutShort when there is more that can't be; UnreadableFile when nothing can."""
+    size = 0
+    try:
+        while piece := stream.read1(_PIECE):
+            size += len(piece)
+            yield piece
+    except BROKEN as error:
+        raise (CutShort(_CUT.format(size), _DAMAGED.remedy) if size else _DAMAGED) from error
 
 
 def _zip(path: Path) -> Iterator[tuple[str, Content]]:
@@ -152,7 +169,7 @@ def _packed(path: Path, form: str, name: str) -> Iterator[tuple[str, Content]]:
         "zst": lambda: unpacked(path),
     }
     with opener[form]() as stream:
-        yield (_gzip_name(head) if form == "gz" else None) or stem or "file", _pieces(stream)
+        yield (_gzip_name(head) if form == "gz" else None) or stem or "file", _to_the_cut(stream)
 
 
 def _gzip_name(head: bytes) -> str | None:

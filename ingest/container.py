@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ingest import pdf_salvage, zip_salvage
 from ingest.elements import MAX_DEPTH, Member, Page, Reading
-from ingest.errors import UnreadableFile
+from ingest.errors import NoText, UnreadableFile
 from ingest.flat_office import zipped
 from ingest.formats import CONTAINERS, check_name, detect, read_as, unopened
 from ingest.unpack import PREFIX, Unpacked, unpack
@@ -70,11 +70,21 @@ def read(
     with member(path, inside, password) as opened:
         form = opened.form
         found(form)
-        reading = read_as(opened.file, form, password, plain)
+        refused: NoText | None = None
+        try:
+            reading = read_as(opened.file, form, password, plain)
+        except NoText as error:
+            if form not in CONTAINERS:
+                raise
+            reading, refused = Reading("", (), ()), error
         members: tuple[Member, ...] = ()
         problems: tuple[str, ...] = ()
         if form in CONTAINERS:
             members, problems = _listed(opened.file, form, opened.key, password)
+        if refused is not None and not any(member.sha256 for member in members):
+            raise refused
+        if refused is not None:  # a portfolio's cover is often blank: what lies in it is read all the same
+            problems = (f"Only the files inside were read. {refused.reason} {refused.remedy}", *problems)
         problems = (*opened.problems, *problems)
     if not reading.pages and not members:
         raise UnreadableFile(
@@ -147,7 +157,7 @@ def member(path: Path, inside: Sequence[str], password: str | None = None) -> It
     # The name comes last in a key: a packed file is named after its container.
     key: tuple[str, ...] = (f"{_stamp(path)}/{path.name}",)
     with contextlib.ExitStack() as stack:
-        file = path
+        file, cut = path, ""
         for name in inside:
             found = _shelf.find(key)
             if found is None:
@@ -155,9 +165,9 @@ def member(path: Path, inside: Sequence[str], password: str | None = None) -> It
                 found = _shelf.get(key, changed, _container(form), password)
             folder = Path(stack.enter_context(_folder()))
             file = _extract(found, name, folder)
-            key = (*key, name)
+            key, cut = (*key, name), found.entries[name].problem
         file, form, problems = _prepared(file, stack)
-        yield Opened(file, form, key, problems)
+        yield Opened(file, form, key, (*([cut] if cut else []), *problems))
 
 
 def _prepared(file: Path, stack: contextlib.ExitStack) -> tuple[Path, str, tuple[str, ...]]:

@@ -26,6 +26,10 @@ class UnreadableFile(Exception):
         self.gone = gone
 
 
+class NoText(UnreadableFile):
+    """Raised for a sound file that has no text of its own; one that may hold other files is opened for their sake."""
+
+
 def is_ours(error: BaseException) -> bool:
     """Say whether an error is a slip in this package's own code: raised there, and not by a library over what a file holds.
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import UnreadableFile, is_ours
+from ingest.errors import NoText, UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.hidden_slides import conceal_slides
 from ingest.tables import Cell, add_table, clean
@@ -261,7 +261,7 @@ def _reading(
 ) -> Reading:
     """Return what was written; a file without any text is unreadable."""
     if not writer.elements:
-        raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
+        raise NoText("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     title = properties.pop("title", None) or (None if sheets else _first_heading(writer))
     return writer.reading(list(pages), title, list(problems), properties)
 

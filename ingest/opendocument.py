@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ingest.alt_text import described
 from ingest.archive import BROKEN
 from ingest.elements import Kind, Page, Reading, Writer
-from ingest.errors import UnreadableFile, is_ours
+from ingest.errors import NoText, UnreadableFile, is_ours
 from ingest.formats import unopened
 from ingest.merged import Span, filled
 from ingest.ooxml import ENTITIES
@@ -77,7 +77,7 @@ def read_odf(path: Path) -> Reading:
     for note in notes:
         writer.add("paragraph", note, page=pages, hidden="in a comment" if note.startswith("Comment ") else "")
     if not writer.elements:
-        raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
+        raise NoText("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     return writer.reading([Page(number) for number in range(1, pages + 1)], metadata.pop("title", None), (), metadata)
 
 

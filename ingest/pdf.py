@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest import ocr
+from ingest.alt_text import described
 from ingest.elements import Page, Reading, Writer
-from ingest.errors import NO_TEXT_IN_PDF, UnreadableFile
+from ingest.errors import NO_TEXT_IN_PDF, NoText, UnreadableFile
 from ingest.pdf_hidden import Concealed, conceal
 from ingest.pdf_info import PdfInfo, PdfInfoMissing, inspect
 from ingest.pdf_liteparse import BATCH, BATCH_ABOVE, DAMAGED, parse, picture, upright
@@ -18,7 +19,7 @@ from ingest.pdf_objects import broken_pages
 from ingest.pdf_page import Carried, write_pages
 from ingest.pdf_source import BarePage, Sources, choose
 from ingest.pdf_words import turned
-from ingest.pdfium import image_of, opened, sizes
+from ingest.pdfium import alternatives, image_of, opened, sizes
 
 
 def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Reading:
@@ -40,6 +41,7 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
     pages: list[Page] = []
     blank: list[int] = []
     lost: list[int] = []
+    told_once: set[str] = set()
     # Renaming the entry, at the same length, keeps every offset of the file right.
     concealed = _concealed(path, password)
     # liteparse goes by the name: a file that is called otherwise is handed over as bytes.
@@ -52,8 +54,9 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
         choose(sources, source, password, batch, concealed.seen, concealed.spoilt)
         turns = turned([page for page in batch if page.page_num not in sources.lines])
         pages += [_page(page, info.labels, sources) for page in batch]
+        pictured = _pictured(path, password, [page.page_num for page in batch], told_once)
         blank += write_pages(
-            writer, upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages
+            writer, upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages, pictured
         )
         sources.lines.clear()
         ocr.page_done()  # a long document may take longer than one file may
@@ -85,6 +88,20 @@ def _concealed(path: Path, password: str | None) -> Concealed:
         return conceal(path, password)
     except UnreadableFile:
         return Concealed(None, {}, {})
+
+
+def _pictured(path: Path, password: str | None, numbers: Sequence[int], told: set[str]) -> dict[int, list[str]]:
+    """Return what the pictures on pages show, as the tags of the file say it, each text once; nothing where PDFium can't look."""
+    found: dict[int, list[str]] = {}
+    try:
+        with opened(path, password) as document:
+            for number in numbers if document.is_tagged() else ():
+                texts = [text for text in map(described, alternatives(document, number)) if text and text not in told]
+                found[number] = list(dict.fromkeys(texts))
+                told.update(texts)
+    except UnreadableFile:
+        return found
+    return found
 
 
 def _opening(path: Path, password: str | None) -> str | None:
@@ -137,11 +154,11 @@ def _nothing(sources: Sources, damaged: bool) -> UnreadableFile:
     if damaged:
         return UnreadableFile("The PDF is damaged: no text could be read from its pages.", DAMAGED)
     if sources.empty:
-        return UnreadableFile(
+        return NoText(
             NO_TEXT_IN_PDF,
             "If they hold text, scan it again at 300 dpi, upright and sharp.",
         )
-    return UnreadableFile("The PDF has no text: its pages are empty.", "Check that it is the right file.")
+    return NoText("The PDF has no text: its pages are empty.", "Check that it is the right file.")
 
 
 def _page(page: Any, labels: Sequence[str], sources: Sources) -> Page:

@@ -11,7 +11,7 @@ _NOT_SAID = {"link", "popup", "widget", "fileattachment", "watermark"}
 _DRAWN = {"freetext"}
 """Kinds whose text stands on the page; others show it when somebody opens them."""
 _TYPED = {"text", "combobox", "listbox"}
-_CHECKED = {"checkbox", "radiobutton"}
+_CHECKED = {"checkbox", "radio"}
 _SPACES = re.compile(r"\s+")
 
 

@@ -43,12 +43,14 @@ def write_pages(
     turns: Mapping[int, Turn],
     instead: Mapping[int, Sequence[Line]],
     hidden: Mapping[int, Sequence[HiddenText]],
+    pictured: Mapping[int, Sequence[str]],
 ) -> list[int]:
     """Append liteparse's pages, or the lines given `instead` for a page; return the numbers of those without text.
 
     A long document comes in batches, and `carried` goes with it from batch to batch. Lines at the pages' edges that come
     back on three pages or more are running headers and footers; liteparse leaves them out of its blocks on purpose.
-    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it.
+    `turns` says how pages are turned that liteparse set upright. A page's `hidden` text follows it, after what is
+    `pictured` on it.
     """
     blank = []
     writers = {p.page_num: _PageWriter(p, turns.get(p.page_num)) for p in pages if p.page_num not in instead}
@@ -71,6 +73,8 @@ def write_pages(
             writers[page.page_num].write(writer, chrome, carried)
             if len(writer.elements) == before and not page.text.strip():
                 blank.append(page.page_num)
+        for text in pictured.get(page.page_num, ()):
+            writer.add("caption", text, page.page_num)
         for how, text in list(notes_of(page, "".join(writer.parts[written:]))):
             writer.add("paragraph", text, page.page_num, hidden=how)
         for passage in hidden.get(page.page_num, ()):
@@ -134,7 +138,7 @@ class _PageWriter:
         self.left = self.words.left()
 
     def _take_grids(self) -> None:
-        """Make a table of each full grid of lines in a table of liteparse: it reads two with text between them as one, and a row
+        """Make a table of each grid of lines in a table of liteparse: it reads two with text between them as one, and a row
         into the header. What else it has in that table is left, and written as lines."""
         drawn = grids(self.page.rules) if self.turn is None else []
         for one in self._tables() if drawn else ():
@@ -151,6 +155,17 @@ class _PageWriter:
                 self.words.taken.update(taken)
                 at = self.placed.index(one)
                 self.placed[at : at + 1] = made
+                self._give_up(taken)
+
+    def _give_up(self, taken: set[int]) -> None:
+        """Take words that a grid has from the blocks of text that have them too; liteparse makes one of a column it overlooks."""
+        for one in [one for one in self.placed if one.block.kind != "table"]:
+            held = self.words.inside(Area.of(one.area), free=False)
+            left = [self.words.words[at] for at in held if at not in taken]
+            if not left and held:
+                self.placed.remove(one)
+            elif 2 * len(left) < len(held):
+                one.text, one.area = " ".join(word.text for word in left), hull([word.box for word in left])
 
     def _take_ledger(self, ledger: Ledger) -> None:
         """Make a table of figures where liteparse has none, or one without its titles; blocks that hold any of its words give

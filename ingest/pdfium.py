@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _INVISIBLE = 3
 _DEEPEST = 4
+_DEEPEST_TAG = 60
+_NO_PICTURES = frozenset({"Link", "Annot", "Form", "Span", "Formula", "Table", "TR", "TH", "TD"})
+"""Kinds of tags whose alternative text is for reading aloud, or names a button."""
 _MOST_OBJECTS = 20_000
 _LONGEST = 2600
 _LOOK_DPI = 72
@@ -116,6 +119,40 @@ def figures(document: PdfDocument, number: int) -> list[Box]:
         images = (item for kind, item in _objects(raw, page.raw) if kind == raw.FPDF_PAGEOBJ_IMAGE)
         boxes = [_shown_box(raw, page, item, number) for item in images]
         return [Box(number, max(0.0, b.x0), max(0.0, b.y0), min(width, b.x1), min(height, b.y1)) for b in boxes]
+
+
+def alternatives(document: PdfDocument, number: int) -> list[str]:
+    """Return the alternative texts that the tags of a page give to its figures, in order."""
+    from pypdfium2 import raw
+
+    with _page(document, number) as page:
+        tree = raw.FPDF_StructTree_GetForPage(page.raw) if page is not None else None
+        if not tree:
+            return []
+        found: list[str] = []
+        count = raw.FPDF_StructTree_CountChildren(tree)
+        waiting = [(raw.FPDF_StructTree_GetChildAtIndex(tree, at), 0) for at in reversed(range(count))]
+        left = _MOST_OBJECTS
+        while waiting and left:
+            (node, depth), left = waiting.pop(), left - 1
+            if not node:
+                continue
+            text = _said(raw.FPDF_StructElement_GetAltText, node)
+            if text and _said(raw.FPDF_StructElement_GetType, node) not in _NO_PICTURES:
+                found.append(text)
+            elif depth < _DEEPEST_TAG:
+                inside = reversed(range(max(0, raw.FPDF_StructElement_CountChildren(node))))
+                waiting += [(raw.FPDF_StructElement_GetChildAtIndex(node, at), depth + 1) for at in inside]
+        raw.FPDF_StructTree_Close(tree)
+        return found
+
+
+def _said(get: Callable[[Any, Any, int], int], node: Any) -> str:
+    """Return a text that PDFium writes into a buffer of the size that it asks for."""
+    size = get(node, None, 0)
+    buffer = ctypes.create_string_buffer(max(2, size))
+    get(node, buffer, size)
+    return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
 def _objects(raw: Any, page: Any) -> Iterator[tuple[int, Any]]:

@@ -1,9 +1,10 @@
-"""Finds tables that are drawn with rules: full grids of lines, each cell the words between its lines."""
+"""Finds tables that are drawn with rules: grids of lines, each cell the words between its lines, merged cells repeated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.layout import Area, Word, lines
@@ -12,7 +13,9 @@ from ingest.tables import Cell, clean, join
 _NEAR = 2.0
 """Points within which two ends of lines meet, and two lines are one."""
 _WHOLE = 0.95
-"""Share of a grid's width or height that each of its lines must cover: where cells are merged the grid isn't full."""
+"""Share of a side of a grid, or of one of its places, that lines must cover to close it."""
+_SINGLE = 0.6
+"""Cells for each place of a grid that there must be: where most are merged it is a form, or the frame of a page."""
 _TIGHT = 0.1
 """Share of a word's height: what stands nearer behind another belongs to it, as a full stop does."""
 _ROWS_IN_ONE = 4
@@ -34,12 +37,25 @@ class Rule(NamedTuple):
         return self.y1 - self.y0 <= 1.0
 
 
+class Span(NamedTuple):
+    """A cell of a grid: its first row and column, and how many it covers."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+_Cells = tuple[tuple[Span, ...], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class RuledGrid:
-    """Where the lines of a full grid stand, from left to right and from top to bottom."""
+    """Where the lines of a grid stand, from left to right and from top to bottom, and which cell covers each of its places."""
 
     xs: tuple[float, ...]
     ys: tuple[float, ...]
+    cells: tuple[tuple[Span, ...], ...]
 
     @property
     def area(self) -> Area:
@@ -47,26 +63,50 @@ class RuledGrid:
         return Area(self.xs[0], self.ys[0], self.xs[-1], self.ys[-1])
 
     def rows(self, words: Sequence[Word]) -> list[list[Cell]] | None:
-        """Return the cells with their words, or None when a word stands across an upright line, or a row holds several rows that
-        no line parts: each of its cells has many lines."""
-        held: dict[tuple[int, int], list[Word]] = {}
+        """Return the cells with their words, or None when a word stands across a cell's side, or a row holds several rows that no
+        line parts: each of its cells has many lines.
+
+        A merged cell stands in each place that it covers; one as wide as the table is a title, and stands once.
+        """
+        held: dict[Span, list[Word]] = {}
         for word in words:
             box = word.box
-            if any(box.x0 + _NEAR < x < box.x1 - _NEAR for x in self.xs):
+            row = self.cells[sum(y <= (box.y0 + box.y1) / 2 for y in self.ys[1:-1])]
+            crossed = [at for at, x in enumerate(self.xs[1:-1]) if box.x0 + _NEAR < x < box.x1 - _NEAR]
+            outside = box.x0 + _NEAR < self.xs[0] or self.xs[-1] < box.x1 - _NEAR
+            if outside or any(row[at] != row[at + 1] for at in crossed):
                 return None
-            column = sum(x <= (box.x0 + box.x1) / 2 for x in self.xs[1:-1])
-            row = sum(y <= (box.y0 + box.y1) / 2 for y in self.ys[1:-1])
-            held.setdefault((row, column), []).append(word)
-        numbers = range(len(self.ys) - 1), range(len(self.xs) - 1)
-        for row in numbers[0]:
-            filled = [held[row, column] for column in numbers[1] if (row, column) in held]
+            held.setdefault(row[sum(x <= (box.x0 + box.x1) / 2 for x in self.xs[1:-1])], []).append(word)
+        for row in self.cells:
+            filled = [held[cell] for cell in dict.fromkeys(row) if cell in held]
             if len(filled) > 1 and min(len(lines(words)) for words in filled) >= _ROWS_IN_ONE:
                 return None
-        return [[_cell(held.get((row, column), ())) for column in numbers[1]] for row in numbers[0]]
+        texts = {cell: _cell(words) for cell, words in held.items()}
+        deep = self._header_rows()
+        header = [[row[at] for row in self.cells[:deep]] for at in range(len(self.cells[0]))]
+        titles = [_together([texts[cell] for cell in dict.fromkeys(column) if cell in texts]) for column in header]
+        body = [self._shown(texts, at) for at in range(deep, len(self.cells))]
+        return [titles, *body] if deep else body
+
+    def _shown(self, texts: Mapping[Span, Cell], number: int) -> list[Cell]:
+        """Return the cells of a row; a title only in its first place."""
+        shown = []
+        for at, cell in enumerate(self.cells[number]):
+            title = cell.columns == len(self.cells[number])
+            first = (cell.row, cell.column) == (number, at)
+            shown.append(Cell("") if title and not first else texts.get(cell, Cell("")))
+        return shown
+
+    def _header_rows(self) -> int:
+        """Return how many rows name the columns together: a cell beside one with others below it reaches over all of them."""
+        first = list(dict.fromkeys(self.cells[0]))
+        parted = any(1 < cell.columns < len(self.cells[0]) and cell.rows == 1 for cell in first)
+        deep = max(cell.rows for cell in first) if parted else 1
+        return deep if 1 < deep < len(self.cells) else 0
 
 
 def grids(rules: Sequence[Rule]) -> list[RuledGrid]:
-    """Return the full grids that some lines make, with two rows and two columns at least, from top to bottom."""
+    """Return the grids that some lines make, with two rows and two columns at least, from top to bottom."""
     if len(rules) > MOST_LINES:
         return []
     found = []
@@ -74,13 +114,48 @@ def grids(rules: Sequence[Rule]) -> list[RuledGrid]:
         xs, ys = _places(rule.x0 for rule in upright), _places(rule.y0 for rule in level)
         if len(xs) < 3 or len(ys) < 3:
             continue
-        width, height = xs[-1] - xs[0], ys[-1] - ys[0]
-        full = all(_covered([(r.x0, r.x1) for r in level if abs(r.y0 - y) <= _NEAR]) >= _WHOLE * width for y in ys)
-        if full and all(
-            _covered([(r.y0, r.y1) for r in upright if abs(r.x0 - x) <= _NEAR]) >= _WHOLE * height for x in xs
-        ):
-            found.append(RuledGrid(xs, ys))
+        posts = [_walls([(r.y0, r.y1) for r in upright if abs(r.x0 - x) <= _NEAR], ys) for x in xs]
+        beams = [_walls([(r.x0, r.x1) for r in level if abs(r.y0 - y) <= _NEAR], xs) for y in ys]
+        cells = _cells(posts, beams)
+        if cells and len({cell for row in cells for cell in row}) >= _SINGLE * len(cells) * len(cells[0]):
+            found.append(RuledGrid(xs, ys, cells))
     return sorted(found, key=lambda grid: grid.ys[0])
+
+
+def _walls(spans: Sequence[tuple[float, float]], places: Sequence[float]) -> list[bool | None]:
+    """Return for each place between two others whether a line closes it; None where it does so only in part."""
+    walls: list[bool | None] = []
+    for low, high in pairwise(places):
+        part = _covered([(max(a, low), min(b, high)) for a, b in spans if b > low and a < high])
+        closed = high - low - part <= max(_NEAR, (1 - _WHOLE) * (high - low)) and part > (high - low) / 2
+        walls.append(True if closed else False if part <= _NEAR else None)
+    return walls
+
+
+def _cells(posts: Sequence[Sequence[bool | None]], beams: Sequence[Sequence[bool | None]]) -> _Cells | None:
+    """Return which cell covers each place between upright and level lines; None when the outer ones don't close, or what no
+    line parts is no rectangle."""
+    high, wide = len(beams) - 1, len(posts) - 1
+    if not all([*posts[0], *posts[-1], *beams[0], *beams[-1]]):
+        return None
+    found: dict[tuple[int, int], Span] = {}
+    for row in range(high):
+        for column in range(wide):
+            if (row, column) in found:
+                continue
+            right, below = column, row
+            while not posts[right + 1][row]:
+                right += 1
+            while not beams[below + 1][column]:
+                below += 1
+            cell = Span(row, column, below - row + 1, right - column + 1)
+            for r in range(row, below + 1):
+                for c in range(column, right + 1):
+                    walls = posts[c + 1][r] is (c == right), beams[r + 1][c] is (r == below)
+                    if (r, c) in found or not all(walls):
+                        return None
+                    found[r, c] = cell
+    return tuple(tuple(found[row, column] for column in range(wide)) for row in range(high))
 
 
 def overlap(one: Area, other: Area) -> bool:
@@ -133,3 +208,11 @@ def _cell(words: Sequence[Word]) -> Cell:
             tight = not cell.text or (end is not None and box.x0 - end < _TIGHT * (box.y1 - box.y0))
             cell, end = join(cell, Cell(text, ((0, len(text), box),)), "" if tight else " "), box.x1
     return cell
+
+
+def _together(cells: Sequence[Cell]) -> Cell:
+    """Return one cell with the texts of some, one behind the other."""
+    whole = Cell("")
+    for cell in cells:
+        whole = join(whole, cell, " " if whole.text else "")
+    return whole

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ingest.alt_text import told_by
@@ -108,11 +110,24 @@ def _chart(root: Node) -> list[list[str]]:
     title = "".join(t.text or "" for t in heading.iter(f"{_A}t")) if heading is not None else ""
     series = list(root.iter(f"{_C}ser"))
     names = [_values(s.find(f"{_C}tx")) for s in series]
+    if any(s.find(f"{_C}xVal") is not None for s in series):
+        return _points(title, series, names)
     categories: list[str] = max((_values(s.find(f"{_C}cat")) for s in series), key=len, default=[])
     columns = [_values(s.find(f"{_C}val")) for s in series]
     rows = [[title, *(name[0] if name else "" for name in names)]]
     for i, category in enumerate(categories):
         rows.append([category, *(column[i] if i < len(column) else "" for column in columns)])
+    return rows
+
+
+def _points(title: str, series: Sequence[Node], names: Sequence[list[str]]) -> list[list[str]]:
+    """Return the rows of a chart whose series have places of their own (scatter, bubble): a row a point."""
+    kinds = {"x": f"{_C}xVal", "y": f"{_C}yVal", "size": f"{_C}bubbleSize"}
+    shown = {label: tag for label, tag in kinds.items() if any(s.find(tag) is not None for s in series)}
+    rows = [[title, *shown]]
+    for one, name in zip(series, names, strict=True):
+        columns = [_values(one.find(tag)) for tag in shown.values()]
+        rows += [[name[0] if name else "", *point] for point in zip_longest(*columns, fillvalue="")]
     return rows
 
 

@@ -13,7 +13,7 @@ Spot = tuple[int, int, Box]
 
 _OPENERS = {"$", "€", "£", "¥", "(", "$(", "€(", "£(", "US$"}
 _CLOSERS = {")", "%", ")%", "%)"}
-_AMOUNT = re.compile(r"(?:US\$|[($€£¥+−–\s-])*(?:\d+(?:[.,']\d+)*(?: \d{3})*(?:[.,]\d+)?|\.\d+)[\s)%]*")
+_AMOUNT = re.compile(r"(?:US\$|[($€£¥+−–\s-])*(?:\d+(?:[.,']\d+)*(?: \d{3})*(?:[.,]\d+)?|\.\d+)[\s)%€£¥]*")
 _DASH = re.compile(r"[-–—−]+")
 _YEAR = re.compile(r"(19|20)\d\d")
 _PERIOD = re.compile(r"\b(19|20)\d\d\b")

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from ingest.archive import Content, files
+from ingest.archive import Content, CutShort, files
 from ingest.elements import INSIDE, Member
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
@@ -31,11 +31,12 @@ _RATIO_FROM = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One member: where it is in the spool, and why it can't be read when it can't."""
+    """One member: where it is in the spool, why it can't be read when it can't, and what is to be said of it."""
 
     member: Member
     offset: int
     refusal: UnreadableFile | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def unpack(path: Path, form: str, name: str, password: str | None = None) -> Unp
                 )
                 break
             entries[unique] = entry
+            problems += [entry.problem] if entry.problem else []
     except UnreadableFile as error:
         if not entries or "bomb" in error.reason:
             spool.close()
@@ -93,11 +95,14 @@ def _store(spool: IO[bytes], name: str, content: Content, packed: int) -> Entry 
     assert not isinstance(content, UnreadableFile)
     start = spool.seek(0, os.SEEK_END)
     digest = hashlib.sha256()
-    size = 0
+    size, problem = 0, ""
     pieces = iter(content)
     while True:
         try:
             piece = next(pieces, None)
+        except CutShort as cut:
+            problem = f"{cut.reason} {cut.remedy}"
+            break
         except UnreadableFile as refusal:
             spool.truncate(start)
             return Entry(Member(name, 0, ""), 0, refusal)
@@ -114,7 +119,7 @@ def _store(spool: IO[bytes], name: str, content: Content, packed: int) -> Entry 
             return None
         digest.update(piece)
         spool.write(piece)
-    return Entry(Member(name, size, digest.hexdigest()), start)
+    return Entry(Member(name, size, digest.hexdigest()), start, problem=problem)
 
 
 def _contents(path: Path, form: str, name: str, password: str | None) -> Iterator[tuple[str, Content]]:

@@ -16,16 +16,13 @@ from ingest.hidden_html import take_hidden
 from ingest.merged import Span, filled
 from ingest.plain import decode
 from ingest.tables import Cell, add_table
+from ingest.web_frames import put_frames, show_fallback
+from ingest.web_text import BLOCKS, has_block, linked_in, squeeze, tag_of, texts_in
 
 _CHARSET = re.compile(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.I)
 _FURNITURE = (
     "//script|//noscript|//template|//nav|//*[@role='navigation']|//iframe|//select|//button|//svg"
     "|//*[local-name()='header' and namespace-uri()='http://www.xbrl.org/2013/inlineXBRL']|//*[name()='ix:header']"
-)
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer "
-    "form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li main menu ol option p pre section summary table tbody td "
-    "tfoot th thead tr ul".split()
 )
 _HEADING = re.compile(r"h[1-6]")
 _WRAPPERS = re.compile(
@@ -69,7 +66,7 @@ def add_html(
     if not text.strip():
         return None
     hidden: list[tuple[str, str]] = []
-    root = _parse(text, hidden)
+    text, root = _parse(text, hidden)
     if root is None:
         return None
     title = " ".join(str(root.findtext(".//title") or "").split()) or None
@@ -94,35 +91,46 @@ def add_html(
     return title
 
 
-def _parse(text: str, hidden: list[tuple[str, str]]) -> Any:
-    """Return the page's tree without scripts, navigation and what is hidden, which is appended to `hidden`; None for no tree."""
-    from lxml import etree, html
+def _parse(text: str, hidden: list[tuple[str, str]]) -> tuple[str, Any]:
+    """Return the page's markup with its inner frames in place, and its tree without scripts, navigation and what is hidden,
+    which is appended to `hidden`; None for no tree."""
+    from lxml import html
 
-    def parsed(markup: str) -> tuple[Any, bool]:
-        parser = html.HTMLParser(no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
-        found = html.document_fromstring(markup, parser=parser)
-        return found, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
-
-    try:
-        root, cut = parsed(text)
-        if cut:  # libxml2 leaves out what is nested more than 2,048 deep and all that follows
-            root, cut = parsed(_WRAPPERS.sub("\n", text))
-    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
-        return None
+    root, cut = _tree(text)
+    if cut:  # libxml2 leaves out what is nested more than 2,048 deep and all that follows
+        root, cut = _tree(_WRAPPERS.sub("\n", text))
+    if root is None:
+        return text, None
     if cut:
         raise UnreadableFile(
             "The page is nested too deeply to be read.", "Print it to PDF in a browser and ingest that."
         )
+    markup = text
+    if put_frames(root, lambda inner: _tree(inner)[0]):
+        text = html.tostring(root, encoding="unicode")
+    show_fallback(root)
     for drawing in root.xpath("//svg[@aria-label or title]"):
         label = drawing.get("aria-label") or drawing.findtext("title") or ""
         drawing.addprevious(html.Element("img", alt=label))
     for node in root.xpath(_FURNITURE):
         if node.getparent() is not None and isinstance(node.tag, str):
             node.drop_tree()
-    hidden += take_hidden(root, text)
+    hidden += take_hidden(root, markup)
     for sheet in root.xpath("//style"):
         sheet.drop_tree()
-    return root
+    return text, root
+
+
+def _tree(markup: str) -> tuple[Any, bool]:
+    """Return a page's tree, None for none, and whether it was cut for being too deep."""
+    from lxml import etree, html
+
+    parser = html.HTMLParser(no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+    try:
+        found = html.document_fromstring(markup, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None, False
+    return found, any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log)
 
 
 def _blocks(root: Any) -> Iterator[Block]:
@@ -139,7 +147,7 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
 
     def flush() -> Iterator[Block]:
         nonlocal linked
-        text = _squeeze("".join(run))
+        text = squeeze("".join(run))
         run.clear()
         if text:
             yield Block(kind, text, linked=linked)
@@ -149,17 +157,17 @@ def _walk(node: Any, kind: Kind, depth: int) -> Iterator[Block]:
 
     run.append(node.text or "")
     for child in node:
-        tag = _tag(child)
+        tag = tag_of(child)
         if tag == "br":
             run.append("\n")
-        elif tag and depth < _MAX_DEPTH and (tag in _BLOCKS or _has_block(child)):
+        elif tag and depth < _MAX_DEPTH and (tag in BLOCKS or has_block(child)):
             yield from flush()
             yield from _block(child, tag, kind, depth + 1)
         elif tag:
-            text = "".join(_texts(child))
+            text = "".join(texts_in(child))
             run.append(text)
             shown += _pictures(child)
-            linked += len(text) if tag == "a" else sum(len("".join(_texts(a))) for a in child.iter("a"))
+            linked += len(text) if tag == "a" else sum(len("".join(texts_in(a))) for a in child.iter("a"))
         run.append(child.tail or "")
     yield from flush()
 
@@ -168,12 +176,12 @@ def _block(node: Any, tag: str, kind: Kind, depth: int) -> Iterator[Block]:
     """Yield the blocks of one block element."""
     yield from _picture(node)
     if _HEADING.fullmatch(tag):
-        text = _squeeze("".join(_texts(node))).replace("\n", " ")
+        text = squeeze("".join(texts_in(node))).replace("\n", " ")
         if text:
-            yield Block("heading", text, int(tag[1]), linked=_linked(node))
+            yield Block("heading", text, int(tag[1]), linked=linked_in(node))
         yield from _pictures(node)
     elif tag == "pre":
-        text = "".join(_texts(node)).strip("\n")
+        text = "".join(texts_in(node)).strip("\n")
         if text.strip():
             yield Block("code", text)
     elif tag == "table":
@@ -203,14 +211,14 @@ def _table(node: Any, depth: int) -> Iterator[Block]:
         yield from _walk(caption, "caption", depth)
     table = tuple(
         tuple(
-            Span(" ".join(_texts(cell)), _number(cell.get("colspan")), _number(cell.get("rowspan")))
+            Span(" ".join(texts_in(cell)), _number(cell.get("colspan")), _number(cell.get("rowspan")))
             for cell in row.iterchildren("td", "th")
         )
         for row in rows
     )
     text = "\n".join(" ".join(span.text for span in row) for row in table)
     if text.strip():
-        yield Block("table", text, rows=table, linked=_linked(node))
+        yield Block("table", text, rows=table, linked=linked_in(node))
     yield from _pictures(node)
 
 
@@ -221,7 +229,7 @@ def _pictures(node: Any) -> list[Block]:
 
 def _picture(image: Any) -> list[Block]:
     """Return the alternative text of an element that is a picture and describes what it shows."""
-    label = image.get("alt") if _tag(image) in ("img", "area", "amp-img") else None
+    label = image.get("alt") if tag_of(image) in ("img", "area", "amp-img") else None
     if label is None and image.get("role") == "img":
         label = image.get("aria-label")
     seen = image.get("aria-hidden") != "true" and image.get("role") not in ("presentation", "none")
@@ -251,46 +259,9 @@ def table_rows(markup: str) -> list[list[Cell]]:
 def _owner(row: Any) -> Any:
     """Return the table that a row belongs to."""
     node = row.getparent()
-    while node is not None and _tag(node) != "table":
+    while node is not None and tag_of(node) != "table":
         node = node.getparent()
     return node
-
-
-def _texts(node: Any) -> Iterator[str]:
-    """Yield the text in an element, however deep; line breaks and the ends of blocks part words."""
-    waiting = [node]  # elements and texts, the next one last
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, str):
-            yield here
-            continue
-        inside: list[Any] = [here.text or ""]
-        for child in here:
-            tag = _tag(child)
-            edge = "\n" if tag == "br" or tag in _BLOCKS else ""
-            inside += [edge] if tag == "br" else [edge, child, edge] if tag else []
-            inside.append(child.tail or "")
-        waiting += reversed(inside)
-
-
-def _tag(node: Any) -> str:
-    """Return an element's name in lower case without its prefix, "" for comments."""
-    return node.tag.lower().rpartition("}")[2] if isinstance(node.tag, str) else ""
-
-
-def _has_block(node: Any) -> bool:
-    """Say whether an inline element holds blocks, as in real pages it may."""
-    return any(_tag(inner) in _BLOCKS for inner in node.iterdescendants())
-
-
-def _linked(node: Any) -> int:
-    """Return how many characters of an element are links."""
-    return sum(len("".join(_texts(a))) for a in node.iter("a"))
-
-
-def _squeeze(text: str) -> str:
-    """Return text with single spaces and no empty lines."""
-    return "\n".join(line for line in (" ".join(part.split()) for part in text.split("\n")) if line)
 
 
 def _number(value: str | None) -> int:

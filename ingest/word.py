@@ -26,7 +26,7 @@ _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _NOTES = {"footnotes": "Footnote", "endnotes": "Endnote", "comments": "Comment"}
 _PROSE = re.compile(r"word/(?:header|footer|footnotes|endnotes)\d*\.xml")
 _OVERLOOKED = re.compile(
-    rb"<w:(?:ins|del|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
+    rb"<w:(?:ins|del|cellDel|moveTo|moveFrom|sdt|txbxContent|altChunk|customXml|smartTag|fldSimple|sym|ruby|bdo|dir)[ >/]"
     rb"|AlternateContent|<m:oMath|<w:ddList|:textpath|\sdescr=|<v:shape\b[^>]*\salt="
 )
 _TABLE_EDGE = re.compile(rb"<w:tbl[ >]|</w:tbl>")
@@ -115,7 +115,7 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
 
     def instead(child: Node) -> list[Node] | None:
         held: list[Node] | None = None
-        if child.tag in _GONE:
+        if child.tag in _GONE or _is_deleted_row(child):
             held = []
         elif child.tag in _WRAPPERS:
             held = list(child)
@@ -135,6 +135,12 @@ def _unwrap(root: Node, archive: zipfile.ZipFile, imported: dict[str, str]) -> N
         return held
 
     replace_below(root, instead)
+
+
+def _is_deleted_row(node: Node) -> bool:
+    """Say whether a node is a table row, or a cell of one, that a tracked change takes out."""
+    looks = node.find({f"{_W}tr": f"{_W}trPr", f"{_W}tc": f"{_W}tcPr"}.get(node.tag, ""))
+    return looks is not None and any(looks.find(f"{_W}{mark}") is not None for mark in ("del", "cellDel"))
 
 
 def _lay_flat(root: Node) -> None:

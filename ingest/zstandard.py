@@ -35,5 +35,11 @@ def unpacked(path: Path) -> IO[bytes]:
             except ZstdError as error:
                 raise ZstandardBroken(str(error)) from error
 
+        def read1(self, size: int | None = -1) -> bytes:
+            try:
+                return bytes(super().read1(-1 if size is None else size))
+            except ZstdError as error:
+                raise ZstandardBroken(str(error)) from error
+
     options: dict[int, int] = {DecompressionParameter.window_log_max: _LARGEST_WINDOW}
     return cast("IO[bytes]", Stream(path, options=options))

@@ -121,7 +121,7 @@ class HomeLock:
 def lock_holder(home: Home) -> dict[str, str | int] | None:
     """Return {"pid", "role"} of the process that holds the lock, or None when nobody does."""
     try:
-        with open(home.lock, "r+", encoding="utf-8") as file:
+        with open(home.lock, encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:

@@ -28,7 +28,7 @@ from rag.job_rows import (
     put_aside,
     shown,
 )
-from rag.lease import LEASE_SECONDS, is_running, this_process
+from rag.lease import LEASE_SECONDS, is_running, this_process, without_idle
 from rag.schema import descriptions, documents, job_files, jobs
 from rag.store import Store
 from rag.vector_rows import count_without_vector, insert_vectors, mark_embedded, texts_without_vector
@@ -86,11 +86,9 @@ class Intake:
             for row in connection.execute(open_jobs):
                 taken = row.owner not in (None, self._me) and row.leased_until > time.time() and is_running(row.owner)
                 if not taken and not (row.stage == "queued" and put_aside(connection, row)):
-                    connection.execute(
-                        update(jobs)
-                        .where(jobs.c.job_id == row.job_id)
-                        .values(owner=self._me, leased_until=time.time() + LEASE_SECONDS)
-                    )
+                    lease = {"owner": self._me, "leased_until": time.time() + LEASE_SECONDS}
+                    begun = without_idle(row.leased_until, started=row.started, embedding_since=row.embedding_since)
+                    connection.execute(update(jobs).where(jobs.c.job_id == row.job_id).values(lease | begun))
                     return Job(row.job_id, row.collection, tuple(json.loads(row.paths)), row.stage)
         return None
 

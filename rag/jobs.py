@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, sele
 from rag.catalog import document_facts, facts_of
 from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
+from rag.lease import LEASE_SECONDS, is_running
 from rag.schema import documents, job_files, jobs
 from rag.shapes import FailedFile, FileReport, IngestReport, JobReport, JobStatus, Stage
 from rag.store import Store
@@ -175,7 +176,7 @@ class Jobs:
             failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
             pages=sum(row.pages for row in tally),
             chunks=sum(row.chunks for row in tally),
-            seconds=round((job.finished or time.time()) - (job.started or job.created), 2),
+            seconds=round((job.finished or _until(job)) - (job.started or job.created), 2),
         )
         return _status(job, sum(files.values()), files.get("pending", 0), report)
 
@@ -246,7 +247,7 @@ def _file(row: Row[Any], known: Row[Any] | None) -> FileReport:
 
 
 def _status(job: Row[Any], files: int, pending: int, report: IngestReport) -> JobStatus:
-    now = time.time()
+    now = _until(job)
     done = files - pending
     reading_until = job.embedding_since or now
     file_rate = _rate(done, reading_until - (job.started or now))
@@ -254,6 +255,8 @@ def _status(job: Row[Any], files: int, pending: int, report: IngestReport) -> Jo
     left = None
     if job.stage == "embedding" and text_rate:
         left = (job.texts - job.texts_embedded) / text_rate
+    elif job.stage == "reading" and file_rate:
+        left = pending / file_rate
     stage = "paused" if job.paused and job.stage in UNFINISHED else job.stage
     return JobStatus(
         job_id=job.job_id,
@@ -269,6 +272,12 @@ def _status(job: Row[Any], files: int, pending: int, report: IngestReport) -> Jo
         seconds_left=None if left is None else round(left, 1),
         report=report,
     )
+
+
+def _until(job: Row[Any]) -> float:
+    """Return the time up to which a job was worked on: now, or when the worker that is gone or was told to pause last wrote."""
+    working = not job.paused and job.owner is not None and is_running(job.owner)
+    return time.time() if working or not job.leased_until else min(time.time(), job.leased_until - LEASE_SECONDS)
 
 
 def _rate(number: int, seconds: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 LEASE_SECONDS = 300.0
@@ -18,6 +19,12 @@ def is_running(owner: str) -> bool:
     """Say whether the process of that name still runs."""
     pid, _, started = owner.partition(":")
     return started != "" and _started(int(pid)) == started
+
+
+def without_idle(leased_until: float, **begun: float | None) -> dict[str, float]:
+    """Return when a job's stages began, later by the time in which no worker had it: rates are of the time worked."""
+    idle = max(0.0, time.time() - leased_until + LEASE_SECONDS) if leased_until else 0.0
+    return {stage: at + idle for stage, at in begun.items() if at}
 
 
 def _started(pid: int) -> str:

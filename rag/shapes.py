@@ -307,8 +307,9 @@ Stage = Literal["queued", "reading", "embedding", "publishing", "paused", "done"
 class JobStatus(Shape):
     """How far a job is. `report` counts what is done so far.
 
-    `texts` are distinct texts without a vector when reading was done; `seconds_left` is estimated from the rate of the
-    stage so far and absent while there is none.
+    `texts` are distinct texts without a vector when reading was done. `seconds_left` of the stage it is in (reading, then
+    embedding) is estimated from that stage's rate so far, and absent while there is none. Times in which no worker had the
+    job, as in a pause, do not count.
     """
 
     job_id: str

@@ -90,3 +90,16 @@ def test_home_on_a_disk_without_any_space(disk: Path) -> None:
     assert done.code == 1 and "Traceback" not in done.stderr
     assert str(disk / "home") in done.stderr and "No space left on device" in done.stderr
     assert "READINGROOM_HOME" in done.stderr
+
+
+def test_a_home_that_became_read_only(disk: Path) -> None:
+    """Every command on a home that can't be written ends with the folder and the reason; `doctor` names it among the rest."""
+    home = disk / "home"
+    assert run_command(home, "status").code == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    for command in (["ingest", str(SAMPLES)], ["search", "anything"], ["serve", "--port", "8799"]):
+        done = run_command(home, *command)
+        assert done.code == 1 and f"{home} can't be written: Read-only file system" in done.stderr, done.stderr
+    done = run_command(home, "doctor", "--json")
+    assert done.code == 1 and "Traceback" not in done.stderr, done.stderr
+    assert any(item["severity"] == "error" and "Read-only file system" in item["message"] for item in done.json)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
+from reportlab.lib.colors import black
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import SimpleDocTemplate, Table, TableStyle
 
 from ingest.elements import Box, Reading, Run
 from ingest.errors import UnreadableFile
@@ -472,13 +474,48 @@ def test_full_grids_of_lines_are_tables() -> None:
     assert [box.x0 for _, _, box in rows[0][0].spots] == [5, 22, 42.2]
 
 
-def test_lines_that_are_no_full_grid_are_left_alone() -> None:
-    """Merged cells, frames, underlines, a word across a line, and rows that no line parts: others know better."""
-    merged = [rule for rule in _drawn((0, 100, 200), (0, 30, 60)) if rule != Rule(100, 0, 100, 60)] + [
-        Rule(100, 30, 100, 60)
+def test_lines_that_are_no_grid_are_left_alone() -> None:
+    """Cells that are no rectangles, forms, frames, underlines, words across a line, unparted rows: others know better."""
+    corner = [*_drawn((0, 200), (0, 60)), Rule(0, 30, 100, 30), Rule(100, 0, 100, 30), Rule(150, 30, 150, 60)]
+    form = [
+        *_drawn((0, 300), (0, 20, 40, 60)),
+        *(Rule(x, 20 * at, x, 20 * at + 20) for at, x in enumerate((60, 120, 240))),
     ]
-    assert grids(merged) == [] and grids(_drawn((0, 200), (0, 60))) == [] and grids([Rule(0, 9, 90, 9)]) == []
+    assert grids(corner) == [] and grids(form) == []
+    assert grids(_drawn((0, 200), (0, 60))) == [] and grids([Rule(0, 9, 90, 9)]) == []
     (grid,) = grids(_drawn((0, 100, 200), (0, 30, 90)))
     assert grid.rows(_words(("across-the-line", 70, 5))) is None
     column = [(str(at), x, 32.0 + 11 * at) for x in (5.0, 105.0) for at in range(5)]
     assert grid.rows(_words(*column)) is None
+
+
+def test_merged_cells_of_a_grid_are_repeated() -> None:
+    """A value stands in each place that its cell covers, a title over the whole table once; two rows of titles are one."""
+    rules = [rule for rule in _drawn((0, 60, 120, 180), (0, 20, 40, 60, 80, 100)) if rule.level]
+    rules = [rule for rule in rules if rule.y0 not in (20, 60)] + [Rule(60, 20, 180, 20), Rule(60, 60, 180, 60)]
+    rules += [Rule(0, 0, 0, 100), Rule(60, 0, 60, 80), Rule(120, 20, 120, 80), Rule(180, 0, 180, 100)]
+    (grid,) = grids(rules)
+    words = [("Port", 5, 15), ("Tolls", 85, 5), ("2022", 65, 25), ("2023", 125, 25), ("Aa", 5, 55), ("1", 65, 45)]
+    words += [("2", 125, 45), ("3", 65, 65), ("4", 125, 65), ("Notes", 85, 85)]
+    rows = grid.rows(_words(*words))
+    assert rows is not None and [[cell.text for cell in row] for row in rows] == [
+        ["Port", "Tolls 2022", "Tolls 2023"],
+        ["Aa", "1", "2"],
+        ["Aa", "3", "4"],
+        ["Notes", "", ""],
+    ]
+    assert rows[1][0].spots == rows[2][0].spots != ()
+
+
+def test_a_column_that_is_taken_for_text_is_in_its_table_alone(tmp_path: Path) -> None:
+    """A grid of texts over three pages is one table with its header; no column of it stands beside it once more."""
+    duties = [
+        [f"{at}.1", f"The tenant keeps item{at} in good order", "Monthly" if at % 2 else "Yearly"] for at in range(90)
+    ]
+    table = Table([["Clause", "Duty of the tenant", "Term"], *duties], colWidths=[50, 260, 80], repeatRows=1)
+    table.setStyle(TableStyle([("GRID", (0, 0), (-1, -1), 0.5, black)]))
+    SimpleDocTemplate(str(tmp_path / "grid.pdf"), pagesize=A4).build([table])
+    reading = read_pdf(tmp_path / "grid.pdf")
+    assert len(reading.pages) == 3 and [one.kind for one in reading.elements] == ["table"] * 3
+    assert [one.continues for one in reading.elements] == [-1, 0, 0]
+    assert all(f"| {' | '.join(row)} |" in reading.text for row in duties) and reading.text.count("Monthly") == 45

@@ -301,6 +301,38 @@ def test_pause_resume_and_cancel(room: Room, folder: Path) -> None:
     assert room.ingest(folder).added == 3
 
 
+def test_a_pause_does_not_count(room: Room, folder: Path) -> None:
+    """Seconds, rate and time left of a job are of the time worked: an hour's pause, or an hour without a worker, changes none."""
+    job = room.jobs.add("documents", [str(folder)])
+    worker = room.worker()
+    leased = worker.catalog.next_job()
+    assert leased is not None
+    worker.catalog.list_files(leased, walk([folder]))
+    worker.catalog.keep_unchanged(leased, [], "")  # renews the lease
+
+    def hours(count: int) -> None:
+        changed = ", ".join(f"{name} = {name} - {3600 * count}" for name in ("created", "started", "leased_until"))
+        with room.store.write() as connection:
+            connection.exec_driver_sql(f"UPDATE jobs SET {changed}")
+
+    for stop in ("paused = 1", "owner = '999999999:1'"):
+        with room.store.write() as connection:
+            connection.exec_driver_sql(f"UPDATE jobs SET {stop}")
+        hours(1)
+        assert room.jobs.status(job).report.seconds < 60
+        with room.store.write() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET paused = 0")
+        assert worker.catalog.next_job() is not None
+        assert room.jobs.status(job).report.seconds < 60
+    with room.store.write() as connection:  # two of three files in ten seconds
+        connection.exec_driver_sql(
+            "UPDATE job_files SET outcome = 'added' WHERE path IN (SELECT path FROM job_files ORDER BY path LIMIT 2)"
+        )
+        connection.exec_driver_sql("UPDATE jobs SET started = started - 10")
+    status = room.jobs.status(job)
+    assert status.files_per_second == pytest.approx(0.2, abs=0.1) and status.seconds_left == pytest.approx(5, abs=4)
+
+
 def test_the_report_names_every_file(room: Room, folder: Path) -> None:
     """The report has each file with what was extracted and indexed; nothing lies beyond the embedder; CSV is inert."""
     (folder / "offer.pdf").write_bytes(b"%PDF-1.4 nothing more")
