@@ -78,7 +78,7 @@ BIAS = -12.75
 """Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
-SURE = 0.0
+SURE = -3.0
 """The span reader's score from which on its words are the answer, and their sentence comes first."""
 
 

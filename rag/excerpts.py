@@ -74,9 +74,10 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
         zip((one.chunk_id for one in chosen), reader.read(question, [one.text for one in chosen]), strict=True)
     )
     seen = [_marked(one, marked.get(one.found.passage.chunk_id)) for one in supports]
-    best = max((one for one in seen if one.read is not None), key=lambda one: one.read or 0.0, default=None)
-    if best is None or best.read is None or best.read < SURE or seen[0].text.startswith("|"):
+    sure = [one for one in seen if one.read is not None and one.read >= SURE and one.features.states]  # no headings
+    if not sure or seen[0].text.startswith("|"):
         return seen
+    best = max(sure, key=lambda one: one.read or 0.0)
     return [best, *(one for one in seen if one is not best)]
 
 

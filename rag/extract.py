@@ -21,6 +21,12 @@ CLAUSE = 3
 PHRASE = 5
 """Words from which on the only filled cell of a row is running text."""
 
+_WHOLE = re.compile(
+    r"^\W*(?:(?:and|but|so)\s+)?(?:why\b|how\s+(?:is|are|was|were|do|does|did|can|could|should|must|may|will|has|have)\b)"
+    r"|\band\s+(?:(?:by|in|at|for|to|with|from|on)\s+)?(?:how|what|when|where|which|who|whom|why)\b",
+    re.IGNORECASE,
+)
+"""Questions for a reason or a way, or for two things: some words of a sentence would be half an answer."""
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
@@ -38,15 +44,19 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     supports = _called(question, _below_captions(supports))
     best = supports[0]
     text = _prose(best.text)
-    if best.marked is not None and best.read is not None and best.read >= SURE and not text.startswith("|"):
-        passage = best.found.passage
-        short: str | None = passage.text[best.marked[0] - passage.start : best.marked[1] - passage.start]
-    else:
-        short = cell(question, asked, best) if text.startswith("|") else span(question, asked, text)
-    if short and not asks_analysis(question):
+    short = cell(question, asked, best) if text.startswith("|") else marked(best) or span(question, asked, text)
+    if short and not asks_analysis(question) and not _WHOLE.search(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
     return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
+
+
+def marked(best: Support) -> str | None:
+    """Return the words that the span reader marked in a sentence, None where it is not sure of them or a heading holds them."""
+    if best.marked is None or best.read is None or best.read < SURE or not best.features.states:
+        return None
+    start = best.found.passage.start
+    return best.found.passage.text[best.marked[0] - start : best.marked[1] - start]
 
 
 def _below_captions(supports: Sequence[Support]) -> Sequence[Support]:

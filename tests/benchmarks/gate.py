@@ -36,7 +36,7 @@ from rag.settings import PROJECT, load_settings
 SHARES = {"squad2half": 1.0, "clapnq-dev": 1.0, "mtragun": 0.5, "squad-on-clapnq": 0.25, "clapnq-on-squad": 0.25}
 """How much each set counts in the fit, whatever its size."""
 PULL = 3.0
-LIMIT = {"squad2half": 1600, "squad-on-clapnq": 600, "clapnq-on-squad": 300}
+LIMIT = {"squad2half": 1600, "squad-on-clapnq": 400, "clapnq-on-squad": 200}
 REFUSALS = (0.01, 0.03, 0.05, 0.10, 0.15, 0.20, 0.30)
 EVEN, ODD = (0, 2), (1, 3)
 FITTED = {"squad2half": (1,), "squad-on-clapnq": (1,)}
