@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,12 +12,13 @@ from rag.answers import Answers
 from rag.catalog import Catalog
 from rag.disagree import chosen
 from rag.filters import Filter
-from rag.followup import PRONOUN, FollowUps
+from rag.followup import PRONOUN, FollowUps, own_words
 from rag.gate import DEFAULT
 from rag.replay import compare, record_of
 from rag.settings import Settings
 from rag.shapes import Answer, Hit, Record, Replay, Side
 from rag.stop import Stop, stoppable
+from rag.words import stem, stems
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +45,28 @@ class Asking:
         """Yield the events of an answer; it is kept before it is yielded."""
         alone, wanted, may_clarify = self._alone(asked)
         record = self._record(list(asked.collections), wanted, may_clarify)
-        answer = yield from self._told(alone, asked, wanted, may_clarify)
-        if answer.outcome == "not_found" and narrowed(asked.question, alone):
-            other = yield from self._told(asked.question, asked, wanted, may_clarify)
-            if other.outcome != "not_found":
-                note = f"Asked as it is written, because “{alone}” was not found. {other.note}"
-                answer = other.model_copy(update={"note": note.strip()})
-        kept = answer.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
-        self.answers.keep(kept, record)
-        if kept.outcome == "not_found":
-            yield "token", kept.answer
-        yield "answer", kept
-
-    def _told(
-        self, question: str, asked: Asked, wanted: Filter | None, may_clarify: bool
-    ) -> Generator[Event, None, Answer]:
-        """Yield the events of an answer but the last, which is returned, and but the words that say it was not found."""
-        held: Event | None = None
-        for name, value in self._answer(question, asked.collections, wanted, asked.as_of, may_clarify):
-            if held is not None and not (isinstance(value, Answer) and value.outcome == "not_found"):
-                yield held
-            held = (name, value) if name == "token" else None
-            if isinstance(value, Answer):
-                return value
-            if name != "token":
+        events: Iterable[Event] = self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify)
+        if narrowed(asked.question, alone):
+            events = self._best_of(list(events), asked, wanted, may_clarify)
+        for name, value in events:
+            if not isinstance(value, Answer):
                 yield name, value
-        raise AssertionError("unreachable: the last event is the answer")
+                continue
+            kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
+            self.answers.keep(kept, record)
+            yield name, kept
+
+    def _best_of(self, first: list[Event], asked: Asked, wanted: Filter | None, may_clarify: bool) -> list[Event]:
+        """Return the events of an answer, or those of the question as it is written where the answer misses it."""
+        missed = last_answer(iter(first))
+        if missed.outcome == "clarify" or says(asked.question, missed):
+            return first
+        other = list(self._answer(asked.question, asked.collections, wanted, asked.as_of, may_clarify))
+        answer = last_answer(iter(other))
+        if not says(asked.question, answer):
+            return first
+        note = f"Asked as it is written: “{missed.standalone_question}” found nothing of what is asked. {answer.note}"
+        return [*other[:-1], ("answer", answer.model_copy(update={"note": note.strip()}))]
 
     def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool) -> Record:
         """Return with what an answer is made now; a calibrated gate counts in place of the settings' thresholds."""
@@ -148,3 +145,9 @@ def _when(seconds: float) -> str:
 def narrowed(question: str, alone: str) -> bool:
     """Return whether a question that can be understood by itself was only given the topic of the turns before it."""
     return alone.startswith(f"{question.strip().rstrip('?.! ')} (") and not PRONOUN.search(question)
+
+
+def says(question: str, answer: Answer) -> bool:
+    """Return whether an answer rests on a place with one of a question's own words."""
+    asked = {stem(word) for word in own_words(question)}
+    return any(asked & stems(f"{place.path} {place.quote}") for place in answer.citations)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer import last_answer
 from rag.errors import NotFound
 from rag.library import Library
 from rag.settings import Settings
@@ -87,6 +88,21 @@ def test_sides_have_the_dates_that_their_documents_give_themselves(room: Library
         ("2024-03-01", "EUR 34."),
         ("2022-03-01", "EUR 32."),
     ]
+
+
+def test_a_question_that_needs_no_topic_is_asked_as_it_is_written(room: Library, folder: Path) -> None:
+    """Where the topic of the turn before only hides what is asked, the answer rests on the question alone, and says so."""
+    (folder / "boiler.txt").write_text("The boiler was inspected on 3 March 2024 by Ida Holm.\n")
+    room.ingest([folder], "documents")
+    conversation = room.answers.begin().id
+    room.ask("Who has the keys of the harbour office of Norvik Ltd?", conversation_id=conversation)
+    question = "Who inspected the boiler?"
+    events = list(room.ask_stream(question, conversation_id=conversation))
+    answer = last_answer(iter(events))
+    assert answer.outcome == "answered" and "Ida Holm" in answer.answer
+    assert answer.standalone_question == question and "Asked as it is written" in answer.note
+    assert [value for name, value in events if name == "token"] == [answer.answer]
+    assert room.replay(answer.id).same
 
 
 def test_a_conversation_is_kept_and_forgotten(room: Library, folder: Path) -> None:
