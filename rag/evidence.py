@@ -233,6 +233,12 @@ def misses_year(question: str, best: Support) -> bool:
     return best.features.figures == 0.0 and bool(_YEAR.search(question))
 
 
+def says_nothing(supports: Sequence[Support]) -> bool:
+    """Return whether the span reader read passages and found words that answer in none, and the best support is no table row."""
+    read = [item.read for item in supports if item.read is not None]
+    return bool(read) and max(read) < SURE and not supports[0].text.startswith("|")
+
+
 def chance(features: Features) -> float:
     """Return the estimated chance that a sentence with these features answers the question (logistic regression)."""
     total = BIAS + sum(getattr(WEIGHTS, item.name) * getattr(features, item.name) for item in fields(Features))

@@ -23,10 +23,11 @@ PHRASE = 5
 
 _WHOLE = re.compile(
     r"^\W*(?:(?:and|but|so)\s+)?(?:why\b|how\s+(?:is|are|was|were|do|does|did|can|could|should|must|may|will|has|have)\b)"
+    r"|^\W*(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
     r"|\band\s+(?:(?:by|in|at|for|to|with|from|on)\s+)?(?:how|what|when|where|which|who|whom|why)\b",
     re.IGNORECASE,
 )
-"""Questions for a reason or a way, or for two things: some words of a sentence would be half an answer."""
+"""Questions for a reason or a way, for yes or no, or for two things: some words of a sentence would be half an answer."""
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)

@@ -98,8 +98,8 @@ class Answer(_Section):
     threads: int = Field(0, ge=0)
     slots: int = Field(1, ge=1, le=16)
     memory_mb: int = Field(0, ge=0)
-    min_evidence: float = Field(0.23, ge=0, le=1)
-    min_evidence_alone: float = Field(0.45, ge=0, le=1)
+    min_evidence: float = Field(0.27, ge=0, le=1)
+    min_evidence_alone: float = Field(0.47, ge=0, le=1)
     hidden_text: bool = False
     unsupported: Literal["show", "leave_out"] = "show"
     figures: Literal["model", "cell"] = "model"

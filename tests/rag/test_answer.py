@@ -25,7 +25,7 @@ from rag.turns import Turns
 from tests.in_process import Room
 
 FEE = "What is the price of annual maintenance for a vessel of type B?"
-LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.23, min_evidence_alone=0.45)
+LIMITS = Limits(passages=3, passage_tokens=120, max_tokens=100, min_evidence=0.27, min_evidence_alone=0.47)
 
 
 @dataclass
