@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rag.build import build_describer, build_embedder, build_reranker, model_store, promised
+from rag.build import (
+    SPAN_READER_BASE,
+    build_describer,
+    build_embedder,
+    build_reranker,
+    build_span_reader,
+    model_store,
+    promised,
+)
 from rag.errors import ReadingRoomError
 from rag.home import Home
 from rag.model_profiles import profile_of
@@ -30,6 +38,7 @@ def of_models(settings: Settings) -> Iterator[Finding]:
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
     yield from _embedder(settings)
+    yield _span_reader(settings)
     yield from _reranker(settings)
     yield from _describer(settings)
     if settings.answer.model != "none":
@@ -64,6 +73,23 @@ def _embedder(settings: Settings) -> Iterator[Finding]:
         yield Finding(severity="ok", subject="embedding", message=str(build_embedder(settings)))
     except ReadingRoomError as error:
         yield Finding(severity="error", subject="embedding", message=error.message, remedy=error.remedy)
+
+
+def _span_reader(settings: Settings) -> Finding:
+    """Say whether the words that answer are marked: without it short answers come from rules."""
+    reader = build_span_reader(settings)
+    if reader is not None:
+        return Finding(
+            severity="ok", subject="span reader", message=f"marks answers in English, sha256:{reader.digest[:12]}"
+        )
+    if not settings.answer.span_reader:
+        return Finding(severity="ok", subject="span reader", message="off (`answer.span_reader`)")
+    return Finding(
+        severity="warning",
+        subject="span reader",
+        message=f"the model {SPAN_READER_BASE}, whose weights it changes, is not here; short answers come from rules",
+        remedy=f"Run `readingroom models pull {SPAN_READER_BASE}`, or set `answer.span_reader: false`.",
+    )
 
 
 def _describer(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.build import build_span_reader
+from rag.doctor_models import of_models
 from rag.evidence import Asked, Support, weigh
 from rag.excerpts import read
 from rag.extract import extract
@@ -73,6 +74,18 @@ def test_without_its_model_or_switched_off_there_is_none(tmp_path: Path) -> None
     """It needs the weights that it changes."""
     assert build_span_reader(load_settings({"READINGROOM_ANSWER__SPAN_READER": "false"})) is None
     assert build_span_reader(load_settings({"READINGROOM_MODELS__FOLDER": str(tmp_path)})) is None
+
+
+def test_doctor_says_whether_it_reads(tmp_path: Path, home: Path) -> None:
+    """It is there, switched off, or lacks the model that it changes, with the command that fetches it."""
+    for changed, severity, said in (
+        ({}, "ok", "marks answers"),
+        ({"READINGROOM_ANSWER__SPAN_READER": "false"}, "ok", "off"),
+        ({"READINGROOM_MODELS__FOLDER": str(tmp_path)}, "warning", "not here"),
+    ):
+        found = {item.subject: item for item in of_models(load_settings(environment(home) | changed))}["span reader"]
+        assert found.severity == severity and said in found.message
+        assert ("models pull all-minilm" in found.remedy) == (severity == "warning")
 
 
 def _supports(library: Library, question: str) -> list[Support]:
