@@ -234,9 +234,11 @@ def misses_year(question: str, best: Support) -> bool:
 
 
 def says_nothing(supports: Sequence[Support]) -> bool:
-    """Return whether the span reader read passages and found words that answer in none, and the best support is no table row."""
-    read = [item.read for item in supports if item.read is not None]
-    return bool(read) and max(read) < SURE and not supports[0].text.startswith("|")
+    """Return whether the span reader read passages and is sure of no words of the best support, and that is no table row."""
+    best = supports[0]
+    if best.text.startswith("|") or all(item.read is None for item in supports):
+        return False
+    return best.read is None or best.read < SURE
 
 
 def chance(features: Features) -> float:

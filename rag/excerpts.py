@@ -21,6 +21,8 @@ from rag.words import sentences
 
 READ = 4
 """Passages that the reader reads."""
+EVIDENCE = 6.0
+"""What a sentence's own chance to answer counts beside the reader's score, where several passages have marks."""
 READ_LANGUAGES = ("en", None)
 """Languages that the reader was trained on; where a text is too short to tell, it is read."""
 LATEST = 0.5
@@ -77,7 +79,7 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
     sure = [one for one in seen if one.read is not None and one.read >= SURE and one.features.states]  # no headings
     if not sure or seen[0].text.startswith("|"):
         return seen
-    best = max(sure, key=lambda one: one.read or 0.0)
+    best = max(sure, key=lambda one: (one.read or 0.0) + EVIDENCE * one.score)
     return [best, *(one for one in seen if one is not best)]
 
 

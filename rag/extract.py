@@ -27,7 +27,7 @@ _WHOLE = re.compile(
     r"|\band\s+(?:(?:by|in|at|for|to|with|from|on)\s+)?(?:how|what|when|where|which|who|whom|why)\b",
     re.IGNORECASE,
 )
-"""Questions for a reason or a way, for yes or no, or for two things: some words of a sentence would be half an answer."""
+"""Questions for a reason or a way, for yes or no, or for two things."""
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
@@ -46,10 +46,15 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     best = supports[0]
     text = _prose(best.text)
     short = cell(question, asked, best) if text.startswith("|") else marked(best) or span(question, asked, text)
-    if short and not asks_analysis(question) and not _WHOLE.search(question):
+    if short and not asks_whole(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
     return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
+
+
+def asks_whole(question: str) -> bool:
+    """Return whether some words of a sentence would be half an answer."""
+    return asks_analysis(question) or bool(_WHOLE.search(question))
 
 
 def marked(best: Support) -> str | None:

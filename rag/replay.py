@@ -209,8 +209,8 @@ def _stands(side: Side) -> str:
     return f"{side.path}, page {side.page}: {side.quote}"
 
 
-def _cited(answer: Answer) -> list[tuple[str, int, int]]:
-    return [(place.path, place.start, place.end) for place in answer.citations]
+def _cited(answer: Answer) -> list[tuple[str, int, int, str]]:
+    return [(place.path, place.start, place.end, place.quote) for place in answer.citations]
 
 
 def _difference(what: str, was: object, now: object, why: str) -> Difference:

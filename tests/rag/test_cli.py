@@ -19,6 +19,7 @@ HIT = {
 ANSWER = {
     "id", "question", "outcome", "answer", "statements", "citations", "passages", "model", "tokens", "timings_ms", "note",
     "searched", "evidence", "standalone_question", "conversation_id", "as_of", "generation", "candidates", "disagreements",
+    "dropped",
 }  # fmt: skip
 MODEL = {
     "backend", "name", "digest", "quantisation", "runtime", "template", "window", "temperature", "seed", "max_tokens", "note",

@@ -124,12 +124,12 @@ def test_a_document_that_disagrees_is_a_difference(room: Library, folder: Path) 
     room.settings = room.settings.model_copy(update={"answer": room.settings.answer.model_copy(update={"passages": 1})})
     room.live = room._answering(room.embedder)
     answer = room.ask(WINDING)
-    (folder / "other.txt").write_text("The tower clock is wound every Friday by the verger there.\n")
+    (folder / "other.txt").write_text("The tower clock is wound every Sunday by the verger.\n")
     room.ingest([folder], "documents")
     found = room.replay(answer.id)
     assert [hit.path for hit in found.answer.passages] == [hit.path for hit in answer.passages]
     differing = [item for item in found.differences if item.what == "disagreement"]
-    assert any("other.txt" in item.now and "Friday" in item.now and "came in after" in item.why for item in differing)
+    assert any("other.txt" in item.now and "Sunday" in item.now and "came in after" in item.why for item in differing)
 
 
 def test_another_template_or_window_is_named(room: Library) -> None:

@@ -292,7 +292,7 @@ def _see_what_is_supported(page: Page, true: str, invented: str) -> None:
 
 def test_markup_in_a_document_stays_text(page: Page) -> None:
     """Tags, links, images and formulas of a document and its name are shown as characters and do nothing."""
-    ask(page, "What is said about the lantern keeper of Ostrava and the crowns?")  # quoted whole, not its number alone
+    ask(page, "Does the lantern keeper of Ostrava earn 412 crowns?")  # quoted whole
     expect(page.locator(".rr-answer")).to_contain_text(HOSTILE)
     expect(page.locator("mark")).to_contain_text(HOSTILE)
     expect(page.get_by_role("radiogroup", name="Citations")).to_contain_text(HOSTILE_NAME)
