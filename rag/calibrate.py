@@ -163,7 +163,6 @@ def gate_of(store: Store) -> tuple[Gate, tuple[float, float] | None]:
     found = kept(store)
     if found is None:
         return DEFAULT, None
-    weights = (
-        found.weights.get(name, 0.0) for name in SIGNS
-    )  # one fitted before the reader was there has no weight for it
+    # one that was fitted before the span reader was there has no weight for it
+    weights = [found.weights.get(name, 0.0) for name in SIGNS]
     return Gate(tuple(weights), found.bias), (found.before_model, found.alone)
