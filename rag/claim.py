@@ -59,12 +59,8 @@ def _names(answer: str, question: str) -> set[str]:
     """Return the stems of the names in an answer: the words with a capital, of its first two only if that is what is asked for,
     or if both have one."""
     words = [word for word in tokens(answer) if word.lower() not in STOP_WORDS]
-    first = (
-        words[:1]
-        if words and (kind_asked(question) in ("person", "place") or all(w[0].isupper() for w in words[:2]))
-        else []
-    )
-    return {stem(word) for word in [*first, *words[1:]] if word[0].isupper()}
+    counts = kind_asked(question) in ("person", "place") or all(word[0].isupper() for word in words[:2])
+    return {stem(word) for word in (words if counts else words[1:]) if word[0].isupper()}
 
 
 def _columns(passage: Passage, place: tuple[int, int], quoted: str) -> list[tuple[str, str]]:
