@@ -75,7 +75,8 @@ class SpanReader:
         that of no answer."""
         import numpy as np
 
-        begins, ends = (states @ self._head["head"] + self._head["head.bias"]).T
+        weights, bias = self._head
+        begins, ends = (states @ weights + bias).T
         none = begins[0] + ends[0]
         scores = begins[first:end, None] + ends[None, first:end]
         scores = np.where(
@@ -94,6 +95,6 @@ class SpanReader:
             self._tokenizer = Tokenizer.from_file(str(self._file))
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
-            self._head = changes
+            self._head = changes.pop("head"), changes.pop("head.bias")
             self._encoder = Encoder(self._model, self._threads, LONGEST, changes)
         return self._encoder
