@@ -19,7 +19,7 @@ from ingest.pdf_objects import broken_pages
 from ingest.pdf_page import Carried, write_pages
 from ingest.pdf_source import BarePage, Sources, choose
 from ingest.pdf_words import turned
-from ingest.pdfium import alternatives, image_of, opened, sizes
+from ingest.pdfium import image_of, opened, sizes
 
 
 def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Reading:
@@ -54,7 +54,7 @@ def read_pdf(path: Path, password: str | None = None, plain: bool = False) -> Re
         choose(sources, source, password, batch, concealed.seen, concealed.spoilt)
         turns = turned([page for page in batch if page.page_num not in sources.lines])
         pages += [_page(page, info.labels, sources) for page in batch]
-        pictured = _pictured(path, password, [page.page_num for page in batch], told_once)
+        pictured = _pictured(concealed, [page.page_num for page in batch], told_once)
         blank += write_pages(
             writer, upright(source, password, batch, turns), carried, turns, sources.lines, concealed.pages, pictured
         )
@@ -90,17 +90,14 @@ def _concealed(path: Path, password: str | None) -> Concealed:
         return Concealed(None, {}, {})
 
 
-def _pictured(path: Path, password: str | None, numbers: Sequence[int], told: set[str]) -> dict[int, list[str]]:
+def _pictured(concealed: Concealed, numbers: Sequence[int], told: set[str]) -> dict[int, list[str]]:
     """Return what the pictures on pages show, as the tags of the file say it, each text once; nothing where PDFium can't look."""
     found: dict[int, list[str]] = {}
-    try:
-        with opened(path, password) as document:
-            for number in numbers if document.is_tagged() else ():
-                texts = [text for text in map(described, alternatives(document, number)) if text and text not in told]
-                found[number] = list(dict.fromkeys(texts))
-                told.update(texts)
-    except UnreadableFile:
-        return found
+    for number in numbers:
+        glance = concealed.seen.get(number)
+        texts = [text for text in map(described, glance.alternatives if glance else ()) if text and text not in told]
+        found[number] = list(dict.fromkeys(texts))
+        told.update(texts)
     return found
 
 

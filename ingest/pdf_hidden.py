@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from ingest.elements import Box
 from ingest.pdf_grey import crop, grey, has_ink, hull, pixels
 from ingest.pdf_scene import Bounds, Scene, bounds_of, holds, overlaps, scene_of
-from ingest.pdfium import box_on_page, opened
+from ingest.pdfium import alternatives, box_on_page, opened
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
@@ -45,10 +46,11 @@ class HiddenText:
 
 
 class Glance(NamedTuple):
-    """What a page that could be looked at has beside plain text."""
+    """What a page that could be looked at has beside plain text; `alternatives` are what its tags say of its pictures."""
 
     invisible: bool
     pictures: bool
+    alternatives: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def conceal(path: Path, password: str | None) -> Concealed:
             numbers = range(first, min(last, first + _AT_ONCE - 1) + 1)
             for number, page in _pages(document, numbers):
                 scene = scene_of(raw, page)
-                seen[number] = Glance(bool((scene.texts.mode == _INVISIBLE).any()), bool(scene.images))
+                ink = bool((scene.texts.mode == _INVISIBLE).any())
+                seen[number] = Glance(ink, bool(scene.images), alternatives(page))
                 if _found(raw, page, scene, number):
                     some.append(number)
         first += _AT_ONCE
@@ -112,11 +115,8 @@ def conceal(path: Path, password: str | None) -> Concealed:
 
 def _words(page: PdfPage) -> Counter[str]:
     """Return the words of a page, hidden ones included."""
-    text = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as text:
         return Counter(text.get_text_range().split())
-    finally:
-        text.close()
 
 
 def _is_spoilt(after: Counter[str], before: Counter[str]) -> bool:
@@ -140,8 +140,7 @@ def _pages(document: PdfDocument, numbers: Iterable[int]) -> Iterator[tuple[int,
 
 
 def _copy(raw: Any, document: PdfDocument) -> bytes:
-    buffer = io.BytesIO()
-    document.save(buffer, flags=raw.FPDF_REMOVE_SECURITY)
+    document.save(buffer := io.BytesIO(), flags=raw.FPDF_REMOVE_SECURITY)
     return buffer.getvalue()
 
 
@@ -153,11 +152,8 @@ def _found(raw: Any, page: PdfPage, scene: Scene, number: int) -> list[tuple[lis
     unsure = [piece for piece in pieces if not piece.sure]
     shown = {id(piece) for piece in _seen(raw, page, unsure)} if unsure else set()
     pieces = [piece for piece in pieces if id(piece) not in shown]
-    text = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as text:
         passages = [(group, _passage(raw, page, text, group, number)) for group in _groups(pieces)]
-    finally:
-        text.close()
     return [(group, passage) for group, passage in passages if passage is not None]
 
 
@@ -283,8 +279,8 @@ def _passage(raw: Any, page: PdfPage, text: Any, group: Sequence[_Piece], number
             words += " "
         spots.append((len(words), len(words) + len(said), box_on_page(page, piece.bounds, number)))
         words, before = words + said, piece.bounds
-    letters = len(re.findall(r"\w", words))
-    return HiddenText(words, group[0].how, tuple(spots)) if letters >= _FEWEST_LETTERS else None
+    enough = len(re.findall(r"\w", words)) >= _FEWEST_LETTERS
+    return HiddenText(words, group[0].how, tuple(spots)) if enough else None
 
 
 def _touches(one: Bounds, two: Bounds) -> bool:

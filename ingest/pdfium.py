@@ -121,38 +121,42 @@ def figures(document: PdfDocument, number: int) -> list[Box]:
         return [Box(number, max(0.0, b.x0), max(0.0, b.y0), min(width, b.x1), min(height, b.y1)) for b in boxes]
 
 
-def alternatives(document: PdfDocument, number: int) -> list[str]:
+def alternatives(page: PdfPage) -> list[str]:
     """Return the alternative texts that the tags of a page give to its figures, in order."""
     from pypdfium2 import raw
 
-    with _page(document, number) as page:
-        tree = raw.FPDF_StructTree_GetForPage(page.raw) if page is not None else None
-        if not tree:
-            return []
-        found: list[str] = []
-        count = raw.FPDF_StructTree_CountChildren(tree)
-        waiting = [(raw.FPDF_StructTree_GetChildAtIndex(tree, at), 0) for at in reversed(range(count))]
-        left = _MOST_OBJECTS
-        while waiting and left:
-            (node, depth), left = waiting.pop(), left - 1
-            if not node:
-                continue
-            text = _said(raw.FPDF_StructElement_GetAltText, node)
-            if text and _said(raw.FPDF_StructElement_GetType, node) not in _NO_PICTURES:
-                found.append(text)
-            elif depth < _DEEPEST_TAG:
-                inside = reversed(range(max(0, raw.FPDF_StructElement_CountChildren(node))))
-                waiting += [(raw.FPDF_StructElement_GetChildAtIndex(node, at), depth + 1) for at in inside]
-        raw.FPDF_StructTree_Close(tree)
-        return found
+    tree = raw.FPDF_StructTree_GetForPage(page.raw)
+    if not tree:
+        return []
+    found: list[str] = []
+    # looked up once: a page has hundreds of tags, and an attribute of this module costs a function call
+    said, kind_of = raw.FPDF_StructElement_GetAltText, raw.FPDF_StructElement_GetType
+    count_of, get = raw.FPDF_StructElement_CountChildren, raw.FPDF_StructElement_GetChildAtIndex
+    count = raw.FPDF_StructTree_CountChildren(tree)
+    waiting = [(raw.FPDF_StructTree_GetChildAtIndex(tree, at), 0) for at in reversed(range(count))]
+    left = _MOST_OBJECTS
+    while waiting and left:
+        (node, depth), left = waiting.pop(), left - 1
+        if not node:
+            continue
+        text = _said(said, node)
+        if text and _said(kind_of, node) not in _NO_PICTURES:
+            found.append(text)
+        elif depth < _DEEPEST_TAG:
+            inside = reversed(range(max(0, count_of(node))))
+            waiting += [(get(node, at), depth + 1) for at in inside]
+    raw.FPDF_StructTree_Close(tree)
+    return found
 
 
 def _said(get: Callable[[Any, Any, int], int], node: Any) -> str:
     """Return a text that PDFium writes into a buffer of the size that it asks for."""
     size = get(node, None, 0)
-    buffer = ctypes.create_string_buffer(max(2, size))
+    if size <= 2:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
     get(node, buffer, size)
-    return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
+    return buffer.raw[: size - 2].decode("utf-16-le", "replace")
 
 
 def _objects(raw: Any, page: Any) -> Iterator[tuple[int, Any]]:

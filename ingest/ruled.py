@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -167,18 +168,16 @@ def overlap(one: Area, other: Area) -> bool:
 def _joined(level: Sequence[Rule], upright: Sequence[Rule]) -> list[tuple[list[Rule], list[Rule]]]:
     """Return the lines in groups of those that touch each other."""
     groups: list[tuple[list[Rule], list[Rule]]] = []
+    level = sorted(level, key=lambda beam: beam.y0)
+    heights = [beam.y0 for beam in level]
     for post in upright:
-        beams = [beam for beam in level if _touch(beam, post)]
+        among = level[bisect_left(heights, post.y0 - _NEAR) : bisect_right(heights, post.y1 + _NEAR)]
+        beams = [beam for beam in among if beam.x0 - _NEAR <= post.x0 <= beam.x1 + _NEAR]
         mine = [group for group in groups if any(beam in group[0] for beam in beams)]
         joined = ([beam for group in mine for beam in group[0]], [post for group in mine for post in group[1]])
         groups = [group for group in groups if group not in mine]
         groups.append(([*dict.fromkeys([*joined[0], *beams])], [*joined[1], post]))
     return groups
-
-
-def _touch(beam: Rule, post: Rule) -> bool:
-    across = beam.x0 - _NEAR <= post.x0 <= beam.x1 + _NEAR
-    return across and post.y0 - _NEAR <= beam.y0 <= post.y1 + _NEAR
 
 
 def _places(values: Iterable[float]) -> tuple[float, ...]:
