@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.words import STOP_WORDS, content_words, stem
+from rag.words import MONTHS, STOP_WORDS, content_words, stem
 
 Kind = Literal["date", "duration", "money", "share", "number", "person", "place", "name", "words"]
 """`name`: any name; `words`: a reason, a definition or another phrase, which no form tells."""
 
-_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_MONTH = f"(?:{'|'.join(month.title() for month in MONTHS)})"
 _COUNT = (
     r"(?:\d[\d,]*(?:\.\d+)?|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
     r"|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)"

@@ -14,7 +14,7 @@ from rag.followup import PERIOD
 from rag.newest import asks_newest, last_period
 from rag.rows import header_row
 from rag.shapes import Candidate, Disagreement, Side
-from rag.words import numbers, stems, tokens
+from rag.words import MONTHS, WEEKDAYS, numbers, stems, tokens
 
 OF_A_PERIOD = (
     "10-K",
@@ -209,11 +209,7 @@ def _said(support: Support) -> _Said:
     )
 
 
-_MONTHS = re.compile(
-    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|monday|tuesday|wednesday|"
-    r"thursday|friday|saturday|sunday)\b",
-    re.I,
-)
+_MONTHS = re.compile(rf"\b(?:{'|'.join([*MONTHS, *WEEKDAYS])})\b", re.I)
 
 
 def _contradict(mine: _Said, other: _Said, least: float, *, one_name: bool) -> bool:

@@ -15,7 +15,7 @@ from rag.marks import Marks, marks, numbered, of_another
 from rag.naming import words_that_name
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
-from rag.words import STOP_WORDS, content_words, numbers, sentences, stem, stems, tokens
+from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, content_words, numbers, sentences, stem, stems, tokens
 
 SENTENCES_AT_MOST = 80
 """Sentences that are compared by vector for one question; on two cores about half a second."""
@@ -36,8 +36,7 @@ _QUANTITIES = stems(
 )
 _NUMBER_WORDS = stems(
     "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty hundred thousand million "
-    "billion half once twice daily weekly monthly yearly annually first second third january february march april may june "
-    "july august september october november december monday tuesday wednesday thursday friday saturday sunday century"
+    f"billion half once twice daily weekly monthly yearly annually first second third century {' '.join(MONTHS + WEEKDAYS)}"
 )
 
 _FOCUS = re.compile(

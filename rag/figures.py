@@ -19,7 +19,7 @@ from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row
-from rag.words import STOP_WORDS, numbers, sentences, stem, stems, tokens, units
+from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens, units
 
 LOOKED_AT = 60
 """Passages found whose table rows are looked at."""
@@ -54,7 +54,7 @@ _ASIDE = re.compile(r"\([^)]*\)")
 _FUNCTION = STOP_WORDS - {"other"}
 _PERIOD = stems(
     "quarter quarterly fiscal year yearly annual month months end ended ending first second third fourth three six nine twelve "
-    "january february march april may june july august september october november december"
+    + " ".join(MONTHS)
 )
 _WORD_OF_PERIOD = re.compile(r"(?:FY|Q[1-4]|FY ?'?)?'?(?:(?:19|20)?\d\d)?(?:Q[1-4])?", re.I)
 _SAYS_NOTHING = (

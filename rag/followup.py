@@ -11,9 +11,9 @@ from typing import Any, Literal
 from rag.errors import ModelError
 from rag.llm import Completion, LanguageModel, Message
 from rag.question import ASKING
-from rag.words import STOP_WORDS, numbers, tokens
+from rag.words import A_MONTH, STOP_WORDS, numbers, tokens
 
-_MONTH = r"(?:january|february|march|april|may|june|july|august|september|october|november|december)(?:\s+\d{1,2},)?"
+_MONTH = rf"{A_MONTH}(?:\s+\d{{1,2}},)?"
 PERIOD = re.compile(
     rf"(?:\bQ[1-4]\s*(?:of\s+)?|\b(?:first|second|third|fourth)\s+quarter\s+(?:of\s+)?|\b{_MONTH}\s+)?"
     r"\b(?:FY\s?'?|fiscal\s+(?:year\s+)?)?(?:(?:19|20)\d\d)\b|\bFY\s?'?\d\d\b|\bQ[1-4]\b"

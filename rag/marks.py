@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from rag.rows import cells
-from rag.words import STOP_WORDS, stem
+from rag.words import MONTHS, STOP_WORDS, stem
 
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
@@ -15,12 +15,15 @@ _ONE_OF_A_KIND = re.compile(
     r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
 )
 _NUMBER = re.compile(r"\d{1,4}[a-z]?|[A-Z]|[IVX]{2,4}")
-_NO_KINDS = STOP_WORDS | frozenset(
-    "about above after almost approximately around back before below between exceed exceeded exceeding exceeds "
-    "exactly fewer first following from last least less more most nearly next only over past per plus roughly some "
-    "than total totaling under until within without january february march april may june july august september "
-    "october november december jan feb mar apr jun jul aug sep sept oct nov dec circa since during by early late "
-    "mid spring summer autumn fall winter another every each".split()
+_NO_KINDS = (
+    STOP_WORDS
+    | frozenset(MONTHS)
+    | frozenset(
+        "about above after almost approximately around back before below between exceed exceeded exceeding exceeds "
+        "exactly fewer first following from last least less more most nearly next only over past per plus roughly some "
+        "than total totaling under until within without jan feb mar apr jun jul aug sep sept oct nov dec circa since during by "
+        "early late mid spring summer autumn fall winter another every each".split()
+    )
 )
 """Words in front of a number that don't say what it numbers."""
 

@@ -26,6 +26,11 @@ _ABBREVIATION = re.compile(
 )
 _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 
+MONTHS = "january february march april may june july august september october november december".split()
+WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+A_MONTH = f"(?:{'|'.join(MONTHS)})"
+"""Matches the English name of a month, in a pattern without regard to case."""
+
 _UNITS = {
     spelling: unit
     for unit, spellings in {
