@@ -101,8 +101,10 @@ class Jobs:
 
     def cancel(self, job_id: str) -> JobStatus:
         """End a job: what was read stays, searchable; what was not read yet is as if it had not been asked for."""
-        ended = {"stage": "cancelled", "paused": False, "owner": None, "finished": time.time()}
-        with self._changing(job_id, **ended) as connection:
+        with self._changing(job_id, stage="cancelled") as connection:
+            job = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one()
+            ended = {"paused": False, "owner": None, "finished": _until(job)}  # a pause before it is no time of work
+            connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**ended))
             unread = select(job_files.c.document_id).where(
                 job_files.c.job_id == job_id, job_files.c.outcome == "pending"
             )

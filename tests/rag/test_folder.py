@@ -331,6 +331,9 @@ def test_a_pause_does_not_count(room: Room, folder: Path) -> None:
         connection.exec_driver_sql("UPDATE jobs SET started = started - 10")
     status = room.jobs.status(job)
     assert status.files_per_second == pytest.approx(0.2, abs=0.1) and status.seconds_left == pytest.approx(5, abs=4)
+    room.jobs.pause(job)
+    hours(1)
+    assert room.jobs.cancel(job).report.seconds < 60
 
 
 def test_the_report_names_every_file(room: Room, folder: Path) -> None:
