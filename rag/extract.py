@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column
 from rag.evidence import SURE, Asked, Support
+from rag.quantities import with_units
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
@@ -58,11 +59,13 @@ def asks_whole(question: str) -> bool:
 
 
 def marked(best: Support) -> str | None:
-    """Return the words that the span reader marked in a sentence, None where it is not sure of them or a heading holds them."""
+    """Return the words that the span reader marked in a sentence, a number with its units, None where it is not sure of them or
+    a heading holds them."""
     if best.marked is None or best.read is None or best.read < SURE or not best.features.states:
         return None
-    start = best.found.passage.start
-    return best.found.passage.text[best.marked[0] - start : best.marked[1] - start]
+    at = best.start
+    start, end = with_units(best.text, best.marked[0] - at, best.marked[1] - at)
+    return best.text[start:end]
 
 
 def _below_captions(supports: Sequence[Support]) -> Sequence[Support]:

@@ -153,6 +153,17 @@ def quantities(text: str) -> list[Quantity]:
     return found[::-1]
 
 
+def with_units(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return where the number at [start, end) stands together with its currency and units; other words stay as they are."""
+    if not _NUMBER.fullmatch(text, start, end):
+        return start, end
+    if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":
+        start = before.start()
+    while match := _AFTER.match(text, end):
+        end = match.end()
+    return start, end
+
+
 def dates(text: str) -> list[Date]:
     """Return the dates of a text; one whose order of day and month can't be told comes in both."""
     return [date for _, date in _dated(_plain(text))]

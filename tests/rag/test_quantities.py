@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.quantities import Date, Place, dates, exact, quantities
+from rag.quantities import Date, Place, dates, exact, quantities, with_units
 
 FEE = Place(
     "The yearly fee is CHF 1.2 million.", "Fees", "The deposit is EUR 5 thousand. The yearly fee is CHF 1.2 million."
@@ -102,3 +102,21 @@ def test_forms() -> None:
     assert dates("1/7/2023") == [Date(1, 7, 2023), Date(7, 1, 2023)] and dates("May 5, 2017; E300") == [
         Date(5, 5, 2017)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "whole"),
+    [
+        ("possible for at most 15 working days in a calendar year", "15", "15 working days"),
+        ("costs EUR 45 per pallet", "45", "EUR 45"),
+        ("rose to $5.2 billion in", "5.2", "$5.2 billion"),
+        ("a notice of 45 (forty-five) days", "45", "45 (forty-five) days"),
+        ("in 1999 the", "1999", "1999"),
+        ("Team 5 may go", "5", "5"),
+        ("signed by Thomas Egeland", "Thomas", "Thomas"),
+    ],
+)
+def test_a_number_is_told_with_its_units(text: str, number: str, whole: str) -> None:
+    """Currency and units that stand at a number belong to it; what is no unit doesn't."""
+    start, end = with_units(text, text.index(number), text.index(number) + len(number))
+    assert text[start:end] == whole
