@@ -21,7 +21,7 @@ from rag.kept_prompt import KeptPrompt
 from rag.llama_errors import no_template, reason, refusal
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
-from rag.model_process import ModelProcess, memory_beside
+from rag.model_process import ModelProcess, check_file, file_stamp, memory_beside
 from rag.model_profiles import profile_of, template_options
 from rag.openai_server import CHATML, hash_of, system_role
 from rag.stop import stopping, traced, unstopped
@@ -66,6 +66,7 @@ class EmbeddedModel:
         batch: int = BATCH_TOKENS,
     ) -> None:
         self._path, self._command = path, command
+        self._stamp = file_stamp(path)  # of the file whose digest stands on the card
         self._card = ModelCard("embedded", name, digest, window, runtime=f"xllamacpp {version('xllamacpp')}")
         self._profile = profile_of(name)
         self._order = {"path": str(path), "window": window, "slots": slots, "batch": batch}
@@ -212,8 +213,7 @@ class EmbeddedModel:
             if self._process is not None and self._client is not None and self._process.enter():
                 return self._process, self._client
             self._end()
-            if not self._path.is_file():
-                raise ModelError(f"The model file {self._path} does not exist.", "Run `readingroom models list`.")
+            check_file(self._path, self._stamp)
             key = secrets.token_urlsafe(32)
             process = ModelProcess(
                 self._command,

@@ -13,7 +13,7 @@ from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_host import answers_here, checked_host, refuse_cloud_name
 from rag.model_profiles import profile_of
-from rag.ollama_server import PORT, OllamaServer, full_name
+from rag.ollama_server import PORT, OllamaServer, ThinkingRefused, full_name
 from rag.openai_server import hash_of
 from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
@@ -88,7 +88,7 @@ class OllamaModel:
             f"ollama {self._server.version()}",
             hash_of(shown.template or ""),
         )
-        self._profile = profile_of(self._name, shown.template or "")
+        self._profile = profile_of(full_name(self._name), shown.template or "")
         return card, can
 
     def _no_chat_model(self, why: str) -> ModelError:
@@ -115,7 +115,10 @@ class OllamaModel:
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
     ) -> Iterator[str | Completion]:
-        """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`."""
+        """Yield pieces of text, then one Completion; see `rag.llm.LanguageModel.stream`.
+
+        A model that thinks, but not by level, is told to think, and the completion's note says so.
+        """
         chat = as_chat(messages, self._profile.system)
         with self._turns.take(), stopping():
             self._ready()
@@ -143,7 +146,14 @@ class OllamaModel:
             if "thinking" in self.capabilities:
                 # unset means on for these models; for others the field is an error
                 request["think"] = {"off": False, "on": True}.get(self._thinking, self._thinking)
-            yield from self._generate(request, estimate_chat(chat))
+            try:
+                yield from self._generate(request, estimate_chat(chat))
+            except ThinkingRefused:
+                if not isinstance(request.get("think"), str):
+                    raise
+                request["think"] = True  # nothing was streamed yet
+                note = f"The model has no levels of thinking; it was told to think, not how much ({self._thinking})."
+                yield from self._generate(request, estimate_chat(chat), note)
 
     def load(self) -> None:
         """Have the server load the model with our window, and believe the window that it then says."""
@@ -180,7 +190,7 @@ class OllamaModel:
         """Release the connections."""
         self._server.close()
 
-    def _generate(self, request: Mapping[str, Any], sent: int) -> Iterator[str | Completion]:
+    def _generate(self, request: Mapping[str, Any], sent: int, note: str = "") -> Iterator[str | Completion]:
         most = int(request["options"]["num_predict"])
         reply = ReplyCollector(
             self._name, self._profile, most, seconds=self._answer_seconds, constrained="format" in request
@@ -203,7 +213,7 @@ class OllamaModel:
                 evaluated = int(event.get("prompt_eval_count", 0))
                 check_nothing_dropped(request["messages"], evaluated, "Ollama server")
                 finish = str(event.get("done_reason", "stop"))
-                yield reply.complete(sent, evaluated, int(event.get("eval_count", 0)), finish)
+                yield replace(reply.complete(sent, evaluated, int(event.get("eval_count", 0)), finish), note=note)
                 return
         raise ModelError(f"The Ollama server at {self._server.host} stopped in the middle of an answer.", "Ask again.")
 

@@ -55,23 +55,26 @@ class ModelChoice:
         """
         if self._settings.answer.model == "none":
             return
-        missed: list[ModelError] = []
+        missed: ModelError | None = None
+        untold: list[str] = []  # whose turn it was, and why it was passed over, since the last one that was given
         given = False
         for name, why in self._order(asked):
             try:
                 model = self._get(name)
                 warning = self._check(model) if model is not None else ""
             except ModelError as error:
-                missed.append(error)
+                missed = error
+                untold += [why, str(error)]  # with the nearest names, or what to do
                 continue
             if model is not None:
-                reasons = [why, *(str(error) for error in missed), warning]  # with the nearest names, or what to do
+                reasons = [*untold, why, warning]
+                untold.clear()
                 again = bool(why) and self._settings.routing.ask_again
                 said = " ".join(reason for reason in reasons if reason)
                 yield Candidate(model, said, again, partial(self._took, name))
                 given = True
         if missed and not given:
-            raise missed[-1]
+            raise missed
 
     def close(self) -> None:
         """End the embedded models' processes and release connections."""

@@ -73,16 +73,26 @@ def read_key(where: str, setting: str) -> str:
 
 def refuse_cloud_name(name: str) -> None:
     """Raise ModelError for a name that Ollama forwards to its vendor, whether it lists it or not."""
+    if is_cloud_name(name):
+        raise sends_away(name)
+
+
+def is_cloud_name(name: str) -> bool:
+    """Return whether Ollama forwards a name to its vendor."""
     # the tag stands behind the last colon: a name may begin with a registry and its port
     _, colon, tag = name.strip().lower().partition("@")[0].rpartition("/")[2].rpartition(":")
-    if colon and (tag == "cloud" or tag.endswith("-cloud")):
-        raise sends_away(name)
+    return bool(colon) and (tag == "cloud" or tag.endswith("-cloud"))
 
 
 def answers_here(model: Mapping[str, Any]) -> bool:
     """Return whether a model of the server's list can answer, on this machine; old servers don't list what a model can."""
     can = model.get("capabilities") or ["completion"]
-    return "completion" in can and not (model.get("remote_host") or model.get("remote_model"))
+    return "completion" in can and not is_remote(model)
+
+
+def is_remote(model: Mapping[str, Any]) -> bool:
+    """Return whether a model of the server's list is only a stub, whose questions go to its vendor."""
+    return bool(model.get("remote_host") or model.get("remote_model"))
 
 
 def sends_away(name: str) -> ModelError:

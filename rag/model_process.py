@@ -164,6 +164,26 @@ class ModelProcess:
         return answer
 
 
+def file_stamp(file: Path) -> tuple[int, int] | None:
+    """Return what changes when a file is replaced: its size and time; None where there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def check_file(file: Path, stamp: tuple[int, int] | None) -> None:
+    """Raise ModelError for a model's file that is gone, or was replaced since `stamp` was taken: its digest is another one."""
+    if not file.is_file():
+        raise ModelError(f"The model file {file} does not exist.", "Run `readingroom models list`.")
+    if file_stamp(file) != stamp:
+        raise ModelError(
+            f"The model file {file} was replaced since it was looked at.",
+            "Run `readingroom models verify`, then start Reading Room again.",
+        )
+
+
 def memory_beside(file: Path, memory: int) -> int:
     """Return the bytes that a process may take beside a model's file, which it maps, of `memory` (0: all of this machine);
     raise ModelError where that is too little to begin with."""

@@ -39,7 +39,8 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of a family. `matches` are parts of a model's name, written with letters and digits only.
+    """What is known of a family. `matches` are parts of a model's name, written with letters and digits only; of one with
+    spaces in it each word must be there.
 
     `thinking`: "" never; "tags" between `thinking_tags` in its text; "opened" likewise, but the chat template has
     written the opening tag. `good_prompt` is the number of prompt tokens up to which answers stay reliable.
@@ -90,12 +91,16 @@ def profile_of(name: str, template: str = "", system: bool | None = None) -> Pro
     chat template tells: one that never speaks of such a role would drop the instructions, or refuse them.
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    known = next((profile for profile in profiles() if any(part in plain for part in profile.matches)), None)
+    known = next((profile for profile in profiles() if _matches(profile, plain)), None)
     if known is not None:
         return known
     if system is None:
         system = not template or (bool(_SYSTEM.search(template)) and not _NO_SYSTEM.search(template))
     return replace(UNKNOWN, system=system)
+
+
+def _matches(profile: Profile, plain: str) -> bool:
+    return any(all(word in plain for word in part.split()) for part in profile.matches)
 
 
 def _profile(item: dict[str, Any]) -> Profile:

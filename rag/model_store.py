@@ -194,6 +194,12 @@ class ModelStore:
         paths = [self.folder / name / file for file in self._record(name)]
         if not all(path.is_file() for path in paths):
             raise ModelError(f"A file of the model {name} is gone from {self.folder}.", "Add it again.")
+        for file, entry in self._record(name).items():
+            if not self._is_recorded(name, file, str(entry["sha256"])):
+                raise ModelError(
+                    f"The file {file} of the model {name} is another one than was added.",
+                    f"Put the old one back, or remove {self.folder / name} and run `readingroom models add` with the new one.",
+                )
         return paths[0] if len(paths) == 1 else self.folder / name
 
     def _add_folder(self, folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
-from rag.model_host import checked_host, refuse_cloud_name, sends_away
+from rag.model_host import checked_host, is_remote, refuse_cloud_name, sends_away
 from rag.stop import traced
 
 if TYPE_CHECKING:
@@ -82,10 +83,11 @@ class OllamaServer:
         with self._translated():
             for model in listed:
                 if wanted in (model["name"], model.get("model")):
-                    if model.get("remote_host") or model.get("remote_model"):
+                    if is_remote(model):
                         raise sends_away(name)
                     return model
-            names = [str(model["name"]) for model in listed]
+            # what its vendor would answer is not near
+            names = [str(model["name"]) for model in listed if not is_remote(model)]
         near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
         raise ModelError(
             f"The Ollama server at {self.host} has no model {name}.",
@@ -202,6 +204,10 @@ class OllamaServer:
             return PromptTooLong(
                 f"The prompt does not fit into the window of {name}.", "Send fewer or shorter passages."
             )
+        if status == 400 and re.search(r"\bthink\b", reason):
+            return ThinkingRefused(
+                f"The model {name} does not think that way: {reason}.", "Set `answer.thinking` to on or off."
+            )
         known = {
             404: (f"The Ollama server at {self.host} has no model {name}", f"Run `ollama pull {name}`."),
             403: (
@@ -220,6 +226,10 @@ class OllamaServer:
             f"The Ollama server at {self.host} failed{f' with status {status}' if status >= 400 else ''}: {reason}.",
             "Look at its log, then ask again.",
         )
+
+
+class ThinkingRefused(ModelError):
+    """The server does not take `think` as it was sent: most models think or don't, and have no levels."""
 
 
 class _Busy(Exception):

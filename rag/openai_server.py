@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from rag.errors import ModelError
-from rag.model_host import answers_here, refuse_cloud_name, sends_away
+from rag.model_host import answers_here, is_cloud_name, is_remote, refuse_cloud_name, sends_away
 
 Ask = Callable[[str, str, Mapping[str, Any] | None], dict[str, Any] | None]
 """Asks the server (method, path, body) and returns a JSON object, or None where it has no such route."""
@@ -100,15 +100,16 @@ def models(ask: Ask, host: str) -> list[dict[str, Any]]:
 
 
 def _choose(listed: Sequence[dict[str, Any]], wanted: str, host: str) -> dict[str, Any]:
-    named = [item for item in listed if not wanted or wanted in _names(item)]
+    here = [item for item in listed if not is_cloud_name(item["id"])]
+    named = [item for item in listed if wanted in _names(item)] if wanted else here
     if len(named) == 1:
         return named[0]
-    names = [_short(item["id"]) for item in listed]
-    if not listed:
+    names = [_short(item["id"]) for item in here]
+    if not names:
         raise ModelError(f"The server at {host} has no model loaded.", "Load one there, then ask again.")
     if not wanted:
         raise ModelError(
-            f"The server at {host} has {len(listed)} models: {', '.join(names[:10])}.",
+            f"The server at {host} has {len(names)} models: {', '.join(names[:10])}.",
             "Say in `answer.openai_model` which one is to answer.",
         )
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4) or names[:5]
@@ -157,7 +158,7 @@ def _ollama(ask: Ask, found: Mapping[str, Any], version: str, embeds: bool) -> S
     listed = (ask("GET", "/api/tags", None) or {}).get("models", ())
     for item in listed:
         if item.get("name") == found["id"]:
-            if item.get("remote_host") or item.get("remote_model"):
+            if is_remote(item):
                 raise sends_away(found["id"])
             if not embeds and not answers_here(item):
                 raise _no_chat_model(found["id"], [str(other["name"]) for other in listed if answers_here(other)])

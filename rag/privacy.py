@@ -32,6 +32,7 @@ SWITCHES: dict[str, dict[str, str]] = {
     "transformers": {"TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
     "opentelemetry": {"OTEL_SDK_DISABLED": "true"},
     "llama.cpp": {"LLAMA_OFFLINE": "1"},
+    "ollama": {"OLLAMA_HOST": "127.0.0.1"},  # read while it is imported, which fails for one that it can't read
     "pip": {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
 }
 """Library → the environment variables that stop it from calling home or downloading."""

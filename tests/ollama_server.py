@@ -27,9 +27,9 @@ class OllamaServer:
     one with a Go template was recorded to), "cut" (the connection ends in the middle), "endless" (it ignores `num_predict`),
     "empty" (no text), "not-json" (a line that is none) or "html" (not Ollama at all). `thinks` are pieces that come in
     `message.thinking` before the answer, `says` is a text to give instead of the model's; without a model it says nothing
-    else. `remote` means that its model has become a stub of one of its vendor's. `most` caps the
-    window that it really loads, whatever `num_ctx` asks. `others` are models that it has beside, by name, with what they
-    can. A name of its vendor's cloud gets 403, as where OLLAMA_NO_CLOUD is set.
+    else. Without `levels` its model thinks or not, and refuses a word for how much. `remote` means that its model has become
+    a stub of one of its vendor's. `most` caps the window that it really loads, whatever `num_ctx` asks. `others` are models
+    that it has beside, by name, with what they can. A name of its vendor's cloud gets 403, as where OLLAMA_NO_CLOUD is set.
     """
 
     model: LanguageModel | None
@@ -44,6 +44,7 @@ class OllamaServer:
     template: str = ""
     modelfile: str = ""
     remote: bool = False
+    levels: bool = True
     others: dict[str, list[str]] = field(default_factory=dict)
     cloud_disabled: bool | None = True
     loaded: int = 0
@@ -198,6 +199,8 @@ class _Handler(LocalHandler[OllamaServer]):
             self.json(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
         elif "think" in request and "thinking" not in self.ollama.capabilities:
             self.json(400, {"error": f'"{request["model"]}" does not support thinking'})
+        elif isinstance(request.get("think"), str) and not self.ollama.levels:
+            self.json(400, {"error": f'think value "{request["think"]}" is not supported for this model'})
         elif self.ollama.failing == "silent" and request["messages"]:
             self._say_nothing()
         else:

@@ -299,6 +299,24 @@ def test_an_idle_process_ends_and_starts_again(smollm2: tuple[Path, str]) -> Non
     model.close()
 
 
+def test_a_file_that_was_replaced_meanwhile_is_not_loaded(smollm2: tuple[Path, str], tmp_path: Path) -> None:
+    """The process ends when idle and starts anew; with another file then, the digest on record would be wrong."""
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(smollm2[0].read_bytes())
+    model = EmbeddedModel(path, "mine", smollm2[1], window=WINDOW)
+    assert model.count(QUESTION)
+    assert model.pid is not None
+    path.touch()
+    assert model.count(SHORTER), "the process has loaded the file before"
+    os.kill(model.pid, signal.SIGKILL)
+    with pytest.raises(ModelError):  # that its process was killed
+        model.count(LONGER)
+    with pytest.raises(ModelError, match=r"mine\.gguf was replaced.*models verify"):
+        ask(model, QUESTION)
+    assert model.pid is None
+    model.close()
+
+
 def test_a_closed_model_ends_its_process_and_says_so(smollm2: tuple[Path, str]) -> None:
     """After close() the process is gone and a question raises ModelError."""
     model = EmbeddedModel(smollm2[0], "smollm2", "", window=WINDOW)

@@ -130,6 +130,9 @@ def test_ollama_missing_model_says_how_to_get_it(ollama_server: OllamaServer) ->
         OllamaModel("nope:1b", ollama_server.host)
     with pytest.raises(ModelError, match="near: smollm2:135m"):
         OllamaModel("smollm2:13b", ollama_server.host)
+    with pytest.raises(ModelError, match="ollama pull plain-nam`") as refused:
+        OllamaModel("plain-nam", ollama_server.host)
+    assert "plain-name" not in refused.value.remedy, "a stub of its vendor's is not near"
 
 
 def test_find_gives_none_where_there_is_nothing_to_use(ollama_server: OllamaServer) -> None:
@@ -176,6 +179,30 @@ def test_thinking_off_on_or_by_level(ollama_server: OllamaServer, setting: Any, 
     assert ollama_server.requests[-1][1]["think"] == sent
     assert last.thinking == ("France, so Paris." if sent else "")
     assert "".join(pieces) == last.text and "France, so" not in last.text[:10]
+
+
+def test_a_model_without_levels_of_thinking_thinks(ollama_server: OllamaServer) -> None:
+    """Most models that think have no levels, and their server refuses one: they are told to think, and the note says so."""
+    ollama_server.capabilities, ollama_server.thinks = ["completion", "thinking"], ["France, ", "so Paris."]
+    ollama_server.levels = False
+    model = OllamaModel("smollm2:135m", ollama_server.host, thinking="low")
+    last = ask(model, QUESTION)[1]
+    assert [sent["think"] for path, sent in ollama_server.requests if path == "/api/chat" and sent["messages"]] == [
+        "low",
+        True,
+    ]
+    assert last.thinking == "France, so Paris." and last.text
+    assert last.note == "The model has no levels of thinking; it was told to think, not how much (low)."
+    model.close()
+
+
+def test_a_name_without_a_tag_has_the_profile_of_its_family(ollama_server: OllamaServer) -> None:
+    """Ollama's `mistral` is `mistral:latest`, Mistral 7B, whose template takes no system message."""
+    ollama_server.name, ollama_server.says = "mistral:latest", ["Paris."]
+    model = OllamaModel("mistral", ollama_server.host)
+    ask(model, QUESTION)
+    assert [message["role"] for message in ollama_server.requests[-1][1]["messages"]] == ["user"]
+    model.close()
 
 
 def test_thinking_between_tags_is_kept_apart(ollama_server: OllamaServer) -> None:

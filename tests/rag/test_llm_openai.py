@@ -71,6 +71,19 @@ def test_vllm_counts_with_its_own_tokenizer(server: OpenAIServer) -> None:
     assert "/v1/chat/completions" not in [path for path, _, _ in server.requests]
 
 
+def test_a_cloud_model_in_the_list_is_neither_near_nor_taken(server: OpenAIServer) -> None:
+    """Ollama's /v1 lists what its vendor would answer beside the rest: it is never named as a way out."""
+    server.kind, server.models = "ollama", ["gpt-oss:120b-cloud", "gpt-oss:20b"]
+    only = OpenAIModel("", server.host)
+    assert only.card.name == "gpt-oss:20b"
+    only.close()
+    with pytest.raises(ModelError, match=r"no model gpt-oss:120b\. Near it: gpt-oss:20b\.$"):
+        OpenAIModel("gpt-oss:120b", server.host)
+    server.models = ["gpt-oss:120b-cloud"]
+    with pytest.raises(ModelError, match="no model loaded"):
+        OpenAIModel("", server.host)
+
+
 def test_a_model_is_found_by_the_last_part_of_its_path(server: OpenAIServer) -> None:
     """llama.cpp calls a model by its file's path; its name on record is without the folders of the machine."""
     server.models = ["/home/someone/models/tiny-Q4_K_M.gguf", "other"]

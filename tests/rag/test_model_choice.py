@@ -131,7 +131,12 @@ def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
     models = {"embedded:a": Named(TRUE, name="a"), "embedded:b": gone, "embedded:c": Named(TRUE, name="c")}
     first = next(choice_of(settings_with(home), models).candidates(HARD))
     assert first.model.card.name == "a"
-    assert "The model b is gone. Get it." in first.why
+    assert first.why == (
+        "Routed to the large model: hard question (comparison: 2 points). The model b is gone. Get it. "
+        "Routed on to the small model: the large one did not answer."
+    )
+    first, second = choice_of(settings_with(home), models).candidates(HARD)
+    assert "gone" in first.why and "gone" not in second.why, "it is said once"
     nothing: dict[str, LanguageModel | ModelError | None] = {f"embedded:{name}": gone for name in "abc"}
     with pytest.raises(ModelError, match="gone"):
         next(choice_of(settings_with(home), nothing).candidates(HARD))

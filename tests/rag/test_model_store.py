@@ -235,6 +235,20 @@ def test_add_takes_an_unknown_gguf_by_hand(store: ModelStore, tmp_path: Path) ->
     assert store.add(mine, "mine-8b").name == "mine-8b.gguf"
 
 
+def test_a_file_that_was_added_by_hand_and_replaced_is_refused(store: ModelStore, tmp_path: Path) -> None:
+    """Its digest would be that of the file before; the old bytes put back are the model again."""
+    mine = tmp_path / "mine.gguf"
+    mine.write_bytes(b"GGUF and more")
+    path = store.add(mine)
+    digest = store.digest("mine")
+    path.write_bytes(b"GGUF, another")
+    for ask in (store.path, store.digest):
+        with pytest.raises(ModelError, match=r"mine\.gguf of the model mine is another one than was added"):
+            ask("mine")
+    path.write_bytes(b"GGUF and more")
+    assert (store.path("mine"), store.digest("mine")) == (path, digest)
+
+
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [

@@ -114,6 +114,12 @@ def test_switches_are_set_and_proxies_removed() -> None:
     assert not {"http_proxy", "https_proxy", "all_proxy"} & {name.lower() for name in found}
 
 
+def test_ollamas_client_is_imported_whatever_its_variable_says() -> None:
+    """The client reads OLLAMA_HOST while it is imported and fails for what it can't read; its address is in our settings."""
+    done = python(f"{SEALED}import ollama\nprint('imported')", OLLAMA_HOST="0.0.0.0:99999")
+    assert done.stdout.strip() == "imported"
+
+
 FORBID = SEALED + "import sys\nif not privacy.forbid_sockets(): sys.exit(77)\n"
 NATIVE = (
     "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint(libc.socket({family}, 1, 0), ctypes.get_errno())\n"
