@@ -15,7 +15,7 @@ from rag.quote import locate
 from rag.retrieve import Found
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.shapes import Hit
-from rag.words import STOP_WORDS, content_words, denies, numbers, sentences, stem, stems, tokens
+from rag.words import MONTHS, STOP_WORDS, content_words, denies, numbers, sentences, stem, stems, tokens
 
 OWN_WORDS = 0.5
 """Share of an answer's words that must stand in its passage, its headings or the question."""
@@ -23,6 +23,9 @@ SAID_SHARE = 0.6
 """Share of a statement's words that must stand in the sentence or row that says it, its header, caption or headings."""
 FEW_WORDS = 3
 """Fewer words than these may say the same in other words, or in another language."""
+_FORM = 4
+"""First letters that other forms of a word have, in languages whose endings we don't know."""
+_COUNTED = re.compile(r"\d\s+([^\W\d_]{3,})")
 _ADDRESS = re.compile(r"https?:\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:com|net|org|io|xyz|info|biz|ru|cn)\b")
 
 
@@ -106,8 +109,17 @@ def _own_words(answer: str, around: str) -> bool:
     says something else, or says it in another writing."""
     if any(address not in around.lower() for address in _ADDRESS.findall(answer.lower())):
         return False
-    said = stems(" ".join(content_words(answer)))
-    return len(said) < FEW_WORDS or len(said & stems(around)) >= OWN_WORDS * len(said)
+    said, there = stems(" ".join(content_words(answer))), stems(around)
+    if len(said) < FEW_WORDS:
+        begun = {word[:_FORM] for word in there}
+        return all(word[:_FORM] in begun for word in _counted(answer))
+    return len(said & there) >= OWN_WORDS * len(said)
+
+
+def _counted(answer: str) -> list[str]:
+    """Return the stems of the words behind numbers that say what is counted, units and months left out: "14,600 bicycles"."""
+    words = [word.lower() for word in _COUNTED.findall(answer)]
+    return [stem(word) for word in words if not (word in STOP_WORDS or word in MONTHS or units_in(word))]
 
 
 def whole(passage: Passage, start: int, end: int) -> tuple[int, int]:

@@ -226,6 +226,7 @@ def test_a_cell_comes_with_its_headers_and_unit(depots: Library, question: str, 
         ("What is the monthly rate of the lease?", "The monthly rate of the lease is CHF 940.", "CHF 940 thousand."),
         ("How long does the lease of a van run?", "The lease of a van runs for 48 months.", "48 years."),
         ("How long does the lease of a van run?", "The lease of a van runs for 48 months.", "Forty-nine months."),
+        ("What is the monthly rate of the lease?", "The monthly rate of the lease is CHF 940.", "940 bicycles."),
         ("What were the depot costs in Biel in 2022?", "| Biel | 7.9 | 8.05 |", "CHF 7.9."),
     ],
 )  # fmt: skip
