@@ -62,7 +62,8 @@ _ENDS_TITLE = re.compile(rf"^(?!.*\b(?:birth|born)\b).*?(?<!\d){_WRITTEN}[)*_\s]
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 _FORMS = ("10-K", "10-Q", "8-K", "20-F", "40-F", "6-K", "S-1", "DEF 14A")
-_FORM = re.compile(r"\bForm\s+(10-[KQ]|8-K|20-F|40-F|6-K|S-1|DEF\s?14A)\b", re.I)
+_FORM = re.compile(r"(?:\bFORM|^[^\w\n]*[Ff]orm)\s+(10-[KQ]|8-K|20-F|40-F|6-K|S-1|DEF\s?14A)\b", re.M)
+"""How a cover names its form. "Our Quarterly Report on Form 10-Q" in a sentence speaks of another document."""
 _FILE_FORM = re.compile(r"(?<![A-Za-z0-9])(10-?[KQ]|8-?K|20-?F|6-?K)(?![A-Za-z0-9])", re.I)
 _KINDS: tuple[tuple[str, str], ...] = (
     (

@@ -36,6 +36,7 @@ from rag.shapes import (
 )
 from rag.store import Store
 from rag.version_rows import below
+from rag.whole import Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +253,10 @@ class Catalog:
         limit: int,
         other: Sequence[str] = (),
         scope: Scope | None = None,
+        whole: Sequence[Whole] = (),
     ) -> list[tuple[Passage, float]]:
         """Return live passages with any of the words, best first, within a scope where one is given: see `Keywords.search`."""
-        return self._keywords.search(words, other, collections, limit, scope)
+        return self._keywords.search(words, other, collections, limit, scope, whole)
 
     def scope(self, wanted: Filter, collections: Sequence[str]) -> Scope:
         """Return what a filter leaves of some collections."""

@@ -124,6 +124,7 @@ def run_(
         out.write_text(eval_report.report_html(runs, differences), encoding="utf-8")
         for name, found in differences.items():
             typer.echo(f"{name:12} {found['difference']:+.4f}   95 % {found['low']:+.4f} to {found['high']:+.4f}")
+        typer.echo(f"The report is {out}.")
         return
     wanted = read_questions(questions)
     with _open() as library:

@@ -14,6 +14,7 @@ from rag.filters import Scope
 from rag.passages import Passage, match_expression, passages_by_row
 from rag.remembered import Remembered
 from rag.store import Store
+from rag.whole import Whole
 
 BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
 """Weights of title, heading, text and segments in FTS5's bm25()."""
@@ -23,6 +24,10 @@ ROWS = 10_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
 FIRST = 10
 """How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
+WHOLE = 1.0
+"""What a piece that a question writes as one adds to BM25, times its rarity."""
+HELD = 5_000
+"""Passages that are read for what a question writes as one; what more may have is looked for among those found alone."""
 _COUNTED = 200_000
 """A word that more passages have is not counted further: it says next to nothing."""
 
@@ -53,11 +58,13 @@ class Keywords:
         collections: Sequence[str],
         limit: int,
         scope: Scope | None = None,
+        whole: Sequence[Whole] = (),
     ) -> list[tuple[Passage, float]]:
         """Return passages with any of the words or of their `other` wordings, best first.
 
         Scores are BM25 divided by what a passage with all `words`, over and over, would get: about 0 to 1, above only with
-        many other wordings. What `scope` leaves out is left out before ranking.
+        many other wordings. What a passage has as the question writes it (`whole`) counts once more, as one word of its own
+        rarity. What `scope` leaves out is left out before ranking.
         """
         if not words or not collections:
             return []
@@ -65,17 +72,29 @@ class Keywords:
             known = self._now(connection)
             counts = _count(connection, known, [*words, *other])
             best = MOST * sum(_idf(counts[word], known.total) for word in words) or 1.0
+            everywhere = scope is None and known.collections <= set(collections)
             rows: list[tuple[int, float]] = []
             for match in _expressions(counts, known.total, scope is not None and scope.chunks <= ROWS):
-                if scope is None and known.collections <= set(collections):
-                    rows = _best(connection, match, limit)
-                else:
-                    rows = _ranked(connection, match, collections, limit, scope)
+                rows = (
+                    _best(connection, match, limit)
+                    if everywhere
+                    else _ranked(connection, match, collections, limit, scope)
+                )
                 if rows:
                     break
+            held = [(one, _holders(connection, one)) for one in whole] if rows else []
+            if more := {row for _, some in held for row in some or ()} - {row for row, _ in rows}:
+                inside = more if everywhere else _inside(connection, more, collections, scope)
+                rows += _scored(connection, match, inside, limit)
             passages = passages_by_row(connection, [row[0] for row in rows])
-        found = [(passages[row], max(0.0, score) / best) for row, score in rows if row in passages]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))
+        scores = {row: max(0.0, score) for row, score in rows if row in passages}
+        for one, some in held:
+            having = some if some is not None else {row for row in scores if one.stands_in(passages[row].text)}
+            worth = _idf(len(having) if some is not None else HELD, known.total)
+            for row in having & scores.keys():
+                scores[row] += WHOLE * worth
+        found = [(passages[row], score / best) for row, score in scores.items()]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))[:limit]
 
     def languages(self, document_ids: Iterable[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""
@@ -136,6 +155,47 @@ def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, flo
     return [(row[0], -row[1]) for row in connection.exec_driver_sql(f"{query} LIMIT ?", (match, limit)).all()]
 
 
+def _holders(connection: Connection, whole: Whole) -> set[int] | None:
+    """Return the rows that have what a question writes as one, None where too many may have it to read them all."""
+    rows = connection.exec_driver_sql(
+        "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?",
+        (" OR ".join(map(match_expression, whole.phrases)), HELD + 1),
+    ).all()
+    if len(rows) > HELD:
+        return None
+    texts = connection.exec_driver_sql(
+        "SELECT c.id, c.text FROM json_each(?) w CROSS JOIN chunks c ON c.id = w.value",
+        (json.dumps([row[0] for row in rows]),),
+    )
+    return {row[0] for row in texts if whole.stands_in(row[1])}
+
+
+def _inside(connection: Connection, rows: set[int], collections: Sequence[str], scope: Scope | None) -> set[int]:
+    """Return those of the rows that are in some collections, or in a scope."""
+    inside, values = _condition(collections, scope)
+    query = f"SELECT c.id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
+    return set(connection.scalars(text(query), {**values, "ids": json.dumps(sorted(rows))}))
+
+
+def _scored(connection: Connection, match: str, rows: set[int], limit: int) -> list[tuple[int, float]]:
+    """Return the best of some rows with their scores, 0 for those that have none of the words that choose."""
+    query = (
+        f"SELECT rowid, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? "
+        "AND rowid IN (SELECT value FROM json_each(?)) ORDER BY score DESC, rowid LIMIT ?"
+    )
+    best = connection.exec_driver_sql(query, (match, json.dumps(sorted(rows)), limit)).all()
+    scores = {int(row[0]): float(row[1]) for row in best}
+    return [*scores.items(), *((row, 0.0) for row in sorted(rows - scores.keys())[: limit - len(scores)])]
+
+
+def _condition(collections: Sequence[str], scope: Scope | None) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `chunks` c for some collections, or for a scope, which is of some already, and its values."""
+    if scope is not None:
+        return scope.condition, scope.values
+    values: dict[str, Any] = {f"c{number}": name for number, name in enumerate(collections)}
+    return f"c.collection IN ({', '.join(':' + key for key in values)})", values
+
+
 def _span(connection: Connection, scope: Scope) -> tuple[int, int]:
     """Return the first and last row of the chunks of a scope: a document's were inserted together."""
     row = connection.execute(
@@ -151,12 +211,8 @@ def _span(connection: Connection, scope: Scope) -> tuple[int, int]:
 def _ranked(
     connection: Connection, match: str, collections: Sequence[str], limit: int, scope: Scope | None
 ) -> list[tuple[int, float]]:
-    """Return the best rows of some collections or of a scope, which are of some collections already."""
-    if scope is None:
-        values: dict[str, Any] = {f"c{number}": name for number, name in enumerate(collections)}
-        inside = f"c.collection IN ({', '.join(':' + key for key in values)})"
-    else:
-        values, inside = scope.values, scope.condition
+    """Return the best rows of some collections or of a scope."""
+    inside, values = _condition(collections, scope)
     if scope is None or scope.chunks > ROWS:
         # joining every passage that has a word costs more than scoring it
         best = _best(connection, match, FIRST * limit)

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from rag.errors import SettingsError
+from rag.whole import Whole, wholes
 from rag.words import STOP_WORDS, search_words, stem, tokens
 
 GLOSSARY = Path(__file__).with_name("glossary.yaml")
@@ -39,11 +40,13 @@ Labels = Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as searches need it: `words` that say what it is about, `other` words that may stand for them."""
+    """A question as searches need it: `words` that say what it is about, `other` words that may stand for them, and what it
+    writes as one (`whole`)."""
 
     text: str
     words: tuple[str, ...]
     other: tuple[str, ...]
+    whole: tuple[Whole, ...] = ()
 
 
 def understand(text: str, glossary: Glossary) -> Question:
@@ -53,7 +56,7 @@ def understand(text: str, glossary: Glossary) -> Question:
     chosen = (about if len(about) >= 2 else words)[:MAX_WORDS]
     known = {stem(word) for word in chosen}
     other = [word for word in _other_wordings(text, glossary) if stem(word) not in known]
-    return Question(text, tuple(chosen), tuple(other[:MAX_OTHER]))
+    return Question(text, tuple(chosen), tuple(other[:MAX_OTHER]), wholes(text))
 
 
 def _other_wordings(text: str, glossary: Glossary) -> list[str]:

@@ -151,10 +151,12 @@ class Retriever:
             for item in self.catalog.naming.documents(asked.text, names)
             if allowed is None or item.document_id in allowed
         }
-        found = self.catalog.keyword_search(asked.words, names, self.candidates, asked.other, scope)
+        found = self.catalog.keyword_search(asked.words, names, self.candidates, asked.other, scope, asked.whole)
         for name in self._clearly(documents):
             within = _within(name, scope)
-            found += self.catalog.keyword_search(asked.words, names, self.candidates // 2, asked.other, within)
+            found += self.catalog.keyword_search(
+                asked.words, names, self.candidates // 2, asked.other, within, asked.whole
+            )
         passages = {passage.chunk_id: (passage, score) for passage, score in found}
         # here, while the question is embedded
         return documents, passages, self.catalog.vectors(list(passages), self.embedder.fingerprint)

@@ -12,7 +12,8 @@ from rag import scripts
 
 _LETTER = rf"(?:(?!_)[\w{scripts.MARKS}{scripts.SPACELESS}])"  # one way to match each: no backtracking
 _WORD = re.compile(
-    rf"{_LETTER}+(?:[-&/]{_LETTER}+)+|\d+(?:[.,]\d+)*(?=[{scripts.SPACELESS}])|\d+(?:[.,]\d+)*(?!{_LETTER})|{_LETTER}+"
+    rf"{_LETTER}+(?:[-&/]{_LETTER}+)+|\d+(?:[.,]\d+)*(?=[{scripts.SPACELESS}])"
+    rf"|\d+(?:[.,]\d+)+(?=[^\W\d_]){_LETTER}+|\d+(?:[.,]\d+)*(?!{_LETTER})|{_LETTER}+"
 )
 _NUMBER = re.compile(rf"(?:(?<![^\W\d_])|(?<=[{scripts.SPACELESS}]))\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(

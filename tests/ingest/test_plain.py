@@ -119,6 +119,20 @@ def test_lone_cells_above_a_csv_table_are_captions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Securities and Exchange Commission\nWashington, D.C. 20549 FORM 10-K\n\n(Mark One)\n", "10-K"),
+        ("Acme Inc.\n\n**Form 8-K**\n\nCurrent report.\n", "8-K"),
+        ("Acme reports first quarter results\n\nPlease refer to our report on Form 10-Q.\n", "earnings release"),
+        ("Which forms we file\n\nThe form 10-K is due in March (see the 2023 Form 10-Q).\n", None),
+    ],
+)
+def test_a_cover_says_its_form(tmp_path: Path, text: str, kind: str | None) -> None:
+    """A form named on a cover is what a document is; one that its sentences speak of is another document."""
+    assert facets(read_text(_write(tmp_path / "a.txt", text.encode())), "a.txt").get("kind") == kind
+
+
+@pytest.mark.parametrize(
     ("text", "date"),
     [
         ("# Policy\n\n**Date:** 2022-02-01\n", "2022-02-01"),
