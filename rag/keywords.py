@@ -26,8 +26,10 @@ FIRST = 10
 """How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
 WHOLE = 1.0
 """What a piece that a question writes as one adds to BM25, times its rarity."""
-HELD = 5_000
+HELD = 200
 """Passages that are read for what a question writes as one; what more may have is looked for among those found alone."""
+COMMON = 5_000
+"""Passages with each word of a piece from which on the index is not asked for it: going through them takes too long."""
 _COUNTED = 200_000
 """A word that more passages have is not counted further: it says next to nothing."""
 
@@ -82,7 +84,7 @@ class Keywords:
                 )
                 if rows:
                     break
-            held = [(one, _holders(connection, one)) for one in whole] if rows else []
+            held = [(one, _holders(connection, known, one)) for one in whole] if rows else []
             if more := {row for _, some in held for row in some or ()} - {row for row, _ in rows}:
                 inside = more if everywhere else _inside(connection, more, collections, scope)
                 rows += _scored(connection, match, inside, limit)
@@ -155,8 +157,10 @@ def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, flo
     return [(row[0], -row[1]) for row in connection.exec_driver_sql(f"{query} LIMIT ?", (match, limit)).all()]
 
 
-def _holders(connection: Connection, whole: Whole) -> set[int] | None:
+def _holders(connection: Connection, known: Remembered, whole: Whole) -> set[int] | None:
     """Return the rows that have what a question writes as one, None where too many may have it to read them all."""
+    if any(min(_count(connection, known, phrase.split()).values()) > COMMON for phrase in whole.phrases):
+        return None
     rows = connection.exec_driver_sql(
         "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?",
         (" OR ".join(map(match_expression, whole.phrases)), HELD + 1),

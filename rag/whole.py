@@ -18,7 +18,7 @@ _QUOTED = re.compile(
 )
 _PART = re.compile(r"\d+|[^\W\d_]+|\s+|.", re.S)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NUMBERS = re.compile(r"(?<![\w.,])\+?\d+(?:[ ]\d+)+(?![\w]|[.,]\d)")
+_NUMBERS = re.compile(r"(?<![\w.,])\+?\d+(?:[ ]\d+)+(?![\w-]|[.,]\d)")
 _BARE = re.compile(r"\d+")
 _PERIOD = re.compile(
     r"(?:FY|Q[1-4]|[1-4]Q|[12]H|H[12])?[-/ ]?['’]?(?:(?:19|20)\d\d|\d\d)?(?:[-/ ]?(?:FY|Q[1-4]|[1-4]Q|[12]H|H[12]))?",
@@ -71,7 +71,8 @@ def _pieces(question: str) -> Iterator[str]:
             continue
         before = written[at - 1] if at and written[at][:1] == piece[:1] else ""
         after = pieces[at + 1] if written[at][-1:] == piece[-1:] and at + 1 < len(pieces) else ""
-        if _SIGN.fullmatch(before) or (before[-1:] not in _BREAKS and _is_word(pieces[at - 1])):
+        named = before[:1].isupper() or not code  # "latest 10-K" is no name
+        if _SIGN.fullmatch(before) or (named and before[-1:] not in _BREAKS and _is_word(pieces[at - 1])):
             yield f"{pieces[at - 1]} {piece}"
         if piece[-1:].isdigit() and not any(sign.isalpha() for sign in piece) and (after == "%" or _is_word(after)):
             yield f"{piece} {after}"
