@@ -83,6 +83,12 @@ _DATES = (
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "dmy"),
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "mdy"),
 )  # fmt: skip
+_FALLS = re.compile(
+    r"\b(?:fell|falls?|fallen|falling|drop\w*|declin\w*|decreas\w*|reduc\w*|lower\w*|less|fewer|down|loss(?:es)?|lost|losing|shr[aiu]nk\w*"
+    r"|negative|minus|worse\w*|deficit|cut|weaken\w*|below|outflows?)\b",
+    re.IGNORECASE,
+)
+"""Words by which a share is told to be negative."""
 _IS_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -172,14 +178,16 @@ def dates(text: str) -> list[Date]:
 def exact(answer: str, question: str, place: Place) -> bool:
     """Return whether a place states the dates, numbers, units, scales and signs of an answer.
 
-    What the question already says may stay out of the place when it can't be what was found there: a year, or, beside a figure
-    of the answer's own, a number without a unit and a date where the place has none.
+    A share that the place writes as negative, "(5)%", is stated only by what says so: "-5 %", "fell by 5 %". What the question
+    already says may stay out of the place when it can't be what was found there: a year, or, beside a figure of the answer's
+    own, a number without a unit and a date where the place has none.
     """
     asked, said = quantities(question), quantities(answer)
     known = {item.number for item in asked}
     adds = any(item.number not in known for item in said) or bool(set(dates(answer)) - set(dates(question)))
+    falls = bool(_FALLS.search(f"{answer} {question}"))
     return all(_has_date(date, question, adds, place) for date in dates(answer)) and all(
-        _has(item, place) or (item.number in known and _may_lack(item, adds)) for item in said
+        _has(item, place, falls) or (item.number in known and _may_lack(item, adds)) for item in said
     )
 
 
@@ -201,12 +209,14 @@ def _is(date: Date, other: Date, around: str) -> bool:
     return not date.year or date.year == other.year or (not other.year and str(date.year) in around)
 
 
-def _has(item: Quantity, place: Place) -> bool:
+def _has(item: Quantity, place: Place, falls: bool) -> bool:
     """Return whether a place states a quantity: its own text where the number stands in it, else what stands above."""
     parts = place.columns or ((place.text, ""),)
     own = [(other, units_in(title)) for value, title in parts for other in _with_dates(value)]
     same = [one for one in own if one[0].number == item.number]
     same = same or [(other, {}) for other in _with_dates(place.above) if other.number == item.number]
+    if "share" in item.units and not (falls or item.minus):
+        same = [(other, title) for other, title in same if not (other.minus or other.bracketed)]
     return any(_agrees(item, other, title, place) for other, title in same)
 
 

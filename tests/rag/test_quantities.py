@@ -23,6 +23,8 @@ VAN = Place(
     ],
 )
 LOSS = Place("The result was -48 and the margin (3) %.", "", "")
+SALES = Place("| Total net sales | $117,154 | $123,945 | (5)% |", "| | 2022 | 2021 | Change |", "")
+NOTICE = Place("Interest of five (5) % is due.", "", "")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,9 @@ LOSS = Place("The result was -48 and the margin (3) %.", "", "")
         (VAN, "240 km."),
         (VAN, "31 kWh per 100 km."),
         (LOSS, "-48, with a margin of -3 %."),
+        (SALES, "They fell by 5 %."),
+        (SALES, "-5%."),
+        (NOTICE, "5 %."),
     ],
 )
 def test_what_a_place_states(place: Place, claim: str) -> None:
@@ -49,6 +54,8 @@ def test_what_a_place_states(place: Place, claim: str) -> None:
 @pytest.mark.parametrize(
     ("place", "claim"),
     [
+        (SALES, "5%."),  # the place says that they fell
+        (SALES, "They rose by 5%."),
         (FEE, "CHF 1.2 thousand."),  # a scale that stands beside another number
         (FEE, "CHF 1.2."),
         (FEE, "EUR 1.2 million."),
