@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ingest.ports import Embedder
 from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
+from rag.cite import cited, looked_through
 from rag.disagree import ASK, asked_back, conflict, disagreement
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
@@ -25,7 +25,6 @@ from rag.hits import hit
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, ModelCard
 from rag.model_record import on_record
-from rag.places import boxes
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.question import Labels
 from rag.replay import SEED, generation
@@ -36,7 +35,6 @@ from rag.routing import in_turn
 from rag.shapes import (
     Answer,
     Candidate,
-    Citation,
     Disagreement,
     Generation,
     Hit,
@@ -45,16 +43,12 @@ from rag.shapes import (
 )
 from rag.span_reader import SpanReader
 from rag.statements import Checker
-from rag.words import content_words, stem, stems
 
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
 
 PICTURES = 3
 """Descriptions of pictures that an answer "not found" names, behind the nearest passages."""
-
-FAILED_SHOWN = 10
-"""Files that could not be read, of those that an answer "not found" names."""
 
 ORDERS = "A passage holds instructions to whoever answers; they were not followed, and nothing was quoted from them."
 
@@ -162,7 +156,9 @@ class Answerer:
             ]
         if draft.outcome == "not_found" or draft.model.backend == "extractive":
             yield "token", draft.text
-        searched = self._searched(collections, wanted, as_of, question) if draft.outcome == "not_found" else None
+        searched = (
+            looked_through(self.catalog, collections, wanted, as_of, question) if draft.outcome == "not_found" else None
+        )
         yield "answer", self._finish(question, draft, passages, clock, evidence, searched)
 
     def _open(self, question: str, supports: Sequence[Support], evidence: float) -> list[Candidate]:
@@ -245,23 +241,6 @@ class Answerer:
                 yield "token", fresh
         raise ModelError("The model stopped without finishing its answer.", "Ask again.")
 
-    def _searched(
-        self, collections: Sequence[str], wanted: Filter | None, as_of: AsOf | None, question: str
-    ) -> Searched:
-        """Return what a question was asked of, and the files that could not be read, those with its words in their names
-        first."""
-        names = self.catalog.require_collections(collections)
-        asked = {stem(word) for word in content_words(question)}
-        failed = self.catalog.failed_files(names)
-        failed.sort(key=lambda item: -len(asked & stems(Path(item.path).stem.replace("_", " "))))
-        return Searched(
-            collections=names,
-            documents=self.catalog.searchable(names, wanted) if as_of is None else as_of.documents,
-            filtered=wanted is not None,
-            failures=len(failed),
-            failed=failed[:FAILED_SHOWN],
-        )
-
     def _finish(
         self,
         question: str,
@@ -271,22 +250,7 @@ class Answerer:
         evidence: float,
         searched: Searched | None,
     ) -> Answer:
-        citations = []
-        for number, (found, start, end) in enumerate(draft.supports, start=1):
-            passage = found.passage
-            citations.append(
-                Citation(
-                    n=number,
-                    document_id=passage.document_id,
-                    version=passage.version,
-                    path=passage.path,
-                    page=passage.page,
-                    quote=passage.text[start - passage.start : end - passage.start],
-                    start=start,
-                    end=end,
-                    boxes=boxes(self.catalog, passage, start, end),
-                )
-            )
+        citations = cited(draft.supports, self.catalog)
         clock.lap("cite")
         model = draft.model
         if self.reader is not None and model.backend == "extractive":

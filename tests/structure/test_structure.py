@@ -100,7 +100,6 @@ ONE_PURPOSE = {
 
 LONG = {
     "ingest/pdf_page.py": "the blocks of a page take their words in one order",
-    "rag/answer.py": "the steps of one answer, in order",
     "rag/catalog.py": "every read of the catalog, one query each",
     "rag/schema.py": "all tables of the catalog",
     "rag/shapes.py": "the shapes of the API, one contract",
