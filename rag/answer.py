@@ -16,7 +16,7 @@ from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year, says_nothing
 from rag.excerpts import excerpt, shown, sources, support
-from rag.extract import agrees, asks_whole
+from rag.extract import agrees, asks_reason, asks_whole
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
@@ -135,7 +135,7 @@ class Answerer:
         else:
             alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
             alone = alone and not asked.is_another(supports[0].found, supports[0].start, supports[0].end)
-            alone = alone and (asks_whole(question) or not says_nothing(supports))
+            alone = alone and (asks_whole(question) or asks_reason(question) or not says_nothing(supports))
             quoted = Quoted(question, asked, supports, alone)
             at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
             if alone and at_once:

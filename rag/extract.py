@@ -23,12 +23,16 @@ PHRASE = 5
 """Words from which on the only filled cell of a row is running text."""
 
 _WHOLE = re.compile(
-    r"^\W*(?:(?:and|but|so)\s+)?(?:why\b|how\s+(?:is|are|was|were|do|does|did|can|could|should|must|may|will|has|have)\b)"
+    r"(?:^\W*|,\s+)(?:(?:and|but|so)\s+)?(?:why\b|how\s+(?:is|are|was|were|do|does|did|can|could|should|must|may|will|has|have)\b)"
     r"|^\W*(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
     r"|\band\s+(?:(?:by|in|at|for|to|with|from|on)\s+)?(?:how|what|when|where|which|who|whom|why)\b",
     re.IGNORECASE,
 )
 """Questions for a reason or a way, for yes or no, or for two things."""
+_REASON = re.compile(
+    r"\bwhat\s+(?:\w+\s+){0,2}?(?:drove|drives|caus(?:es|ed)|led\s+to|explain(?:s|ed)|prompted|is\s+behind|was\s+behind)\b",
+    re.I,
+)
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
@@ -56,6 +60,11 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
 def asks_whole(question: str) -> bool:
     """Return whether some words of a sentence would be half an answer."""
     return asks_analysis(question) or bool(_WHOLE.search(question))
+
+
+def asks_reason(question: str) -> bool:
+    """Return whether a question asks for a reason that a clause may give: the span reader is seldom sure of one."""
+    return bool(_REASON.search(question))
 
 
 def marked(best: Support) -> str | None:
