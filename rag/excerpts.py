@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,10 +72,14 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
     chosen = list(passages.values())[:READ]
     spoken = catalog.languages([passage.document_id for passage in chosen])
     chosen = [passage for passage in chosen if spoken.get(passage.document_id) in READ_LANGUAGES]
-    marked = dict(
-        zip((one.chunk_id for one in chosen), reader.read(question, [one.text for one in chosen]), strict=True)
-    )
-    seen = [_marked(one, marked.get(one.found.passage.chunk_id)) for one in supports]
+    parts = [[(one.start - p.start, one.end - p.start) for one in supports if one.found.passage is p] for p in chosen]
+    found = reader.read(question, [passage.text for passage in chosen], parts)
+    marks = {
+        (passage.chunk_id, *part): mark
+        for passage, some, marked in zip(chosen, parts, found, strict=True)
+        for part, mark in zip(some, marked, strict=True)
+    }
+    seen = [_marked(one, marks) for one in supports]
     sure = [one for one in seen if one.read is not None and one.read >= SURE and one.features.states]  # no headings
     if not sure or seen[0].text.startswith("|"):
         return seen
@@ -83,13 +87,13 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
     return [best, *(one for one in seen if one is not best)]
 
 
-def _marked(one: Support, marked: Marked | None) -> Support:
-    """Return a support with what the reader marked in its passage, where the mark begins in it."""
-    passage = one.found.passage
-    if marked is None or not one.start <= passage.start + marked.start < one.end:
+def _marked(one: Support, marks: Mapping[tuple[str, int, int], Marked | None]) -> Support:
+    """Return a support with what the reader marked in it."""
+    start = one.found.passage.start
+    mark = marks.get((one.found.passage.chunk_id, one.start - start, one.end - start))
+    if mark is None:
         return one
-    end = min(passage.start + marked.end, one.end)
-    return replace(one, marked=(passage.start + marked.start, end), read=marked.score)
+    return replace(one, marked=(start + mark.start, start + mark.end), read=mark.score)
 
 
 def _latest(question: str, supports: list[Support], catalog: Catalog) -> list[Support]:

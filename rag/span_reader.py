@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,11 +25,14 @@ ANSWER = 30
 """Tokens of an answer, at most."""
 CLS, SEP = 101, 102
 
+Part = tuple[int, int]
+"""The characters [start, end) of a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The characters [start, end) of a passage that answer a question best. `score` is above 0 where the passage rather answers
-    it than not, in units of log odds, unscaled."""
+    """The characters [start, end) of a passage that answer a question best, of one of its parts. `score` is above 0 where they
+    rather answer it than not, in units of log odds, unscaled."""
 
     start: int
     end: int
@@ -50,8 +54,11 @@ class SpanReader:
         """SHA-256 of what training changed."""
         return hashlib.sha256(CHANGES.read_bytes()).hexdigest()
 
-    def read(self, question: str, passages: Sequence[str]) -> list[Marked | None]:
-        """Return what answers a question in each passage, None for a passage without words."""
+    def read(
+        self, question: str, passages: Sequence[str], parts: Sequence[Sequence[Part]]
+    ) -> list[list[Marked | None]]:
+        """Return what answers a question best in each of the `parts` of each passage, None for a part without words, and for one
+        behind the end of what is read."""
         with self._loading:
             encoder = self._load()
         asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION]
@@ -60,30 +67,22 @@ class SpanReader:
         read = [row for row, one in enumerate(encoded) if one.ids]
         first = len(asked) + 2
         texts = [Tokens([CLS, *asked, SEP, *encoded[row].ids[:room], SEP], first) for row in read]
-        marked: list[Marked | None] = [None] * len(passages)
+        marked: list[list[Marked | None]] = [[None] * len(some) for some in parts]
 
         def mark(number: int, states: Any) -> None:
-            offsets = encoded[read[number]].offsets
-            at, to, score = self._best(states, first, len(texts[number].ids) - 1)
-            marked[read[number]] = Marked(offsets[at][0], offsets[to][1], score)
+            row = read[number]
+            offsets = encoded[row].offsets[:room]
+            weights, bias = self._head
+            begins, ends = (states @ weights + bias).T
+            none = float(begins[0] + ends[0])
+            for at, part in enumerate(parts[row]):
+                low, high = _tokens_of(offsets, part)
+                if low < high:
+                    begin, end, score = _best(begins[first + low : first + high], ends[first + low : first + high])
+                    marked[row][at] = Marked(offsets[low + begin][0], offsets[low + end][1], score - none)
 
         encoder.run(texts, mark)
         return marked
-
-    def _best(self, states: Any, first: int, end: int) -> tuple[int, int, float]:
-        """Return the first and last token of the best answer, counted from the passage's first, and how far its score is above
-        that of no answer."""
-        import numpy as np
-
-        weights, bias = self._head
-        begins, ends = (states @ weights + bias).T
-        none = begins[0] + ends[0]
-        scores = begins[first:end, None] + ends[None, first:end]
-        scores = np.where(
-            np.tri(end - first, k=-1, dtype=bool) | ~np.tri(end - first, k=ANSWER - 1, dtype=bool), -1e9, scores
-        )
-        at, to = divmod(int(scores.argmax()), end - first)
-        return at, to, float(scores[at, to] - none)
 
     def _load(self) -> Encoder:
         if self._encoder is None:
@@ -98,3 +97,20 @@ class SpanReader:
             self._head = changes.pop("head"), changes.pop("head.bias")
             self._encoder = Encoder(self._model, self._threads, LONGEST, changes)
         return self._encoder
+
+
+def _tokens_of(offsets: Sequence[Part], part: Part) -> tuple[int, int]:
+    """Return the first and last but one of the tokens that lie in a part of the text."""
+    low = bisect_left(offsets, part[0], key=lambda place: place[0])
+    return low, bisect_right(offsets, part[1], lo=low, key=lambda place: place[1])
+
+
+def _best(begins: Any, ends: Any) -> tuple[int, int, float]:
+    """Return the first and last token of the best answer, and its score."""
+    import numpy as np
+
+    length = len(begins)
+    allowed = ~np.tri(length, k=-1, dtype=bool) & np.tri(length, k=ANSWER - 1, dtype=bool)
+    scores = np.where(allowed, begins[:, None] + ends[None], -1e9)
+    at, to = divmod(int(scores.argmax()), length)
+    return at, to, float(scores[at, to])

@@ -17,7 +17,7 @@ from rag.extract import extract
 from rag.gate import DEFAULT, UNREAD, signs
 from rag.library import Library
 from rag.settings import load_settings
-from rag.span_reader import SpanReader
+from rag.span_reader import Marked, SpanReader
 from tests.processes import environment
 
 LEASE = (
@@ -41,11 +41,16 @@ def reader() -> SpanReader:
     return made
 
 
+def _whole(reader: SpanReader, question: str, passages: list[str]) -> list[Marked | None]:
+    """Return what is marked in each passage as one part."""
+    return [marked[0] for marked in reader.read(question, passages, [[(0, len(text))] for text in passages])]
+
+
 @pytest.mark.parametrize(("question", "answer"), QUESTIONS)
 def test_the_words_that_answer_are_marked(reader: SpanReader, question: str, answer: str) -> None:
     """The mark holds the answer and little else, and is surer than for a question of another subject."""
-    (marked,) = reader.read(question, [LEASE])
-    (other,) = reader.read("Which comet did the observatory see?", [LEASE])
+    (marked,) = _whole(reader, question, [LEASE])
+    (other,) = _whole(reader, "Which comet did the observatory see?", [LEASE])
     assert marked is not None and other is not None
     words = LEASE[marked.start : marked.end]
     assert answer in words and len(words) <= len(answer) + 12
@@ -55,9 +60,18 @@ def test_the_words_that_answer_are_marked(reader: SpanReader, question: str, ans
 def test_a_passage_is_read_by_itself(reader: SpanReader) -> None:
     """What is marked does not depend on the passages beside it; one without words gets no mark."""
     others = ["", "The ship left the harbour at noon.", LEASE, " \n ", "ж" * 5000]
-    together = reader.read("How much is the monthly rent?", others)
+    together = _whole(reader, "How much is the monthly rent?", others)
     assert together[0] is None and together[3] is None
-    assert together[2] == reader.read("How much is the monthly rent?", [LEASE])[0]
+    assert together[2] == _whole(reader, "How much is the monthly rent?", [LEASE])[0]
+
+
+def test_each_part_has_a_mark_of_its_own(reader: SpanReader) -> None:
+    """The best words of a heading don't hide those of the sentence that answers."""
+    passage = f"35/25 Rent\n\n{LEASE}"
+    parts = [(0, 10), (12, len(passage)), (5, 5)]
+    ((heading, text, nothing),) = reader.read("How much is the monthly rent?", [passage], [parts])
+    assert heading is not None and text is not None and nothing is None
+    assert 0 <= heading.start < heading.end <= 10 < text.start and "1,850" in passage[text.start : text.end]
 
 
 @settings(max_examples=30, deadline=None)
@@ -66,7 +80,7 @@ def test_any_text_can_be_read(question: str, passage: str) -> None:
     """Marks lie within their passage, whatever is asked."""
     made = build_span_reader(load_settings({}))
     assert made is not None
-    (marked,) = made.read(question, [passage])
+    (marked,) = _whole(made, question, [passage])
     assert marked is None or 0 <= marked.start < marked.end <= len(passage)
 
 
