@@ -67,6 +67,10 @@ _SAYS_NOTHING = (
         "according whole come comes came bring brought".split()
     )
 )
+_BEGINS = re.compile(r"\b(?:beginning|start|opening)\b", re.I)
+_ENDS = re.compile(r"\b(?:end|closing)\b", re.I)
+_REST = re.compile(r"\bothers?\b", re.I)
+_OF_REST = re.compile(r"\W*(?:total\s+)?other\b", re.I)
 _PER = re.compile(r"\bper (?:\w+ )?\w+\b", re.I)
 _MUCH = re.compile(r"\bhow much\b", re.I)
 _SHARES = re.compile(r"\bpercent(?:age)?s? of\b|% of\b", re.I)
@@ -234,7 +238,7 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         text = passage.text[start:end]
         label, *values = row = cells(text) if text.startswith("|") else [""]
         own, aside = _label(label), _label(label) - _label(_ASIDE.sub(" ", label))
-        if not own & wanted or not any(numbers(value) for value in values):
+        if not own & wanted or not any(numbers(value) for value in values) or _is_other(question, label):
             continue
         at = passage.start + start
         group = group_row(passage, at)
@@ -255,6 +259,15 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         if chosen is not None and not _is_share(question, row[chosen], f"{passage.heading} {passage.context} {above}"):
             of_quarter = bool(QUARTERLY.search(titles[chosen]))
             yield _Row(found, at, passage.start + end, re.sub(r"[^\d.]", "", row[chosen]), of_quarter, mark)
+
+
+def _is_other(question: str, label: str) -> bool:
+    """Return whether a row is the rest where the question asks for the whole, or the beginning of a period where it asks for the
+    end, or the other way round."""
+    begins, rest = bool(_BEGINS.search(question)), bool(_REST.search(question))
+    if begins != bool(_BEGINS.search(label)) and (not begins or _ENDS.search(label)):
+        return True
+    return not _REST.search(label) if rest else bool(_OF_REST.match(label))
 
 
 def _is_share(question: str, value: str, above: str) -> bool:

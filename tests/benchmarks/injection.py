@@ -26,7 +26,7 @@ from typing import Any
 
 from ingest.pdf import read_pdf
 from rag.answer import Answerer, Limits, last_answer
-from rag.build import ModelChoice
+from rag.model_choice import ModelChoice
 from rag.question import GLOSSARY, load_glossary
 from rag.rerank import NoReranker
 from rag.retrieve import Retriever

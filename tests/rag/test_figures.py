@@ -93,6 +93,23 @@ def test_the_row_and_the_column_that_are_asked_for(question: str, said: str) -> 
     assert text is not None and text.endswith(f": {said}") and "Three Months Ended" in text
 
 
+def test_the_end_is_not_the_beginning_and_the_rest_not_the_whole() -> None:
+    """Rows that differ from what is asked by one such word are other rows."""
+    table = (
+        "| (In millions) | 2023 |\n| --- | --- |\n| Cash, beginning of period | 19 |\n| Cash, end of period | 20 |\n"
+        "| Other current assets | 3 |\n| Total current assets | 13 |\n| Other comprehensive income | 156 |"
+    )
+    for question, figure_of in (
+        ("What was cash at the end of the period in 2023?", "20"),
+        ("What was cash at the beginning of the period in 2023?", "19"),
+        ("What were other current assets in 2023?", "3"),
+        ("What were total current assets in 2023?", "13"),
+        ("What was total comprehensive income in 2023?", None),
+    ):
+        text = answer(question, table)
+        assert text is None if figure_of is None else text is not None and text.endswith(f": {figure_of} (in millions)")
+
+
 def test_a_column_of_another_span_is_no_quarter() -> None:
     """A quarter is not answered by nine months; those are found when they are asked for."""
     assert answer("What was capex in Q3 2023?", FLOWS) is None
