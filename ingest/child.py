@@ -2,7 +2,7 @@
 
 One JSON object a line on standard input:
 {"task": "read" | "render" | "pictures", "path", "inside", "password", "page", "dpi", "most", "plain", "seconds", "memory_bytes",
-"output_bytes"}.
+"output_bytes", "pages"}.
 One message an answer on standard output: one byte that says what it is, eight bytes of length, the content. Before it
 there may be messages "busy", without content: one more page was read by OCR.
 """
@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, too_many_pages
 
 HEADER = struct.Struct(">cQ")
 READING, IMAGE, PICTURES, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"I", b"P", b"U", b"M", b"F", b"B"
@@ -133,6 +133,7 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
 def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
     """Read a file, render a page or take out pictures, of the file itself or of a member inside it."""
+    from ingest import pdf_info
     from ingest.container import member, read
     from ingest.wire import pack
 
@@ -148,8 +149,12 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
             _limit(request, opened.form)
             found = pictures.pictures(opened.file, opened.form, int(request["most"]), password)
             return PICTURES, pictures.pack(found)
-    plain = bool(request.get("plain"))
-    content = pack(read(path, inside, password, lambda form: _limit(request, form), plain))
+    plain, most = bool(request.get("plain")), int(request["pages"])
+    pdf_info.most_pages = most
+    reading = read(path, inside, password, lambda form: _limit(request, form), plain)
+    if most and len(reading.pages) > most:
+        raise too_many_pages(len(reading.pages), most)
+    content = pack(reading)
     if len(content) > int(request["output_bytes"]):
         raise UnreadableFile(
             f"The file's text is too large ({len(content) // 1_000_000:,} MB with its places).",

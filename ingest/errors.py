@@ -30,6 +30,14 @@ class NoText(UnreadableFile):
     """Raised for a sound file that has no text of its own; one that may hold other files is opened for their sake."""
 
 
+def too_many_pages(pages: int, most: int) -> UnreadableFile:
+    """Return the error for a file with more pages than may be read of one."""
+    return UnreadableFile(
+        f"The file has {pages:,} pages; at most {most:,} are read of one file.",
+        "Split it into smaller files, or raise `ingest.max_pages` and run `readingroom retry`.",
+    )
+
+
 def is_ours(error: BaseException) -> bool:
     """Say whether an error is a slip in this package's own code: raised there, and not by a library over what a file holds.
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import UnreadableFile
+from ingest.errors import UnreadableFile, too_many_pages
 from ingest.formats import unopened
 
 _DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
@@ -26,6 +26,10 @@ _MOST_INFLATED = 400_000_000
 _DEEP = 100
 _LABELLED = 100_000
 """Page labels are read up to here: a damaged file may claim any number of pages."""
+
+
+most_pages = 0
+"""Pages that a PDF may have, 0: any number. The process that reads sets it, so that a longer one is refused before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class PdfInfoMissing(Exception):
 def inspect(path: Path, password: str | None = None) -> PdfInfo:
     """Return what a PDF says about itself, without reading its pages: some milliseconds for a thousand of them.
 
-    UnreadableFile: it is encrypted and the password is missing or wrong, or the file can't be opened at all.
+    UnreadableFile: it is encrypted and its password is missing or wrong, it has more than `most_pages`, or can't be opened.
     PdfInfoMissing: its structure is too damaged.
     """
     # A native library that only processes which read PDFs need. pypdf, in Python, took 18 % of all reading.
@@ -73,6 +77,8 @@ def inspect(path: Path, password: str | None = None) -> PdfInfo:
                 continue
             try:
                 info = _info(document, encrypted=raw.FPDF_GetSecurityHandlerRevision(document) != -1)
+                if most_pages and info.pages > most_pages:
+                    raise too_many_pages(info.pages, most_pages)
                 return replace(info, repaired=repaired, damaged=damaged)
             finally:
                 document.close()

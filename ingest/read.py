@@ -47,11 +47,12 @@ _NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot al
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost: seconds of waiting, bytes of the child's writable memory, bytes of its answer."""
+    """What one file may cost: seconds of waiting, bytes of memory and of the answer, pages (0: any number)."""
 
     seconds: float = 120.0
     memory_bytes: int = 2_000_000_000
     output_bytes: int = 200_000_000
+    pages: int = 0
 
 
 class ReaderCrashed(UnreadableFile):
@@ -138,6 +139,7 @@ class Reader:
             "seconds": limits.seconds,
             "memory_bytes": limits.memory_bytes,
             "output_bytes": limits.output_bytes,
+            "pages": limits.pages,
         }
         with self._lock:
             kind, content = self._exchange(json.dumps(request).encode("ascii") + b"\n")

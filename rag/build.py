@@ -166,11 +166,9 @@ def build_reader(settings: Settings) -> Reader:
     """Return a reader of files, whose child process has no network at all."""
     from ingest.read import Limits, Reader  # looks up the versions of all parsers; only who reads needs them
 
-    limits = Limits(
-        seconds=settings.ingest.seconds_per_file,
-        memory_bytes=settings.ingest.memory_mb * 1_000_000,
-        output_bytes=1_000_000_000,
-    )
+    ingest = settings.ingest
+    memory_bytes, output_bytes = ingest.memory_mb * 1_000_000, 1_000_000_000
+    limits = Limits(ingest.seconds_per_file, memory_bytes, output_bytes, pages=ingest.max_pages)
     return Reader(command("reader"), limits, Home(settings.home).make_temporary())
 
 

@@ -39,6 +39,7 @@ class Ingest(_Section):
     seconds_per_file: float = Field(120, gt=0)
     memory_mb: int = Field(3000, ge=256)
     max_file_mb: int = Field(500, ge=1)
+    max_pages: int = Field(20_000, ge=1)
     max_upload_mb: int = Field(200, ge=1)
     keep_versions: int = Field(3, ge=0, le=1000)
     vision_model: str = ""

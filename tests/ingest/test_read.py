@@ -167,6 +167,25 @@ def test_too_much_text_is_refused(tmp_path: Path) -> None:
         reader.close()
 
 
+def test_too_many_pages_are_refused(tmp_path: Path) -> None:
+    """A file with more pages than allowed is refused by name, before its pages are read, and the next one is read."""
+    reader = Reader(COMMAND, Limits(seconds=60, pages=2))
+    try:
+        for pages, refused in ((3, True), (2, False)):
+            made = Canvas(str(tmp_path / f"{pages}.pdf"))
+            for number in range(pages):
+                made.drawString(72, 720, f"page number {number}")
+                made.showPage()
+            made.save()
+            if not refused:
+                assert len(reader.read(tmp_path / f"{pages}.pdf").pages) == pages
+                continue
+            with pytest.raises(UnreadableFile, match=r"has 3 pages; at most 2 .*raise `ingest\.max_pages`"):
+                reader.read(tmp_path / f"{pages}.pdf")
+    finally:
+        reader.close()
+
+
 def test_a_long_answer_is_given_by_a_child_that_then_ends(tmp_path: Path, odd: Reader) -> None:
     """After a long document another child reads the next file, and the long one's text has arrived whole."""
     reader = Reader([sys.executable, str(tmp_path / "odd_child.py")], Limits(seconds=120))
