@@ -96,6 +96,8 @@ def read_message(message: EmailMessage) -> Reading:
         problems.append("The e-mail has no text of its own, only attachments or pictures.")
     metadata = {"author": headers["From"], "created": _iso(headers["Date"]), "body": body}
     metadata |= {key: header(message, name) for key, name in _THREAD.items()}
+    before = f"{metadata['references']} {metadata['in_reply_to']} {metadata['message_id']}".split()
+    metadata["thread"] = before[0] if before else ""  # the mail that it began with
     return writer.reading(
         title=headers["Subject"] or None, problems=problems, metadata={k: v for k, v in metadata.items() if v}
     )

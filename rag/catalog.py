@@ -421,6 +421,7 @@ def _document(row: Row[Any]) -> DocumentStatus:
         period=[name for name in periods if not any(other.startswith(f"{name}Q") for other in periods)],
         kind=details.get("kind"),
         date=details.get("date"),
+        thread=details.get("thread"),
         document_id=row.document_id,
         collection=row.collection,
         version=row.version,

@@ -27,6 +27,7 @@ _LISTS = {
     "type": "types",
     "kind": "kinds",
     "language": "languages",
+    "thread": "threads",
 }
 _RANGES = {"date": ("date_from", "date_to"), "pages": ("page_from", "page_to")}
 _LISTED = 30
@@ -76,7 +77,8 @@ class Filter(BaseModel):
 
     `paths` are globs over whole paths (`*` crosses folders); `types` are file formats or suffixes ("pdf"); `kinds` what
     documents are ("10-K", "contract", "e-mail"); `languages` ISO 639-1 codes; dates are the documents' own, both ends
-    included, and documents without a date don't match; pages count from 1.
+    included, and documents without a date don't match; pages count from 1. `threads` are those of mails, by the id of the mail
+    that each began with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,6 +89,7 @@ class Filter(BaseModel):
     types: tuple[Annotated[Text, AfterValidator(_type)], ...] = Field((), max_length=100, examples=[["pdf"]])
     kinds: tuple[Annotated[Text, AfterValidator(_kind)], ...] = Field((), max_length=100, examples=[["10-K"]])
     languages: tuple[Annotated[Text, AfterValidator(_language)], ...] = Field((), max_length=_MOST, examples=[["en"]])
+    threads: tuple[Text, ...] = Field((), max_length=_MOST, examples=[["<1@example.org>"]])
     date_from: date | None = None
     date_to: date | None = None
     page_from: int | None = Field(None, ge=1, lt=_LAST)
@@ -151,7 +154,7 @@ FROM json_each(:scope_ids) w CROSS JOIN documents d ON d.document_id = w.value
 def parse_filter(conditions: Sequence[str]) -> Filter:
     """Read `key=value` conditions of the command line; raise UsageError naming the one that is wrong.
 
-    Keys: collection, document, path, type, kind, language (each may come several times), date=2022-01-01..2022-12-31,
+    Keys: collection, document, path, type, kind, language, thread (each may come several times), date=2022-01-01..2022-12-31,
     pages=10..20.
     Either end of a range may be left out.
     """
@@ -206,6 +209,8 @@ def conditions(wanted: Filter, table: Any) -> list[Any]:
         found.append(func.json_extract(table.c.details, "$.kind").in_(wanted.kinds))
     if wanted.languages:
         found.append(func.json_extract(table.c.details, "$.language").in_(wanted.languages))
+    if wanted.threads:
+        found.append(func.json_extract(table.c.details, "$.thread").in_(wanted.threads))
     dated = func.json_extract(table.c.details, "$.date")
     if wanted.date_from:
         found.append(dated >= wanted.date_from.isoformat())

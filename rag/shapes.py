@@ -359,7 +359,8 @@ class DocumentStatus(Shape):
     """A document: its state, its live version, what it is about, and what is wrong with it.
 
     `container` is the id of the file it is in. `organisation` (whose it is), `period` ("2022", "2022Q3"), `kind` ("10-K",
-    "contract") and `date` (ISO 8601) are found by rule and empty where nothing was found.
+    "contract") and `date` (ISO 8601) are found by rule and empty where nothing was found. `thread` is the id of the mail that a
+    mail's thread began with.
     """
 
     document_id: str
@@ -374,6 +375,7 @@ class DocumentStatus(Shape):
     period: list[str]
     kind: str | None
     date: str | None
+    thread: str | None
     pages: int
     ocr_pages: int
     low_confidence_pages: int

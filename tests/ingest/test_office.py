@@ -245,6 +245,7 @@ def test_mail_with_attachments(tmp_path: Path) -> None:
     assert parts[1:] == ["Let us meet at noon.", "Bring the figures."]
     assert mail.title == "Lunch on Friday" and mail.metadata["created"] == "2024-03-01T10:00:00+00:00"
     assert (mail.metadata["message_id"], mail.metadata["in_reply_to"]) == ("<2@example.org>", "<1@example.org>")
+    assert mail.metadata["thread"] == "<1@example.org>"
     assert [member.name for member in mail.members] == ["notes.md", "broken.pdf"]
     assert read(tmp_path / "a.eml", ("notes.md",)).text == "Notes\n\nWe agreed."
     with pytest.raises(UnreadableFile, match="not what its name says"):

@@ -119,6 +119,31 @@ def test_each_key_holds_for_both_searches(library: Library, condition: str) -> N
     assert set(hits) <= {TARGET, AGREEMENT}
 
 
+def test_a_thread_of_mails(tmp_path: Path) -> None:
+    """The mails of a thread are those that go back to one mail, by their own headers; they say so themselves."""
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    for name, head in (
+        ("first", "Message-ID: <1@example.org>"),
+        ("reply", "Message-ID: <2@example.org>\nIn-Reply-To: <1@example.org>"),
+        (
+            "later",
+            "Message-ID: <3@example.org>\nIn-Reply-To: <2@example.org>\nReferences: <1@example.org> <2@example.org>",
+        ),
+        ("other", "Message-ID: <4@example.org>"),
+    ):
+        text = f"From: a@example.org\nSubject: Pump\n{head}\n\nThe pump of {name} weighs 40 kg.\n"
+        (folder / f"{name}.eml").write_text(text, encoding="utf-8")
+    settings = load_settings(environment(tmp_path / "home"))
+    with Room(settings) as room:
+        room.ingest(folder)
+    with Library(settings, "tests") as opened:
+        threads = {Path(item.path).stem: item.thread for item in opened.documents()}
+        assert threads == dict.fromkeys(("first", "reply", "later"), "<1@example.org>") | {"other": "<4@example.org>"}
+        hits = opened.search("What does the pump weigh?", (), 20, parse_filter(["thread=<1@example.org>"])).hits
+        assert {Path(hit.path).stem for hit in hits} == {"first", "reply", "later"}
+
+
 def test_pages_hold_for_both_searches(library: Library) -> None:
     """Only passages of those pages are found, by either search, though the question fits other pages better."""
     asked = "Which set does M/S Rolla get, on which delivery date?"
@@ -140,7 +165,7 @@ def test_keys_hold_together_and_values_of_one_are_alternatives(library: Library)
     ("condition", "says"),
     [
         ("typ=pdf", "Did you mean `type`"),
-        ("colour=red", "collection, document, path, type, kind, language, date, pages"),
+        ("colour=red", "collection, document, path, type, kind, language, thread, date, pages"),
         ("type=pfd", "did you mean `pdf`"),
         ("kind=lease", "there are 10-K"),
         ("language=german", "ISO 639-1"),
