@@ -11,7 +11,7 @@ from ingest.ports import Embedder
 from rag.answer_type import asks_analysis
 from rag.catalog import Catalog
 from rag.cite import cited, looked_through
-from rag.disagree import ASK, asked_back, conflict, disagreement
+from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support, misses_year, says_nothing
@@ -144,7 +144,7 @@ class Answerer:
                 in_line = self.route(question, supports) if self.route else iter(())
                 asking = lambda choose: replace(self, choose=choose)._ask(quoted, sent)  # noqa: E731
                 draft = yield from in_turn(asking, in_line, self.choose)
-            draft.disagreements = self._disagreements(draft, supports)
+            draft.disagreements = self._disagreements(draft, supports, former=as_of is None)
         if left_out:
             draft.note = f"{draft.note} {ORDERS}".strip()
         clock.lap("generate")
@@ -167,12 +167,19 @@ class Answerer:
             return []
         return asked_back(question, supports, self.catalog)
 
-    def _disagreements(self, draft: Draft, supports: Sequence[Support]) -> list[Disagreement]:
-        """Return what other documents say otherwise than the sentence that an answer rests on."""
+    def _disagreements(self, draft: Draft, supports: Sequence[Support], former: bool) -> list[Disagreement]:
+        """Return what other documents, and former versions of its own, say otherwise than the sentence it rests on."""
         cited = {(found.passage.chunk_id, start) for found, start, _ in draft.supports[:1]}
         first = next((item for item in supports if (item.found.passage.chunk_id, item.start) in cited), None)
-        found = conflict(first, supports, self.catalog, one_name=True) if first else None
-        return [disagreement(found)] if found else []
+        if first is None:
+            return []
+        found = conflict(first, supports, self.catalog, one_name=True)
+        earlier = former_sides(first, self.catalog) if former else []
+        if found is None and not earlier:
+            return []
+        sides = found.supports if found else (first,)
+        facets = found.facets if found else self.catalog.facets([first.found.passage.document_id])
+        return [disagreement(sides, facets, earlier)]
 
     def _ask(self, quoted: Quoted, sent: Sequence[tuple[Found, Hit]]) -> Generator[Event, None, Draft]:
         """Ask the model; fall back to quoted sentences where it can't answer or its draft has no support."""

@@ -12,9 +12,10 @@ from rag.catalog import Catalog, Facets
 from rag.evidence import Support
 from rag.followup import PERIOD
 from rag.newest import asks_newest, last_period
+from rag.passages import Passage
 from rag.rows import header_row
 from rag.shapes import Candidate, Disagreement, Side
-from rag.words import MONTHS, WEEKDAYS, numbers, stems, tokens
+from rag.words import MONTHS, WEEKDAYS, content_words, numbers, sentences, stems, tokens
 
 OF_A_PERIOD = (
     "10-K",
@@ -30,6 +31,8 @@ OF_A_PERIOD = (
 """Kinds of documents that speak of one period each; others of another year replace what was said before."""
 MOST = 4
 """Documents that are set against each other."""
+FORMER = 20
+"""Passages of a document's former versions that are set against what it says now."""
 LEADS = 8
 """The best supports of a question that are looked at before it is taken as clear."""
 ASK = "Which one do you mean?"
@@ -72,14 +75,14 @@ def conflict(
     they leave a question open, but don't disagree.
     """
     best = max((support.score for support in supports), default=0.0)
-    mine, chosen = _said(first), {first.found.passage.document_id: first}
+    mine, chosen = _said_at(first), {first.found.passage.document_id: first}
     for support in supports:
         document_id = support.found.passage.document_id
         if document_id in chosen or support.score < thresholds.nearly_as_good * best or len(chosen) == MOST:
             continue
         if support.found.passage.version in {item.found.passage.version for item in chosen.values()}:  # a copy
             continue
-        if _contradict(mine, _said(support), thresholds.alike, one_name=one_name):
+        if _contradict(mine, _said_at(support), thresholds.alike, one_name=one_name):
             chosen[document_id] = support
     facets = catalog.facets(list(chosen))
     if one_name:
@@ -125,10 +128,10 @@ def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candida
     ]
 
 
-def disagreement(found: Conflict) -> Disagreement:
-    """Return the sentences with their documents' dates, the newest first."""
+def disagreement(supports: Sequence[Support], facets: Mapping[str, Facets], former: Sequence[Side]) -> Disagreement:
+    """Return the sentences with their documents' dates, the newest first, and behind them what former versions said."""
     sides = []
-    for support in found.supports:
+    for support in supports:
         passage = support.found.passage
         sides.append(
             Side(
@@ -139,10 +142,41 @@ def disagreement(found: Conflict) -> Disagreement:
                 quote=support.text,
                 start=support.start,
                 end=support.end,
-                date=found.facets[passage.document_id].date,
+                date=facets[passage.document_id].date,
             )
         )
-    return Disagreement(sides=sorted(sides, key=lambda side: side.date, reverse=True))
+    return Disagreement(sides=[*sorted(sides, key=lambda side: side.date, reverse=True), *former])
+
+
+def former_sides(first: Support, catalog: Catalog) -> list[Side]:
+    """Return what former versions of a sentence's document said in its place with other numbers or dates, the latest first.
+
+    A former version that has the sentence as it is says nothing else, and neither does a sentence that still stands there.
+    """
+    passage = first.found.passage
+    mine = _said_at(first)
+    near = catalog.former.alike(passage.document_id, content_words(first.text), FORMER) if mine.values else []
+    unchanged = {other.version for other, _ in near if first.text in other.text}
+    live = "\n".join(one.text for one in catalog.passages_of(passage.document_id)) if near else ""
+    found: dict[str, Side] = {}
+    for other, until in sorted(near, key=lambda item: item[1], reverse=True):
+        for start, end in sentences(other.text):
+            quote, at = other.text[start:end], other.start + start
+            if other.version in unchanged or other.hidden or quote in live or quote in found:
+                continue
+            if _contradict(mine, _said(other, at, other.start + end), CHOSEN.alike, one_name=True):
+                found[quote] = Side(
+                    document_id=other.document_id,
+                    version=other.version,
+                    path=other.path,
+                    page=other.page,
+                    quote=quote,
+                    start=at,
+                    end=other.start + end,
+                    date="",
+                    until=until.isoformat(),
+                )
+    return list(found.values())[: MOST - 1]
 
 
 def chosen(reply: str, offered: Sequence[Candidate]) -> Candidate | None:
@@ -191,9 +225,13 @@ def _apart(mine: Facets, other: Facets) -> bool:
     return of_periods and mine.period != other.period
 
 
-def _said(support: Support) -> _Said:
-    text = support.text
-    above = header_row(support.found.passage, support.start)
+def _said_at(support: Support) -> _Said:
+    return _said(support.found.passage, support.start, support.end)
+
+
+def _said(passage: Passage, start: int, end: int) -> _Said:
+    text = passage.text[start - passage.start : end - passage.start]
+    above = header_row(passage, start)
     first = next(iter(tokens(text)), "")
     words = {word for word in tokens(f"{above} {text}") if not any(map(str.isdigit, word))}
     names = {word for word in words if word[0].isupper() and word != first}

@@ -158,7 +158,8 @@ class Candidate(Shape):
 
 
 class Side(Shape):
-    """What one document says. `date` is the document's own, ISO 8601, else the day on which its file was changed last."""
+    """What one document says. `date` is the document's own, ISO 8601, else the day on which its file was changed last; of a
+    former version it is empty, and `until` is the day until which that was live."""
 
     document_id: str
     version: str
@@ -168,10 +169,11 @@ class Side(Shape):
     start: int
     end: int
     date: str
+    until: str | None = None
 
 
 class Disagreement(Shape):
-    """Sentences that say the same thing with other numbers or dates, the newest document first."""
+    """Sentences that say the same thing with other numbers or dates, the newest document first, former versions last."""
 
     sides: list[Side]
 

@@ -31,7 +31,8 @@ def answer(answer: Answer) -> None:
         note("  The documents disagree:")
         for side in found.sides:
             quote = " ".join(side.quote.split())
-            note(f"    {side.date or 'no date'}, {Path(side.path).name}, page {side.page}: “{quote}”")
+            when = f"until {side.until}" if side.until else side.date or "no date"
+            note(f"    {when}, {Path(side.path).name}, page {side.page}: “{quote}”")
     if answer.outcome == "not_found":
         for hit in [*answer.passages[:3], *(more for more in answer.passages[3:] if more.made_by)]:
             note(f"  nearest: {Path(hit.path).name}, page {hit.page}:{mark(hit)} {' '.join(hit.text.split())[:100]}…")

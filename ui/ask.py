@@ -164,7 +164,8 @@ def _show_disagreements(answer: Answer) -> None:
     for sides in answer.disagreements:
         show("The documents disagree:", "rr-stale")
         for side in sides:
-            show(f"{side.date or 'no date'}, {name(side.place.path)}, page {side.place.page}", "rr-small")
+            when = f"until {side.until}" if side.until else side.date or "no date"
+            show(f"{when}, {name(side.place.path)}, page {side.place.page}", "rr-small")
             show_text(side.place.quote)
 
 

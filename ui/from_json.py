@@ -48,7 +48,7 @@ def answer_of(found: dict[str, Any]) -> Answer:
         citations=tuple(Citation(item["n"], _place(item, item["quote"]), item["stale"]) for item in found["citations"]),
         candidates=tuple(make(Candidate, item) for item in found["candidates"]),
         disagreements=tuple(
-            tuple(Side(_place(side, side["quote"]), side["date"]) for side in item["sides"])
+            tuple(Side(_place(side, side["quote"]), side["date"], side.get("until")) for side in item["sides"])
             for item in found["disagreements"]
         ),
         passages=tuple(hit_of(item) for item in found["passages"]),

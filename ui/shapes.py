@@ -59,10 +59,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one document says where documents disagree; `date` is the document's."""
+    """What one document says where documents disagree; `date` is the document's, `until` the last day of a former version."""
 
     place: Place
     date: str
+    until: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,22 @@ def test_an_answer_as_of_a_date_rests_on_the_version_then_live(room: Library, to
     assert room.replay(then.id).same
 
 
+def test_a_former_version_that_said_otherwise_is_shown(room: Library, tower: Path) -> None:
+    """An answer from the live version shows what it said before in the same place; what did not change is not shown."""
+    tower.write_text("The tower clock weighs 310 kg. The bell rings 12 times at noon.\n")
+    room.ingest([tower.parent], "documents")
+    tower.write_text("The tower clock weighs 340 kg. The bell rings 12 times at noon. Its small clock weighs 40 kg.\n")
+    room.ingest([tower.parent], "documents")
+    answer = room.ask("What does the tower clock weigh?")
+    (found,) = answer.disagreements
+    assert "340 kg" in answer.answer and [side.until for side in found.sides] == [None, TODAY.isoformat()]
+    assert [side.quote for side in found.sides] == ["The tower clock weighs 340 kg.", "The tower clock weighs 310 kg."]
+    former = found.sides[1]
+    assert room.catalog.text(former.document_id, former.version).text[former.start : former.end] == former.quote
+    assert room.ask("How often does the bell ring at noon?").disagreements == []
+    assert room.ask("What does the tower clock weigh?", as_of=TODAY).disagreements == []
+
+
 def test_filters_hold_for_former_versions(room: Library, tower: Path) -> None:
     """A filter leaves out former versions too."""
     rewrite(room, tower, "Friday")
