@@ -28,7 +28,8 @@ def answer(answer: Answer) -> None:
     for number, candidate in enumerate(answer.candidates, start=1):
         note(f"  {number}. {candidate.label} ({Path(candidate.path).name}): {candidate.question}")
     for found in answer.disagreements:
-        note("  The documents disagree:")
+        only_former = all(side.until for side in found.sides[1:])
+        note("  A former version said otherwise:" if only_former else "  The documents disagree:")
         for side in found.sides:
             quote = " ".join(side.quote.split())
             when = f"until {side.until}" if side.until else side.date or "no date"

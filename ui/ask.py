@@ -162,7 +162,8 @@ def _show(api: Api, answer: Answer) -> None:
 
 def _show_disagreements(answer: Answer) -> None:
     for sides in answer.disagreements:
-        show("The documents disagree:", "rr-stale")
+        only_former = all(side.until for side in sides[1:])
+        show("A former version said otherwise:" if only_former else "The documents disagree:", "rr-stale")
         for side in sides:
             when = f"until {side.until}" if side.until else side.date or "no date"
             show(f"{when}, {name(side.place.path)}, page {side.place.page}", "rr-small")
