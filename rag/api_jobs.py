@@ -104,9 +104,9 @@ _CLOCKS: Any = {
 
 def _add_follows(app: FastAPI) -> None:
     @app.get("/v1/jobs", response_model=list[JobStatus], tags=["ingest"])
-    def jobs(room: Room) -> list[JobStatus]:
-        """Return the jobs on record, the newest first."""
-        return room.jobs.list()
+    def jobs(room: Room, unfinished: bool = False) -> list[JobStatus]:
+        """Return the jobs on record, or only those that are not done, the newest first."""
+        return room.jobs.list(unfinished)
 
     @app.get("/v1/jobs/{job_id}", response_model=JobStatus, tags=["ingest"])
     def job(job_id: str, room: Room) -> JobStatus:

@@ -139,10 +139,11 @@ class Jobs:
                 raise UsageError(f"The job {job_id} is {stage} already.", "Only unfinished jobs can be changed.")
             yield connection
 
-    def list(self) -> list[JobStatus]:
-        """Return the jobs on record, the newest first."""
+    def list(self, unfinished: bool = False) -> list[JobStatus]:
+        """Return the jobs on record, or only those that are not done, paused ones too; the newest first."""
+        query = select(jobs.c.job_id).order_by(jobs.c.created.desc(), jobs.c.job_id)
         with self._store.read() as connection:
-            ids = connection.scalars(select(jobs.c.job_id).order_by(jobs.c.created.desc(), jobs.c.job_id)).all()
+            ids = connection.scalars(query.where(jobs.c.stage.in_(UNFINISHED)) if unfinished else query).all()
         return [self.status(job_id) for job_id in ids]
 
     def status(self, job_id: str) -> JobStatus:

@@ -28,7 +28,7 @@ ROWS = 200
 
 @dataclass(slots=True)
 class Work:
-    """The jobs that this session started and the files that were not even accepted."""
+    """The jobs that this session follows and the files that were not even accepted."""
 
     jobs: dict[str, Job | None] = field(default_factory=dict)
     refused: list[FailedFile] = field(default_factory=list)
@@ -43,6 +43,21 @@ def work() -> Work:
     """Return this session's work."""
     found: Work = st.session_state.setdefault("work", Work())
     return found
+
+
+def join(api: Api) -> None:
+    """Follow the jobs that run already: others began them, or this session did before its page was loaded anew."""
+    try:
+        running = {job.job_id: job for job in api.unfinished()}
+    except ApiProblem as problem:
+        show_problem(problem)
+        return
+    if not running:
+        return
+    if not work().running:
+        st.session_state["work"] = Work()
+    for job_id, job in running.items():
+        work().jobs.setdefault(job_id, job)
 
 
 def forms(api: Api, collection: str | None) -> None:
@@ -93,7 +108,7 @@ def _upload(api: Api, files: Iterable[Any], collection: str) -> None:
 
 
 def follow(api: Api) -> None:
-    """Draw the progress of this session's work, live, or its report."""
+    """Draw the progress of the work that this session follows, live, or its report."""
     current = work()
     if current.running:
         st.fragment(_progress, run_every=EVERY)(api)

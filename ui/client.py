@@ -137,7 +137,14 @@ class Api:
 
     def job(self, job_id: str) -> Job:
         """Return how far a job is."""
-        found = self._json("GET", f"/v1/jobs/{job_id}")
+        return self._job(self._json("GET", f"/v1/jobs/{job_id}"))
+
+    def unfinished(self) -> list[Job]:
+        """Return the jobs that are not done yet, the oldest first."""
+        found = self._json("GET", "/v1/jobs", params={"unfinished": True})
+        return [self._job(item) for item in reversed(found)]
+
+    def _job(self, found: dict[str, Any]) -> Job:
         report = {key: value for key, value in found["report"].items() if key not in ("job_id", "failed")}
         failed = tuple(make(FailedFile, item) for item in found["report"]["failed"])
         return make(Job, {**found, **report, "failed": failed})

@@ -28,6 +28,7 @@ def page(api: Api, collection: str | None) -> None:
     """Draw the page."""
     st.title("Documents")
     adding.forms(api, collection)
+    adding.join(api)
     adding.follow(api)
     st.divider()
     _receipt()

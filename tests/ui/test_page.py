@@ -144,6 +144,18 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     expect(page.locator(".rr-table")).to_contain_text("pressure-chamber-offer-corrupt.pdf")
 
 
+def test_a_job_that_runs_already_is_followed(page: Page, api: Api, server: Server) -> None:
+    """A page that is opened while a job runs, whoever began it, shows how far it is, and can go on with it."""
+    job = api.ingest(str(server.folder), f"elsewhere-{uuid.uuid4().hex[:8]}")
+    api.change_job(job, "pause")
+    assert [item.job_id for item in api.unfinished()] == [job]
+    page.get_by_role("link", name="Documents").click()
+    expect(page.get_by_text(re.compile(r"Paused: \d+ of \d+ files"))).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Done: 3 added")).to_be_visible(timeout=180_000)
+    assert api.unfinished() == [] and api.job(job).finished
+
+
 def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_path: Path) -> None:
     """The answer carries [1], and the cited page is shown as an image, with the pages around it a click away."""
     ask(page, FEE)
