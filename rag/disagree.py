@@ -1,4 +1,4 @@
-"""Finds sentences of other documents that say the same with another number or date: they disagree, or a question is open."""
+"""Finds sentences of other documents or former versions that say the same with another number: they disagree, or it is open which."""
 
 from __future__ import annotations
 
