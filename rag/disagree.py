@@ -1,4 +1,4 @@
-"""Finds sentences of other documents or former versions that say the same with another number: they disagree, or it is open which."""
+"""Finds sentences of other documents or versions that say the same with another number: they disagree, or a choice is open."""
 
 from __future__ import annotations
 
