@@ -29,7 +29,7 @@ INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed
 DOCUMENT = {
     "document_id", "path", "collection", "state", "version", "container", "format", "language", "pages", "ocr_pages",
     "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed", "tokens_beyond_embedder", "problems",
-    "organisation", "period", "kind", "date",
+    "organisation", "period", "kind", "date", "thread",
 }  # fmt: skip
 BOX = {"page", "x0", "y0", "x1", "y1"}
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
