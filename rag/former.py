@@ -16,7 +16,7 @@ from rag.errors import NotFound
 from rag.filters import Filter, Scope, conditions, scope_of
 from rag.keywords import BM25_WEIGHTS, MOST
 from rag.passages import Passage, cosines, match_expression, passage_of
-from rag.schema import documents, former_chunks, former_versions, versions
+from rag.schema import documents, former_versions, versions
 from rag.store import Store
 
 
@@ -109,26 +109,16 @@ class Former:
 
     def alike(self, document_id: str, words: Sequence[str], limit: int) -> list[tuple[Passage, date]]:
         """Return passages of former versions of a document with most of some words, and the day until which each was live."""
+        mine = former_versions.c.document_id == document_id
+        columns = former_versions.c.former_id, former_versions.c.version, former_versions.c.live_until
         with self.store.read() as connection:
-            until = {
-                row.former_id: row.live_until
-                for row in connection.execute(
-                    select(former_versions.c.former_id, former_versions.c.live_until).where(
-                        former_versions.c.document_id == document_id
-                    )
-                )
-            }
-            if not until or not words:
+            kept = connection.execute(select(*columns).where(mine).order_by(former_versions.c.live_until)).all()
+            if not kept or not words:
                 return []
-            ids = json.dumps(list(until))
-            best = _keyword(connection, ids, words, (), limit)
+            best = _keyword(connection, json.dumps([row.former_id for row in kept]), words, (), limit)
             passages = _passages(connection, list(best))
-            of = dict(
-                connection.execute(
-                    select(former_chunks.c.id, former_chunks.c.former_id).where(former_chunks.c.id.in_(list(best)))
-                ).all()
-            )
-        return [(passages[row], date.fromtimestamp(until[of[row]])) for row in best]
+        until = {row.version: date.fromtimestamp(row.live_until) for row in kept}
+        return [(passages[row], until[passages[row].version]) for row in best]
 
 
 def _nothing(day: date, missing: int, first: float | None) -> NotFound:
