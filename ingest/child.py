@@ -1,8 +1,8 @@
 """The isolated parser process: reads one file after the other under its own limits, asked through a pipe.
 
 One JSON object a line on standard input:
-{"task": "read" | "render" | "pictures", "path", "inside", "password", "page", "dpi", "most", "plain", "seconds", "memory_bytes",
-"output_bytes", "pages"}.
+{"task": "read" | "look" | "render" | "pictures", "path", "inside", "password", "page", "dpi", "most", "plain", "seconds",
+"memory_bytes", "output_bytes", "pages"}.
 One message an answer on standard output: one byte that says what it is, eight bytes of length, the content. Before it
 there may be messages "busy", without content: one more page was read by OCR.
 """
@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from ingest.errors import UnreadableFile, too_many_pages
 
 HEADER = struct.Struct(">cQ")
-READING, IMAGE, PICTURES, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"I", b"P", b"U", b"M", b"F", b"B"
+READING, LOOK, IMAGE, PICTURES, REFUSED, NO_MEMORY, FAILED, BUSY = b"R", b"L", b"I", b"P", b"U", b"M", b"F", b"B"
 _PR_SET_PDEATHSIG = 1
 _CPU_GRACE = 5
 _RESERVED = 1100 * 1024 * 1024
@@ -132,12 +132,16 @@ def _answer(request: dict[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
-    """Read a file, render a page or take out pictures, of the file itself or of a member inside it."""
+    """Read a file, look at a PDF's pages, render a page or take out pictures, of the file itself or of a member inside it."""
     from ingest import pdf_info
     from ingest.container import member, read
     from ingest.wire import pack
 
     path, inside, password = Path(request["path"]), tuple(request.get("inside") or ()), request.get("password")
+    if request["task"] == "look":
+        from ingest import first_look
+
+        return LOOK, first_look.pack(first_look.pages_of(path))
     if request["task"] == "render":
         with member(path, inside, password) as opened:
             _limit(request, opened.form)

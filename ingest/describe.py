@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ingest.describer import Describer, Description, NotDescribed
 from ingest.elements import DESCRIBED, SEPARATOR, Element, Page, Reading
 from ingest.errors import UnreadableFile
 from ingest.pictures import Picture, Pictures
-from ingest.ports import Describer, Description, NotDescribed
 from ingest.runs import pack_runs, unpack_runs
 
 MOST_CHARACTERS = 2000

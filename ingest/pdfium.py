@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ class Look:
     drawn: bool
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(path: Path | bytes, password: str | None = None) -> Iterator[PdfDocument]:
     """Open a PDF; UnreadableFile when PDFium can't."""
     from pypdfium2 import PdfDocument, PdfiumError
@@ -63,7 +63,7 @@ def opened(path: Path | bytes, password: str | None = None) -> Iterator[PdfDocum
         document.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _page(document: PdfDocument, number: int) -> Iterator[PdfPage | None]:
     """Load a page (from 1); None when PDFium can't."""
     from pypdfium2 import PdfiumError
@@ -251,8 +251,7 @@ def lines_of(document: PdfDocument, number: int) -> list[Line] | None:
     with _page(document, number) as page:
         if page is None:
             return None
-        text = page.get_textpage()
-        try:
+        with contextlib.closing(page.get_textpage()) as text:
             found: list[list[tuple[str, Box]]] = [[]]
             for index in range(text.count_chars()):
                 letter = chr(raw.FPDFText_GetUnicode(text, index))
@@ -262,9 +261,16 @@ def lines_of(document: PdfDocument, number: int) -> list[Line] | None:
                     found[-1].append((" ", _NOWHERE))
                 else:
                     found[-1].append((letter, box_on_page(page, text.get_charbox(index, loose=True), number)))
-        finally:
-            text.close()
     return [line for letters in found if (line := _line(letters)) is not None]
+
+
+def plain_text(document: PdfDocument, number: int) -> str:
+    """Return a page's text in the order of the file, hidden text included; "" when the page can't be loaded."""
+    with _page(document, number) as page:
+        if page is None:
+            return ""
+        with contextlib.closing(page.get_textpage()) as text:
+            return str(text.get_text_range())
 
 
 def _line(letters: list[tuple[str, Box]]) -> Line | None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.describe import Described, Describing
+from ingest.describer import Describer
 from ingest.elements import Reading
 from ingest.errors import NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE, UnreadableFile
 from ingest.facets import facets
 from ingest.language import language
-from ingest.ports import Chunk, Copied, Describer, Embedder, Known, Outcome, Seen, Task, Unchanged, Version
+from ingest.ports import Chunk, Copied, Embedder, Known, Outcome, Seen, Task, Unchanged, Version
 from ingest.split import COUNTED_AT_ONCE, SPLITTER, split
 
 UNLISTED = "The folder can't be listed."
@@ -104,6 +105,15 @@ def prepare(
         _beyond(reading.text, chunks, recipe),
         described.pictures if described else (),
     )
+
+
+def has_to_be_read(
+    task: Task, document_id: str, known: Known | None, recipe: Recipe, has_version: Callable[[str, str], bool]
+) -> bool:
+    """Say whether a file on disk has content that is not known yet, or raise UnreadableFile."""
+    _look(Path(task.source), recipe.max_bytes)
+    version = version_of(_sha256(Path(task.source)), recipe.fingerprint, task.path)
+    return not (known and version == known.tried) and not has_version(version, document_id)
 
 
 def _read(

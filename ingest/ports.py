@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from ingest.describer import Description
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.pictures import Pictures
@@ -72,6 +73,10 @@ class FileReader(Protocol):
 
     def read(self, path: Path, inside: Sequence[str] = ()) -> Reading: ...
 
+    def look(self, path: Path) -> list[str]:
+        """Return the plain text of a PDF's pages, before it is read."""
+        ...
+
     def render(self, path: Path, page: int, dpi: float, inside: Sequence[str] = ()) -> bytes:
         """Return one page as PNG."""
         ...
@@ -85,38 +90,6 @@ class FileReader(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a model wrote about a picture, and which model ("" digest: its server doesn't say). `problem` says why there is no
-    text, and asking again would not help."""
-
-    text: str
-    model: str
-    digest: str
-    problem: str = ""
-
-
-class NotDescribed(Exception):
-    """Raised when there is no description of a picture; `again` says that another time there may be."""
-
-    def __init__(self, reason: str, *, again: bool) -> None:
-        super().__init__(reason)
-        self.again = again
-
-
-class Describer(Protocol):
-    """Describes pictures with a model on this machine, or on a host that the settings allow."""
-
-    @property
-    def name(self) -> str:
-        """The model's name: another one makes other versions of documents with pictures."""
-        ...
-
-    def describe(self, png: bytes) -> Description:
-        """Return what is to be seen, within a limit of time and length; raise NotDescribed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +257,17 @@ class Catalog(Protocol):
         """Keep a picture's description until the document or the picture is gone."""
         ...
 
-    def start_embedding(self, job: Job) -> None: ...
+    def not_looked_at(self, job: Job, tasks: Sequence[Task]) -> list[Task]:
+        """Return those of a job's files that `keep_look` was not called for."""
+        ...
+
+    def keep_look(self, job: Job, task: Task, pages: Sequence[str]) -> None:
+        """Let pages of a file be found by keyword until the file is read, as text that was only looked at."""
+        ...
+
+    def start_embedding(self, job: Job) -> None:
+        """Go on from reading to embedding: nothing is left that was only looked at."""
+        ...
 
     def texts_to_embed(self, job: Job, limit: int) -> list[tuple[str, str]]:
         """Return (hash, text) of live chunks of the job without a vector, each distinct text once."""

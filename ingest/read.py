@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from ingest import child
+from ingest import child, first_look
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
 from ingest.formats import check_name
@@ -42,6 +43,7 @@ _LONGEST = 200
 """A file with many pages to read by OCR may take so many times the seconds of a file: each page read starts them anew."""
 
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+_Answer = TypeVar("_Answer")
 _NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory")
 
 
@@ -78,37 +80,32 @@ class Reader:
 
     def read(self, path: Path, inside: Sequence[str] = (), password: str | None = None) -> Reading:
         """Return what a file, or a member inside it, says. UnreadableFile: why it can't be read, and what to do."""
-        check_name(path)
-        request = {"task": "read", "path": str(path.absolute()), "inside": list(inside), "password": password}
-        kind, content = self._ask(request)
-        if kind != child.READING:
-            raise self._broken()
-        try:
-            return unpack(content)
-        except (ValueError, KeyError, TypeError) as error:
-            raise self._broken() from error
+        return self._answer(child.READING, unpack, path, task="read", inside=list(inside), password=password)
+
+    def look(self, path: Path) -> list[str]:
+        """Return the plain text of a PDF's pages: see `ingest.first_look`. UnreadableFile when it can't be had."""
+        return self._answer(child.LOOK, first_look.unpack, path, task="look")
 
     def render(
         self, path: Path, page: int, dpi: float, inside: Sequence[str] = (), password: str | None = None
     ) -> bytes:
         """Return a page (from 1) of a PDF as PNG. UnreadableFile when the file has no such page."""
-        check_name(path)
-        request = {"task": "render", "path": str(path.absolute()), "inside": list(inside), "page": page, "dpi": dpi}
-        request["password"] = password
-        kind, content = self._ask(request)
-        if kind != child.IMAGE:
-            raise self._broken()
-        return bytes(content)
+        asked = {"task": "render", "inside": list(inside), "page": page, "dpi": dpi, "password": password}
+        return self._answer(child.IMAGE, bytes, path, **asked)
 
     def pictures(self, path: Path, most: int, inside: Sequence[str] = (), password: str | None = None) -> Pictures:
         """Return the first pictures of a file that a model may describe. UnreadableFile when they can't be had."""
+        asked = {"task": "pictures", "inside": list(inside), "most": most, "password": password}
+        return self._answer(child.PICTURES, unpack_pictures, path, **asked)
+
+    def _answer(self, wanted: bytes, unpacked: Callable[[bytearray], _Answer], path: Path, **asked: Any) -> _Answer:
+        """Return what the child answers to one request, unpacked."""
         check_name(path)
-        request = {"task": "pictures", "path": str(path.absolute()), "inside": list(inside), "most": most}
-        kind, content = self._ask(request | {"password": password})
-        if kind != child.PICTURES:
+        kind, content = self._ask({"path": str(path.absolute()), **asked})
+        if kind != wanted:
             raise self._broken()
         try:
-            return unpack_pictures(content)
+            return unpacked(content)
         except (ValueError, KeyError, TypeError) as error:
             raise self._broken() from error
 
@@ -130,19 +127,16 @@ class Reader:
         try:
             return self._ask_once(request)
         except ReaderCrashed:
+            if request["task"] == "look":
+                raise
             return self._ask_once(request | {"plain": True})
 
     def _ask_once(self, request: dict[str, Any]) -> tuple[bytes, bytearray]:
         """Send one request, without a second try."""
-        limits = self._limits
-        request |= {
-            "seconds": limits.seconds,
-            "memory_bytes": limits.memory_bytes,
-            "output_bytes": limits.output_bytes,
-            "pages": limits.pages,
-        }
+        seconds = min(self._limits.seconds, 2 * first_look.SECONDS if request["task"] == "look" else math.inf)
+        request |= asdict(self._limits) | {"seconds": seconds}
         with self._lock:
-            kind, content = self._exchange(json.dumps(request).encode("ascii") + b"\n")
+            kind, content = self._exchange(json.dumps(request).encode("ascii") + b"\n", seconds)
         if kind == child.REFUSED:
             refusal = json.loads(content)
             raise UnreadableFile(refusal["reason"], refusal["remedy"])
@@ -155,7 +149,7 @@ class Reader:
             )
         return kind, content
 
-    def _exchange(self, line: bytes) -> tuple[bytes, bytearray]:
+    def _exchange(self, line: bytes, seconds: float) -> tuple[bytes, bytearray]:
         """Send a line to the child and return its answer; a child that fails is ended and its failure raised."""
         running = self._running()
         assert running.stdin is not None
@@ -170,7 +164,7 @@ class Reader:
                 os.write(running.stdin.fileno(), line)
             except BrokenPipeError:
                 self._died(running)
-        kind, content = self._receive(running)
+        kind, content = self._receive(running, seconds)
         if kind == child.NO_MEMORY or len(content) > _LONG:
             self._stop()  # after a long document it holds 200 MB, while this process splits what it read
         return kind, content
@@ -196,10 +190,10 @@ class Reader:
             start_new_session=True,
         )
 
-    def _receive(self, running: subprocess.Popen[bytes]) -> tuple[bytes, bytearray]:
+    def _receive(self, running: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytearray]:
         """Return one answer, read while standard error is drained."""
         started = time.monotonic()
-        deadline = started + self._limits.seconds
+        deadline = started + seconds
         got = bytearray()
         wanted = child.HEADER.size
         assert running.stdout is not None and running.stderr is not None
@@ -210,8 +204,7 @@ class Reader:
                 got += self._more(running, selector, deadline)
                 while got[:1] == child.BUSY and len(got) >= child.HEADER.size and wanted == child.HEADER.size:
                     del got[: child.HEADER.size]
-                    now, seconds = time.monotonic(), self._limits.seconds
-                    deadline = min(now + seconds, started + _LONGEST * seconds)
+                    deadline = min(time.monotonic() + seconds, started + _LONGEST * seconds)
                 if wanted == child.HEADER.size and len(got) >= wanted:
                     wanted += self._length(got)
         kind = bytes(got[:1])
@@ -245,7 +238,15 @@ class Reader:
     def _length(self, got: bytearray) -> int:
         """Return the length of the answer's content; end the child when it is more than allowed."""
         kind, length = child.HEADER.unpack(bytes(got[: child.HEADER.size]))
-        if kind not in (child.READING, child.IMAGE, child.PICTURES, child.REFUSED, child.NO_MEMORY, child.FAILED):
+        if kind not in (
+            child.READING,
+            child.LOOK,
+            child.IMAGE,
+            child.PICTURES,
+            child.REFUSED,
+            child.NO_MEMORY,
+            child.FAILED,
+        ):
             self._stop()
             raise self._broken()
         if length > self._limits.output_bytes:

@@ -1,7 +1,7 @@
-"""The worker: takes jobs from the catalog, reads all their files, then embeds all their chunks.
+"""The worker: takes jobs from the catalog, looks at their PDFs, reads all their files, then embeds all their chunks.
 
-Every file is searchable by keyword before the first vector is computed. Each step ends in one commit, so a worker that
-is killed goes on where it was.
+Pages of PDFs are found by keyword once they were looked at, every file as it is read, before the first vector is computed. Each
+step ends in one commit, so a worker that is killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,8 +20,9 @@ from typing import TypeVar
 from ingest.describe import Describing
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
+from ingest.first_look import first_look
 from ingest.pictures import Pictures
-from ingest.pipeline import Failed, Recipe, prepare
+from ingest.pipeline import Failed, Recipe, has_to_be_read, prepare
 from ingest.ports import Catalog, Copied, FileReader, Job, JobGone, Known, Outcome, Seen, Task, Unchanged
 from ingest.walk import walk
 
@@ -46,6 +48,7 @@ class Worker:
     identify: Callable[[str, str], str]
     stop: threading.Event
     log: Log
+    looks_first: bool = True
 
     def run(self, until_idle: bool, poll_seconds: float = 0.5) -> None:
         """Work on jobs until told to stop, or until there are none."""
@@ -69,6 +72,8 @@ class Worker:
                 if job.stage == "queued":  # once: what was forgotten meanwhile must not come back in the same job
                     self.catalog.list_files(job, walk([Path(path) for path in job.paths]))
                 skip_unchanged(self.catalog, job, self.recipe.fingerprint)
+                if self.looks_first:
+                    self._look_first(job)
                 files = self._read_files(job)
                 if self.stop.is_set():
                     return
@@ -84,19 +89,40 @@ class Worker:
         except JobGone:
             self.log("job_left", job=job.job_id)
 
+    def _look_first(self, job: Job) -> None:
+        began = time.monotonic()
+        with self._reading() as (pool, shared):
+
+            def glance(task: Task) -> Sequence[str]:
+                identity, known = self.identify(job.collection, task.path), self.catalog.known(job, [task.path])
+                if _leads_out(task, job):
+                    return []
+                new = has_to_be_read(task, identity, known.get(task.path), self.recipe, self.catalog.has_version)
+                return shared.look(Path(task.source)) if new else []
+
+            files = first_look(self.catalog, job, glance, pool, len(self.readers), self.stop.is_set)
+        self.log("looked", job=job.job_id, files=files, ms=round((time.monotonic() - began) * 1000))
+
     def _read_files(self, job: Job) -> int:
         done = 0
+        with self._reading() as (pool, shared):
+            while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
+                known = self.catalog.known(job, [task.path for task in tasks])
+                for task, future in self._ahead(pool, shared, job, tasks, known):
+                    self._commit(job, task, future)
+                    done += 1
+        return done
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[ThreadPoolExecutor, _Shared]]:
+        """Give the readers and threads to ask them from; when told to stop, end what they are at."""
         shared = _Shared(SimpleQueue(), threading.Event())
         for reader in self.readers:
             shared.free.put(reader)
         pool = ThreadPoolExecutor(len(self.readers) + 1)  # one splits what was read while all readers read
         finished = False
         try:
-            while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
-                known = self.catalog.known(job, [task.path for task in tasks])
-                for task, future in self._ahead(pool, shared, job, tasks, known):
-                    self._commit(job, task, future)
-                    done += 1
+            yield pool, shared
             finished = not self.stop.is_set()
         finally:
             pool.shutdown(wait=finished, cancel_futures=True)
@@ -105,7 +131,6 @@ class Worker:
                 for reader in self.readers:
                     reader.interrupt()
                 pool.shutdown(wait=True)
-        return done
 
     def _ahead(
         self,
@@ -129,7 +154,9 @@ class Worker:
 
     def _prepare(self, shared: _Shared, job: Job, task: Task, known: Known | None) -> Outcome:
         identity = self.identify(job.collection, task.path)
-        _check_link(task, job)
+        if _leads_out(task, job):
+            outside = "This is a link to a file outside of the folder."
+            raise Failed(UnreadableFile(outside, "Ingest that file or its folder."), None, "")
         describing = self._describing(job, identity, shared)
         return prepare(task, identity, known, shared.read, self.recipe, self.catalog.has_version, describing)
 
@@ -200,6 +227,10 @@ class _Shared:
         """Read a file with the next reader that is free."""
         return self._with_one(lambda reader: reader.read(path, inside))
 
+    def look(self, path: Path) -> list[str]:
+        """Look at a PDF's pages with the next reader that is free."""
+        return self._with_one(lambda reader: reader.look(path))
+
     def pictures(self, path: Path, most: int, inside: Sequence[str]) -> Pictures:
         """Return a file's pictures by the next reader that is free."""
         return self._with_one(lambda reader: reader.pictures(path, most, inside))
@@ -235,14 +266,12 @@ def skip_unchanged(catalog: Catalog, job: Job, reader: str) -> bool:
     return all_of_them
 
 
-def _check_link(task: Task, job: Job) -> None:
-    """Raise Failed for a link that leads out of the folders that the job may read."""
+def _leads_out(task: Task, job: Job) -> bool:
+    """Say whether a file is a link that leads out of the folders that the job may read."""
     if task.source in job.paths or not os.path.islink(task.source):
-        return
+        return False
     target = os.path.realpath(task.source)
-    if not any(Path(target).is_relative_to(os.path.realpath(path)) for path in job.paths):
-        outside = "This is a link to a file outside of the folder."
-        raise Failed(UnreadableFile(outside, "Ingest that file or its folder."), None, "")
+    return not any(Path(target).is_relative_to(os.path.realpath(path)) for path in job.paths)
 
 
 def _look(source: str) -> Seen | None:

@@ -212,6 +212,7 @@ def build_worker(settings: Settings, stop: threading.Event) -> Worker:
         identify=document_id,
         stop=stop,
         log=structlog.get_logger().info,
+        looks_first=settings.ingest.first_look,
     )
 
 

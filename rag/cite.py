@@ -11,6 +11,7 @@ from rag.former import AsOf
 from rag.places import boxes
 from rag.shapes import Citation, Searched
 from rag.statements import Stand
+from rag.unread import waiting
 from rag.words import content_words, stem, stems
 
 FAILED_SHOWN = 10
@@ -49,4 +50,5 @@ def looked_through(
         filtered=wanted is not None,
         failures=len(failed),
         failed=failed[:FAILED_SHOWN],
+        waiting=waiting(catalog, names),
     )

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.ports import Description, NotDescribed
+from ingest.describer import Description, NotDescribed
 from rag.errors import ModelError
 from rag.llm_reply import ReplyCollector
 from rag.model_profiles import profile_of

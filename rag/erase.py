@@ -18,8 +18,10 @@ from rag.schema import (
     job_files,
     jobs,
     retired,
+    unread_pages,
     versions,
 )
+from rag.unread_rows import drop_unread
 
 _DROP_WORDS = text(
     "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text, segments) "
@@ -62,6 +64,7 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list
     for document_id in erased:
         drop_versions(connection, document_id)
         drop_former(connection, document_id)
+        drop_unread(connection, unread_pages.c.document_id == document_id)
         citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == document_id)
         connection.execute(delete(answers).where(answers.c.answer_id.in_(citing)))
         connection.execute(delete(documents).where(documents.c.document_id == document_id))
@@ -75,7 +78,7 @@ def tidy(connection: Connection) -> None:
     used_before = exists().where(former_chunks.c.text_hash == embeddings.c.text_hash)
     connection.execute(delete(embeddings).where(~used, ~used_before))
     # FTS5 keeps deleted words in its segments until they are merged.
-    for index in ("chunk_words", "former_words"):
+    for index in ("chunk_words", "former_words", "unread_words"):
         connection.execute(text(f"INSERT INTO {index}({index}) VALUES('optimize')"))
 
 

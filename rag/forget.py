@@ -14,7 +14,17 @@ from rag.catalog import Catalog
 from rag.erase import erase_documents, tidy, with_members
 from rag.errors import NotFound
 from rag.home import Home
-from rag.schema import answers, chunks, documents, embeddings, former_chunks, former_versions, pages, versions
+from rag.schema import (
+    answers,
+    chunks,
+    documents,
+    embeddings,
+    former_chunks,
+    former_versions,
+    pages,
+    unread_pages,
+    versions,
+)
 from rag.shapes import Forgotten, Receipt
 from rag.store import Store
 
@@ -55,7 +65,7 @@ class Forgetter:
         with self._store.write() as connection:
             found = with_members(connection, found)
             forgotten = [_facts(connection, identity) for identity in found]
-            pieces = [list(_pieces(connection, found, table)) for table in (versions, former_versions)]
+            pieces = [list(_pieces(connection, found, table)) for table in (versions, former_versions, unread_pages)]
             before = _count(connection, embeddings), _count(connection, answers)
             erase_documents(connection, found)
             tidy(connection)
@@ -129,7 +139,7 @@ def _own(connection: Connection, pieces: Sequence[str]) -> Iterator[bytes]:
 
 
 def _stands_elsewhere(connection: Connection, piece: str) -> bool:
-    for table in (chunks, former_chunks):
+    for table in (chunks, former_chunks, unread_pages):
         if connection.scalar(select(table.c.id).where(func.instr(table.c.text, piece) > 0).limit(1)) is not None:
             return True
     return False

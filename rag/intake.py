@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, literal, select, true, update
 
+from ingest.describer import Description
 from ingest.errors import UnreadableFile
-from ingest.ports import Copied, Description, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
+from ingest.ports import Copied, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
 from rag.copied import give_copy, is_gone
 from rag.erase import drop_versions, erase_documents, tidy
 from rag.former_rows import keep_former
@@ -26,17 +27,17 @@ from rag.job_rows import (
     keep_as_before,
     note,
     put_aside,
+    refuse_misnamed,
     shown,
 )
 from rag.lease import LEASE_SECONDS, is_running, this_process, without_idle
-from rag.schema import descriptions, documents, job_files, jobs
+from rag.schema import descriptions, documents, job_files, jobs, unread_pages
 from rag.store import Store
+from rag.unread_rows import drop_unread, insert_unread, looked_at
 from rag.vector_rows import count_without_vector, insert_vectors, mark_embedded, texts_without_vector
 from rag.version_rows import ROWS_AT_ONCE, document_id, insert_version, now_searchable
 
 UNFINISHED = ("queued", "reading", "embedding")
-_MISNAMED = "The file's name is not valid UTF-8."
-_RENAME = "Rename it, and ingest its folder again."
 
 
 class Intake:
@@ -93,8 +94,7 @@ class Intake:
         return None
 
     def list_files(self, job: Job, paths: Iterable[Path]) -> None:
-        found: list[dict[str, Any]] = []
-        misnamed: list[dict[str, Any]] = []
+        found, misnamed = list[dict[str, Any]](), list[dict[str, Any]]()
         for path in map(str, paths):
             name = shown(path)
             row = {"path": name, "document_id": document_id(job.collection, name), "source": name}
@@ -103,13 +103,7 @@ class Intake:
             noted = and_(job_files.c.job_id == job.job_id, job_files.c.attempts > 0)  # by `_put_aside`
             connection.execute(delete(job_files).where(noted))
             add_files(connection, job, [*found, *misnamed])
-            for row in misnamed:
-                connection.execute(
-                    update(documents)
-                    .where(documents.c.document_id == row["document_id"])
-                    .values(state="failed", reason=_MISNAMED, remedy=_RENAME)
-                )
-                note(connection, job, row["path"], outcome="failed", reason=_MISNAMED, remedy=_RENAME)
+            refuse_misnamed(connection, job, misnamed)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.job_id == job.job_id)
@@ -142,19 +136,25 @@ class Intake:
         with self._store.read() as connection:
             return connection.scalar(others.limit(1)) is not None
 
+    def not_looked_at(self, job: Job, tasks: Sequence[Task]) -> list[Task]:
+        with self._store.read() as connection:
+            done = looked_at(connection, job.job_id)
+        return [task for task in tasks if document_id(job.collection, task.path) not in done]
+
+    def keep_look(self, job: Job, task: Task, pages: Sequence[str]) -> None:
+        identity = document_id(job.collection, task.path)
+        with self._working(job) as connection:
+            if connection.scalar(select(documents.c.document_id).where(documents.c.document_id == identity)):
+                insert_unread(connection, job.job_id, identity, pages)  # what was forgotten meanwhile stays forgotten
+
     def start_embedding(self, job: Job) -> None:
         with self._working(job) as connection:
+            drop_unread(connection, unread_pages.c.job_id == job.job_id)
             mark_embedded(connection, self._embedder, true())
             texts = count_without_vector(connection, job, self._embedder)
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.job_id == job.job_id)
-                .values(
-                    stage="embedding",
-                    embedding_since=func.coalesce(jobs.c.embedding_since, time.time()),
-                    texts=jobs.c.texts_embedded + texts,
-                )
-            )
+            began = func.coalesce(jobs.c.embedding_since, time.time())
+            values = {"stage": "embedding", "embedding_since": began, "texts": jobs.c.texts_embedded + texts}
+            connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(values))
 
     def release(self, job: Job) -> None:
         """Let another worker have a job that this one only looked at."""
@@ -287,11 +287,8 @@ class Intake:
     def put_vectors(self, job: Job, vectors: Sequence[tuple[str, Vectors]]) -> None:
         with self._working(job) as connection:
             insert_vectors(connection, self._embedder, vectors)
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.job_id == job.job_id)
-                .values(texts_embedded=jobs.c.texts_embedded + len(vectors))
-            )
+            done = {"texts_embedded": jobs.c.texts_embedded + len(vectors)}
+            connection.execute(update(jobs).where(jobs.c.job_id == job.job_id).values(done))
 
 
 def _known(row: Row[Any]) -> Known:

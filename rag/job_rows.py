@@ -92,6 +92,15 @@ def put_aside(connection: Connection, job: Row[Any]) -> bool:
     return True
 
 
+def refuse_misnamed(connection: Connection, job: Job, files: Sequence[dict[str, Any]]) -> None:
+    """Note files as failed whose names are no text."""
+    failed = {"reason": "The file's name is not valid UTF-8.", "remedy": "Rename it, and ingest its folder again."}
+    for file in files:
+        mine = documents.c.document_id == file["document_id"]
+        connection.execute(update(documents).where(mine).values(state="failed", **failed))
+        note(connection, job, file["path"], outcome="failed", **failed)
+
+
 def note(connection: Connection, job: Job, path: str, **values: Any) -> None:
     """Write what came of a file."""
     connection.execute(

@@ -16,9 +16,10 @@ from rag.catalog import document_facts, facts_of
 from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
 from rag.lease import LEASE_SECONDS, is_running
-from rag.schema import documents, job_files, jobs
+from rag.schema import documents, job_files, jobs, unread_pages
 from rag.shapes import FailedFile, FileReport, IngestReport, JobReport, JobStatus, Stage
 from rag.store import Store
+from rag.unread_rows import drop_unread
 
 JOBS_KEPT = 20
 """Finished jobs whose files are still on record; older ones go when a new one is queued."""
@@ -105,6 +106,7 @@ class Jobs:
             job = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one()
             ended = {"paused": False, "owner": None, "finished": _until(job)}  # a pause before it is no time of work
             connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**ended))
+            drop_unread(connection, unread_pages.c.job_id == job_id)
             unread = select(job_files.c.document_id).where(
                 job_files.c.job_id == job_id, job_files.c.outcome == "pending"
             )

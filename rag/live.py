@@ -103,12 +103,19 @@ class Live:
         """Return the best passages for a question, as hits: see `Library.search`."""
         from rag.hits import joined_hits  # with retrieval, which commands that only list don't need
         from rag.join import join
+        from rag.unread import unread
+        from rag.words import search_words
 
         limit = limit or self.settings.search.results
         found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
         paged = self.catalog.paged([item.passage.document_id for item in found])
         hits = joined_hits(self.catalog, join(found, limit, paged, per_document))
-        return SearchResult(question=question, hits=hits, timings_ms=laps)
+        return SearchResult(
+            question=question,
+            hits=hits,
+            unread=unread(self.catalog, search_words(question), collections) if wanted is None else [],
+            timings_ms=laps,
+        )
 
     def documents(self) -> list[DocumentStatus]:
         """Return all documents."""

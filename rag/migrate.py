@@ -44,5 +44,13 @@ def _from_4(connection: Connection) -> None:
     """Descriptions of pictures, in a table that the caller makes: a program before it would take them for hidden text."""
 
 
-STEPS: dict[str, tuple[str, Callable[[Connection], None]]] = {"3": ("4", _from_3), "4": ("5", _from_4)}
+def _from_5(connection: Connection) -> None:
+    """Pages that were only looked at, in tables that the caller makes: a program before it would not forget them."""
+
+
+STEPS: dict[str, tuple[str, Callable[[Connection], None]]] = {
+    "3": ("4", _from_3),
+    "4": ("5", _from_4),
+    "5": ("6", _from_5),
+}
 """Schema version → the next one, and what leads there."""

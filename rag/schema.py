@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "5"
+SCHEMA_VERSION = "6"
 """Raised with every change of the tables; rag/migrate.py has a step for each."""
 
 metadata = MetaData()
@@ -271,6 +271,20 @@ job_files = Table(
     Index("job_files_document", "document_id"),
 )
 
+unread_pages = Table(
+    "unread_pages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", String, nullable=False),
+    Column("document_id", String, nullable=False),
+    Column("number", Integer, nullable=False, comment="of the page; 0 says that the file was looked at"),
+    Column("text", Text, nullable=False, comment="as PDFium has it, hidden text included"),
+    Column("segments", Text, nullable=False, comment="as in chunks"),
+    Index("unread_pages_document", "document_id", "job_id"),
+    Index("unread_pages_job", "job_id"),
+    comment="pages of PDFs that a job has looked at and not read yet",
+)
+
 conversations = Table(
     "conversations",
     metadata,
@@ -308,6 +322,14 @@ CREATE VIRTUAL TABLE IF NOT EXISTS chunk_words USING fts5(
 )
 """
 """FTS5 over the live chunks, kept in step by the catalog in the same transaction; it stores no text of its own."""
+
+UNREAD_INDEX = """
+CREATE VIRTUAL TABLE IF NOT EXISTS unread_words USING fts5(
+    text, segments, content='unread_pages', content_rowid='id',
+    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+)
+"""
+"""The same over pages that were only looked at: no answer rests on them, so they are in no other index."""
 
 FORMER_INDEX = """
 CREATE VIRTUAL TABLE IF NOT EXISTS former_words USING fts5(

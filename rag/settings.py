@@ -41,6 +41,7 @@ class Ingest(_Section):
     max_file_mb: int = Field(500, ge=1)
     max_pages: int = Field(20_000, ge=1)
     max_upload_mb: int = Field(200, ge=1)
+    first_look: bool = True
     keep_versions: int = Field(3, ge=0, le=1000)
     vision_model: str = ""
     vision_seconds: float = Field(120, gt=0)

@@ -68,11 +68,23 @@ class Hit(Shape):
     also: list[Place] = []
 
 
+class UnreadPage(Shape):
+    """A page with words of a question, of a PDF that a job has looked at and not read yet. `text` is a piece of its plain text,
+    which may hold hidden text and running headers: it is no quote, and no answer rests on it."""
+
+    collection: str
+    document_id: str
+    path: str
+    page: int
+    text: str
+
+
 class SearchResult(Shape):
-    """Passages for a question, best first."""
+    """Passages for a question, best first. `unread` are pages that a running job has not read yet; none with a filter."""
 
     question: str
     hits: list[Hit]
+    unread: list[UnreadPage] = []
     timings_ms: dict[str, float]
 
 
@@ -188,13 +200,15 @@ class FailedFile(Shape):
 
 class Searched(Shape):
     """What a question was asked of: collections, how many of their documents (a filter leaves some out), and files of
-    them that could not be read and might hold the answer: `failed` names the first ones, `failures` counts all."""
+    them that could not be read and might hold the answer: `failed` names the first ones, `failures` counts all. So might
+    `waiting` files, which a job has still to read."""
 
     collections: list[str]
     documents: int
     filtered: bool
     failures: int
     failed: list[FailedFile]
+    waiting: int = 0
 
 
 class Answer(Shape):

@@ -70,6 +70,11 @@ def search_result(result: SearchResult) -> None:
         note(f"   {' '.join(hit.text.split())[:400]}")
         if hit.also:
             note(f"   also: {also(hit)}")
+    if result.unread:
+        note("Pages with these words in files that are not read yet (their plain text only, no quotes):")
+    for page in result.unread:
+        out.print(Text(f"   {Path(page.path).name}, page {page.page}", style="bold"))
+        note(f"     {page.text}")
     reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
     note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from rag.errors import HomeMismatch, HomeUnusable, ReadingRoomError
 from rag.home import Home, unusable
 from rag.migrate import migrate
-from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
+from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, UNREAD_INDEX, facts, metadata
 
 CACHE_MB, WORKER_CACHE_MB = 64, 8
 """What a search reads again is kept in memory; what the worker writes is not read again: a long document would only fill it."""
@@ -42,6 +42,7 @@ class Store:
             metadata.create_all(connection)
             connection.execute(text(KEYWORD_INDEX))
             connection.execute(text(FORMER_INDEX))
+            connection.execute(text(UNREAD_INDEX))
         self.require("schema", SCHEMA_VERSION, "Use the version of Reading Room that made it, or a new home folder.")
 
     def require(self, name: str, value: str, remedy: str) -> None:

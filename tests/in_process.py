@@ -10,11 +10,12 @@ from typing import Any
 import chromadb
 from chromadb.config import Settings as ChromaSettings
 
-from ingest import container
+from ingest import container, first_look
+from ingest.describer import Describer
 from ingest.elements import Reading
 from ingest.pictures import Pictures, pictures
 from ingest.pipeline import Recipe
-from ingest.ports import Describer, Embedder
+from ingest.ports import Embedder
 from ingest.worker import Worker
 from rag.build import build_embedder, open_store
 from rag.catalog import Catalog
@@ -36,6 +37,9 @@ class DirectReader:
     def read(self, path: Path, inside: Sequence[str] = ()) -> Reading:
         self.files += 1
         return container.read(path, inside)
+
+    def look(self, path: Path) -> list[str]:
+        return first_look.pages_of(path)
 
     def render(self, path: Path, page: int, dpi: float, inside: Sequence[str] = ()) -> bytes:
         raise NotImplementedError

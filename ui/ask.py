@@ -174,6 +174,8 @@ def _show_searched(searched: Searched) -> None:
     """Say what was searched, and which files could not be."""
     passing = " that pass the filter" if searched.filtered else ""
     show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
+    if searched.waiting:
+        show(f"Not searched yet: {searched.waiting} files that a job has still to read.", "rr-small")
     if searched.failures:
         with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
             for path, reason in searched.failed:

@@ -62,4 +62,4 @@ def answer_of(found: dict[str, Any]) -> Answer:
 def _searched(found: dict[str, Any]) -> Searched:
     failed = tuple((item["path"], f"{item['reason']} {item['remedy']}".strip()) for item in found["failed"])
     names = tuple(found["collections"])
-    return Searched(names, found["documents"], found["filtered"], found["failures"], failed)
+    return Searched(names, found["documents"], found["filtered"], found["failures"], failed, found["waiting"])

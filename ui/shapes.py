@@ -91,13 +91,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What was searched for an answer that was not found; `failed` are files that could not be read: path and reason."""
+    """What was searched for an answer that was not found; `failed` are files that could not be read: path and reason. `waiting`
+    files were not read yet."""
 
     collections: tuple[str, ...]
     documents: int
     filtered: bool
     failures: int
     failed: tuple[tuple[str, str], ...]
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,22 @@ import psutil
 from tests.processes import COMMAND, PROJECT, below, environment, rows
 
 POLL_SECONDS = 0.03
+NOT_LOOKED_AT = """
+SELECT 1 FROM job_files f WHERE f.outcome = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM unread_pages p WHERE p.document_id = f.document_id AND p.job_id = f.job_id
+) LIMIT 1
+"""
+"""Finds a file that a search by keyword can't find yet."""
 MEMORY_SECONDS = 0.2
 
 
 @dataclass
 class Watched:
-    """One ingest: seconds since its start at which each stage was first seen, and its highest memory in MB."""
+    """One ingest: seconds since its start at which each stage was first seen, at which every file was looked at or read (what its
+    pages say is found by keyword) and at which every file was read, and its highest memory in MB."""
 
     seconds: float = 0.0
+    looked: float = 0.0
     keyword: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     peak_mb: float = 0.0
@@ -50,6 +58,8 @@ def ingest(home: Path, paths: list[Path], *, memory: bool = False, only_text: bo
             stage = [name for job, name in rows(home, "SELECT job_id, stage FROM jobs") if job not in before]
             if stage:
                 found.stages.setdefault(stage[0], now)
+            if not found.looked and stage and stage[0] != "queued" and not rows(home, NOT_LOOKED_AT):
+                found.looked = now
             if not found.keyword and stage and stage[0] in ("embedding", "publishing", "done"):
                 found.keyword = now  # the worker goes on to embedding when the last file is visible to keyword search
                 if only_text:
@@ -60,6 +70,7 @@ def ingest(home: Path, paths: list[Path], *, memory: bool = False, only_text: bo
             time.sleep(POLL_SECONDS)
         found.seconds = time.monotonic() - began
         found.keyword = found.keyword or found.seconds
+        found.looked = found.looked or found.keyword
         found.failed = len(rows(home, "SELECT path FROM documents WHERE state = 'failed'"))
     finally:
         for left in [*below(process.pid), process]:

@@ -50,7 +50,7 @@ def _texts(read: Run, documents: set[str]) -> dict[str, str]:
 def test_search_prints_hits_whose_text_is_the_extracted_text(read: Run) -> None:
     """A search prints the contract's keys, ranks from 1, boxes on the hit's page, and text[start:end] of each document."""
     done = read("search", FEE, "-k", "3", "--json")
-    assert done.code == 0 and set(done.json) == {"question", "hits", "timings_ms"}
+    assert done.code == 0 and set(done.json) == {"question", "hits", "unread", "timings_ms"}
     hits = done.json["hits"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert all(set(hit) == HIT for hit in hits)

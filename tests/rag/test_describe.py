@@ -17,8 +17,8 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.describe import FAILURES
+from ingest.describer import Description, NotDescribed
 from ingest.pictures import LONGEST, pack, pictures, unpack
-from ingest.ports import Description, NotDescribed
 from rag.build import build_describer, build_reader, build_recipe
 from rag.describe import PictureDescriber, ollama_describer, openai_describer
 from rag.doctor import examine
