@@ -170,6 +170,9 @@ class Jobs:
                 .where(mine, job_files.c.outcome == "failed")
                 .order_by(job_files.c.path)
             ).all()
+            looked = connection.scalar(
+                select(func.count()).where(unread_pages.c.job_id == job_id, unread_pages.c.number == 0)
+            )
         files = {row.outcome: row.files for row in tally}
         report = IngestReport(
             job_id=job_id,
@@ -183,7 +186,7 @@ class Jobs:
             chunks=sum(row.chunks for row in tally),
             seconds=round((job.finished or _until(job)) - (job.started or job.created), 2),
         )
-        return _status(job, sum(files.values()), files.get("pending", 0), report)
+        return _status(job, sum(files.values()), files.get("pending", 0), looked or 0, report)
 
     def report(self, job_id: str | None = None) -> JobReport:
         """Return every file that a job met and what came of it; the newest job's when none is named."""
@@ -251,7 +254,7 @@ def _file(row: Row[Any], known: Row[Any] | None) -> FileReport:
     return FileReport(outcome=row.outcome, **facts_of(known))
 
 
-def _status(job: Row[Any], files: int, pending: int, report: IngestReport) -> JobStatus:
+def _status(job: Row[Any], files: int, pending: int, looked: int, report: IngestReport) -> JobStatus:
     now = _until(job)
     done = files - pending
     reading_until = job.embedding_since or now
@@ -270,6 +273,7 @@ def _status(job: Row[Any], files: int, pending: int, report: IngestReport) -> Jo
         created=job.created,
         files=files,
         files_done=done,
+        files_looked_at=looked,
         texts=job.texts,
         texts_embedded=job.texts_embedded,
         files_per_second=file_rate,

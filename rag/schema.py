@@ -281,7 +281,7 @@ unread_pages = Table(
     Column("text", Text, nullable=False, comment="as PDFium has it, hidden text included"),
     Column("segments", Text, nullable=False, comment="as in chunks"),
     Index("unread_pages_document", "document_id", "job_id"),
-    Index("unread_pages_job", "job_id"),
+    Index("unread_pages_job", "job_id", "number"),
     comment="pages of PDFs that a job has looked at and not read yet",
 )
 

@@ -334,6 +334,7 @@ class JobStatus(Shape):
     created: float
     files: int
     files_done: int
+    files_looked_at: int = Field(0, description="PDFs whose pages are found by keyword until reading is done.")
     texts: int
     texts_embedded: int
     files_per_second: float | None

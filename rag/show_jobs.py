@@ -31,6 +31,7 @@ def ingest_progress(quiet: bool) -> Iterator[Callable[[JobStatus], None]]:
         def update(status: JobStatus) -> None:
             report = status.report
             read = f"{report.pages} pages, {report.chunks} chunks, {len(report.failed)} failed"
+            read += f", {status.files_looked_at} looked at" if status.files_looked_at else ""
             bars.update(
                 files,
                 total=max(1, status.files),

@@ -144,6 +144,8 @@ def _share(job: Job) -> float:
 
 def _said(job: Job) -> str:
     said = f"{STAGES.get(job.stage, job.stage)}: {job.files_done:,} of {job.files:,} files, {job.pages:,} pages read"
+    if job.files_looked_at:
+        said += f"; {job.files_looked_at:,} PDFs looked at"
     if job.texts:
         said += f"; {job.texts_embedded:,} of {job.texts:,} passages embedded"
     if job.texts_per_second and job.stage == "embedding":

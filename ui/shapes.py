@@ -247,6 +247,7 @@ class Job:
     stage: str
     files: int
     files_done: int
+    files_looked_at: int
     texts: int
     texts_embedded: int
     texts_per_second: float | None

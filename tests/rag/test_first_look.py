@@ -58,6 +58,7 @@ def looked_at(room: Room, folder: Path) -> str:
 
     replace(worker, log=log).run(until_idle=True)
     assert said == ["looked"] and room.reader.files == 0
+    assert room.jobs.status(job).files_looked_at == len(list(folder.glob("*.pdf")) if folder.is_dir() else [folder])
     return job
 
 
