@@ -45,6 +45,9 @@ class SearchRequest(Body):
     k: int | None = Field(None, ge=1, le=100, description="Number of hits; the settings' default when absent.")
     filter: Filter = Field(Filter(), description="Conditions on documents and pages, before anything is ranked.")
     per_document: int | None = Field(None, ge=1, description="Hits of one document at most.")
+    widen: int = Field(
+        0, ge=0, le=4000, description="Tokens that a hit may have with the text around it in its section."
+    )
 
 
 class AskRequest(Body):
@@ -119,7 +122,8 @@ def _add_questions(app: FastAPI) -> None:
     @app.post("/v1/search", response_model=SearchResult, tags=["questions"])
     def search(body: SearchRequest, room: Room) -> SearchResult:
         """Return passages for a question, best first."""
-        return room.search(body.question, body.collections, body.k, _given(body.filter), body.per_document)
+        wanted = _given(body.filter)
+        return room.search(body.question, body.collections, body.k, wanted, body.per_document, body.widen)
 
     @app.post(
         "/v1/ask",

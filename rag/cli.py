@@ -99,12 +99,15 @@ def search(
     k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="Number of hits.")] = None,
     conditions: Conditions = None,
     per_document: Annotated[int | None, typer.Option(min=1, help="Hits of one document at most.")] = None,
+    widen: Annotated[
+        int, typer.Option(min=0, max=4000, help="Tokens that a hit may have with the text around it in its section.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Find passages."""
     wanted = _filter(conditions)
     with opened_room("search") as room:
-        result = room.search(question, collection or [], k, wanted, per_document)
+        result = room.search(question, collection or [], k, wanted, per_document, widen)
     print_found(result, as_json, show.search_result)
 
 

@@ -40,14 +40,21 @@ class Joined:
 
 
 def join(
-    found: Sequence[Found], limit: int, paged: Collection[str], per_document: int | None = None, longest: int = 2000
+    found: Sequence[Found],
+    limit: int,
+    paged: Collection[str],
+    per_document: int | None = None,
+    spread: int = 0,
+    longest: int = 2000,
 ) -> list[Joined]:
     """Return at most `limit` hits in order of their best passages.
 
     Of a document with pages (`paged`) passages of one page are one hit: those that touch it make it longer, up to `longest`
     characters, the others are named as places of it. A passage that says what a hit before it says, numbers included, is a
-    place of that hit. Hits of one document beyond `per_document` are left out.
+    place of that hit. Hits of one document beyond `per_document` are left out; those beyond `spread` (0: any number) of a
+    document that the question does not name come after the hits of others.
     """
+    later: list[Joined] = []
     hits: list[Joined] = []
     by_page: dict[tuple[str, int, bool, str], Joined] = {}
     counts: dict[str, int] = {}
@@ -58,16 +65,17 @@ def join(
             _take_in(there, passage, longest)
             continue
         hit = Joined(item, passage.start, passage.end, passage.text)
-        if (same := _said_before(hit, hits)) is not None:
+        if (same := _said_before(hit, [*hits, *later])) is not None:
             same.also.append(passage)
             continue
-        if len(hits) == limit or (per_document is not None and counts.get(passage.document_id, 0) >= per_document):
+        before = counts.get(passage.document_id, 0)
+        if len(hits) == limit or (per_document is not None and before >= per_document):
             continue
-        hits.append(hit)
-        counts[passage.document_id] = counts.get(passage.document_id, 0) + 1
+        (later if spread and before >= spread and not item.named else hits).append(hit)
+        counts[passage.document_id] = before + 1
         if passage.document_id in paged:
             by_page[page] = hit
-    return hits
+    return [*hits, *later][:limit]
 
 
 def also_found(sent: Sequence[tuple[Found, Hit]], found: Sequence[Found], paged: Collection[str]) -> list[Hit]:

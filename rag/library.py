@@ -169,9 +169,11 @@ class Library:
         limit: int | None = None,
         wanted: Filter | None = None,
         per_document: int | None = None,
+        widen: int = 0,
     ) -> SearchResult:
-        """Return the best passages for a question among the documents that pass a filter, at most so many of each document."""
-        return self.live.search(check_question(question), collections, limit, wanted, per_document)
+        """Return the best passages for a question among the documents that pass a filter, at most so many of each document, and
+        each with so many tokens (`widen`) of the text around it in its section."""
+        return self.live.search(check_question(question), collections, limit, wanted, per_document, widen)
 
     def found(self, question: str, collections: Sequence[str], limit: int, hidden: bool = True) -> list[Found]:
         """Return passages as they are ranked, before they are joined to hits; those of hidden text if wanted."""

@@ -99,17 +99,23 @@ class Live:
         limit: int | None = None,
         wanted: Filter | None = None,
         per_document: int | None = None,
+        widen: int = 0,
     ) -> SearchResult:
         """Return the best passages for a question, as hits: see `Library.search`."""
         from rag.hits import joined_hits  # with retrieval, which commands that only list don't need
         from rag.join import join
         from rag.unread import unread
+        from rag.widen import widen_hits
         from rag.words import search_words
 
         limit = limit or self.settings.search.results
         found, laps = self.retriever.find(question, collections, MOST_FOUND, wanted)
         paged = self.catalog.paged([item.passage.document_id for item in found])
-        hits = joined_hits(self.catalog, join(found, limit, paged, per_document))
+        spread = 0 if per_document else self.settings.search.spread
+        joined = join(found, limit, paged, per_document, spread)
+        if widen:
+            widen_hits(joined, self.catalog.passages_of, self.embedder.count, widen)
+        hits = joined_hits(self.catalog, joined)
         return SearchResult(
             question=question,
             hits=hits,

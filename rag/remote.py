@@ -123,8 +123,10 @@ class Remote:
         limit: int | None = None,
         wanted: Filter | None = None,
         per_document: int | None = None,
+        widen: int = 0,
     ) -> SearchResult:
         body = {"question": question, "collections": list(collections), "k": limit, "per_document": per_document}
+        body |= {"widen": widen}
         body |= _filter(wanted)
         return SearchResult.model_validate(self._call("POST", "/v1/search", json=body))
 

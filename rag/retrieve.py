@@ -53,12 +53,14 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with its score, the searches that found it, and the reranker's score where one read it."""
+    """A passage with its score, the searches that found it, the reranker's score where one read it, and whether the question
+    names its document."""
 
     passage: Passage
     score: float
     found_by: tuple[Search, ...]
     reranked: float | None = None
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ class Retriever:
             cosines = self._nearest(vector, names, scope)
             clock.lap("vector")
             named, keyword, others = by_words.result()
-        for name in self._clearly(named):
+        clearly = self._clearly(named)
+        for name in clearly:
             cosines |= self._nearest_in(_within(name, scope), vector, self.candidates // 2)
         clock.lap("keyword")
         live = {key: passage for key, (passage, _) in keyword.items()}
@@ -132,7 +135,7 @@ class Retriever:
                 by.append("keyword")
             if key in cosines:
                 by.append("vector")
-            found.append(Found(passage, score, tuple(by)))
+            found.append(Found(passage, score, tuple(by), named=passage.document_id in clearly))
         found = self._look_into(asked, sorted(found, key=_order))
         clock.lap("fuse")
         if self.reranker.name:

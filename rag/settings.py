@@ -76,6 +76,7 @@ class Search(_Section):
 
     results: int = Field(10, ge=1, le=100)
     candidates: int = Field(100, ge=10, le=1000)
+    spread: int = Field(5, ge=0, le=100)
     glossary: str = ""
     reranker: str = ""
     rerank: int = Field(50, ge=2, le=200)

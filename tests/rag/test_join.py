@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,37 @@ def test_filters_hold_before_ranking(settings: Settings, filed: Path) -> None:
         assert Path(first.path).name == "ACME_2022_10K.txt"
         answer = library.ask("What were the net sales?", (), Filter(paths=("*2021*",)))
         assert {Path(hit.path).name for hit in answer.passages} == {"ACME_2021_10K.txt"}
+
+
+def test_documents_that_are_not_named_make_room_for_others() -> None:
+    """Hits of one document beyond the spread come last, unless the question names it; none is left out."""
+    some = [found("a", page, page * 100, f"Text number {page} about pumps.", 1 - page / 10) for page in (1, 2, 3)]
+    other = found("b", 1, 0, "Another text about valves.", 0.1)
+    hits = join([*some, other], 10, {"a"}, spread=2)
+    assert [(hit.lead.passage.document_id, hit.lead.passage.page) for hit in hits] == [
+        ("a", 1), ("a", 2), ("b", 1), ("a", 3),
+    ]  # fmt: skip
+    assert len(join([*some, other], 3, {"a"}, spread=2)) == 3
+    named = [replace(item, named=True) for item in some]
+    assert [hit.lead.passage.document_id for hit in join([*named, other], 10, {"a"}, spread=2)] == ["a", "a", "a", "b"]
+
+
+def test_hits_grow_within_their_section(library: Library) -> None:
+    """With a number of tokens a hit has the text around it: of its page and heading, exact, and never of another hit."""
+    question = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
+    narrow, wide = library.search(question, limit=3), library.search(question, limit=3, widen=600)
+    assert [hit.rank for hit in wide.hits] == [1, 2, 3]
+    grown = 0
+    for before, after in zip(narrow.hits, wide.hits, strict=True):
+        assert (before.document_id, before.page, before.heading) == (after.document_id, after.page, after.heading)
+        assert after.start <= before.start and after.end >= before.end
+        assert library.text(after.document_id).text[after.start : after.end] == after.text
+        grown += after.end - after.start > before.end - before.start
+        taken_in = [
+            one for one in library.catalog.passages_of(after.document_id)
+            if one.start < after.end and one.end > after.start and not (one.start < before.end and one.end > before.start)
+        ]  # fmt: skip
+        assert {one.heading for one in taken_in} <= {after.heading}
+    assert grown and library.search(question, limit=3, widen=1).hits == narrow.hits
+    spans = sorted((hit.document_id, hit.start, hit.end) for hit in wide.hits)
+    assert all(one[0] != two[0] or one[2] <= two[1] for one, two in pairwise(spans))
