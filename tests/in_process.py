@@ -111,6 +111,7 @@ CONTENTS = {
     "hashes": "SELECT text_hash, embedder, length(vector) FROM embeddings WHERE text_hash IN (SELECT text_hash FROM chunks)"
     " OR text_hash NOT IN (SELECT text_hash FROM former_chunks) ORDER BY 1",
     "words": "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH 'the'",
+    "unread": "SELECT count(*), (SELECT count(*) FROM unread_words_docsize) FROM unread_pages",
     "retired": "SELECT count(*) FROM retired",
 }
 """What has to be alike in two homes with the same documents."""

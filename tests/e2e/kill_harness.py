@@ -58,6 +58,9 @@ def make_folder(place: Path) -> Path:
     place.mkdir()
     for name in ("ferry-supply-agreement.pdf", "pressure-chamber-offer-corrupt.pdf", "board-minutes-2025-09.md"):
         (place / name).write_bytes((SAMPLES / name).read_bytes())
+    for number in range(3):
+        agreement = (SAMPLES / "ferry-supply-agreement.pdf").read_bytes()
+        (place / f"agreement-{number}.pdf").write_bytes(agreement + b"\n%% another file %d\n" % number)
     minutes = (SAMPLES / "board-minutes-2025-09.md").read_text()
     for number in range(10):
         (place / f"copy-{number:02}.md").write_text(minutes.replace("NOK", f"NOK {number} and"))
@@ -85,6 +88,10 @@ def more_than(home: Path, table: str, number: int) -> bool:
 
 STAGES: dict[str, Callable[[Path], bool]] = {
     "listed": lambda home: stage_is(home, "reading", "embedding", "publishing", "done"),
+    "first looked at": lambda home: more_than(home, "unread_pages", 0) or more_than(home, "versions", 0),
+    "half looked at": lambda home: (
+        more_than(home, "unread_pages WHERE number = 0", 2) or more_than(home, "versions", 0)
+    ),
     "first file read": lambda home: more_than(home, "versions", 0),
     "half read": lambda home: more_than(home, "versions", 8),
     "embedding": lambda home: stage_is(home, "embedding", "publishing", "done"),
