@@ -32,15 +32,7 @@ from rag.reply_language import other_language
 from rag.retrieve import Clock, Found, Retriever
 from rag.routing import Candidate as Model
 from rag.routing import in_turn
-from rag.shapes import (
-    Answer,
-    Candidate,
-    Disagreement,
-    Generation,
-    Hit,
-    Searched,
-    Tokens,
-)
+from rag.shapes import Answer, Candidate, Disagreement, Generation, Hit, Searched, Tokens
 from rag.span_reader import SpanReader
 from rag.statements import Checker
 

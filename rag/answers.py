@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from rag.errors import NotFound
+from rag.report_shapes import AnswerLine
 from rag.schema import answer_documents, answers, conversations, documents
-from rag.shapes import Answer, AnswerLine, Conversation, Record, StoredAnswer
+from rag.shapes import Answer, Conversation, Record, StoredAnswer
 from rag.store import Store
 
 _AT_ONCE = 500

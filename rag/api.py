@@ -24,17 +24,9 @@ from rag.errors import NotFound, ReadingRoomError, UsageError
 from rag.filters import Filter
 from rag.hang_up import HangUp, stop_of
 from rag.library import Library
+from rag.report_shapes import CollectionStatus, DocumentStatus, DocumentText, Receipt, Status
 from rag.settings import Settings
-from rag.shapes import (
-    ID,
-    Answer,
-    CollectionStatus,
-    DocumentStatus,
-    DocumentText,
-    Receipt,
-    SearchResult,
-    Status,
-)
+from rag.shapes import ID, Answer, SearchResult
 
 
 class SearchRequest(Body):

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from rag.api_jobs import Body, Room
 from rag.hang_up import stop_of
-from rag.shapes import AnswerLine, Conversation, Replay, StoredAnswer
+from rag.report_shapes import AnswerLine
+from rag.shapes import Conversation, Replay, StoredAnswer
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 

@@ -15,7 +15,7 @@ from rag.errors import Forbidden
 from rag.home import OWNER
 from rag.library import DEFAULT_COLLECTION, Library
 from rag.report_csv import report_csv
-from rag.shapes import JobReport, JobStatus, Rebuilt
+from rag.report_shapes import JobReport, JobStatus, Rebuilt
 
 
 class Body(BaseModel):

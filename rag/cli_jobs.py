@@ -15,7 +15,7 @@ from rag.cli_room import SOME_FAILED, Json, opened_jobs, opened_room, print_foun
 if TYPE_CHECKING:
     from rag.library import Library
     from rag.remote import Remote
-    from rag.shapes import IngestReport, JobStatus
+    from rag.report_shapes import IngestReport, JobStatus
 
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
 

@@ -14,8 +14,8 @@ from rag import privacy
 from rag.doctor_models import of_models
 from rag.errors import ReadingRoomError
 from rag.home import Home, lock_holder
+from rag.report_shapes import Finding
 from rag.settings import Settings
-from rag.shapes import Finding
 
 LOW_DISK_BYTES = 2_000_000_000
 

@@ -18,8 +18,8 @@ from rag.home import Home
 from rag.model_profiles import profile_of
 from rag.model_record import Pins
 from rag.ollama_server import full_name
+from rag.report_shapes import Finding
 from rag.settings import Settings
-from rag.shapes import Finding
 
 EXAMPLE_TOKENS = 540
 """Of a prompt beside its passages: rules, examples and question."""

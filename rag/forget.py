@@ -14,6 +14,7 @@ from rag.catalog import Catalog
 from rag.erase import erase_documents, tidy, with_members
 from rag.errors import NotFound
 from rag.home import Home
+from rag.report_shapes import Forgotten, Receipt
 from rag.schema import (
     answers,
     chunks,
@@ -25,7 +26,6 @@ from rag.schema import (
     unread_pages,
     versions,
 )
-from rag.shapes import Forgotten, Receipt
 from rag.store import Store
 
 SAMPLES = 12

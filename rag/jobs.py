@@ -12,12 +12,13 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
-from rag.catalog import document_facts, facts_of
+from rag.document_facts import document_facts, facts_of
 from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
 from rag.lease import LEASE_SECONDS, is_running
+from rag.report_shapes import FileReport, IngestReport, JobReport, JobStatus, Stage
 from rag.schema import documents, job_files, jobs, unread_pages
-from rag.shapes import FailedFile, FileReport, IngestReport, JobReport, JobStatus, Stage
+from rag.shapes import FailedFile
 from rag.store import Store
 from rag.unread_rows import drop_unread
 

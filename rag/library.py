@@ -35,9 +35,7 @@ from rag.home import Home, HomeLock, lock_holder, unusable
 from rag.jobs import Jobs, check_collection
 from rag.live import Live
 from rag.publish import Publisher
-from rag.settings import Settings
-from rag.shapes import (
-    Answer,
+from rag.report_shapes import (
     CollectionStatus,
     DocumentStatus,
     DocumentText,
@@ -45,10 +43,10 @@ from rag.shapes import (
     JobStatus,
     Rebuilt,
     Receipt,
-    Replay,
-    SearchResult,
     Status,
 )
+from rag.settings import Settings
+from rag.shapes import Answer, Replay, SearchResult
 from rag.vectors import VectorIndex
 from rag.version_rows import document_id
 

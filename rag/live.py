@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ingest.ports import Embedder
 from rag.catalog import Catalog
 from rag.llm import LanguageModel
+from rag.report_shapes import DocumentStatus, DocumentText
 from rag.rerank import Reranker
 from rag.settings import Settings
-from rag.shapes import DocumentStatus, DocumentText, SearchResult
+from rag.shapes import SearchResult
 from rag.vectors import Neighbours
 
 if TYPE_CHECKING:

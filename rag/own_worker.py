@@ -15,8 +15,8 @@ from rag.errors import HomeUnusable, ReadingRoomError
 from rag.intake import Intake
 from rag.jobs import Jobs
 from rag.publish import Publisher
+from rag.report_shapes import JobStatus
 from rag.settings import Settings
-from rag.shapes import JobStatus
 from rag.store import Store
 
 WORKER_TRIES = 3

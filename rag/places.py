@@ -9,6 +9,7 @@ from ingest.runs import places_of
 from rag.catalog import Catalog
 from rag.passages import Passage
 from rag.shapes import Box
+from rag.version_texts import packed_runs
 
 
 def boxes(catalog: Catalog, passage: Passage, start: int, end: int) -> list[Box]:
@@ -19,7 +20,7 @@ def boxes(catalog: Catalog, passage: Passage, start: int, end: int) -> list[Box]
 def boxes_of(catalog: Catalog, spans: Sequence[tuple[Passage, int, int]]) -> list[list[Box]]:
     """Return the boxes of several spans, each on its passage's page."""
     pages = [(passage.document_id, passage.version, passage.page) for passage, _, _ in spans]
-    packed = catalog.packed_runs(pages)
+    packed = packed_runs(catalog.store, pages)
     return [
         _lines(page[2], places_of(packed.get(page, b""), start, end))
         for page, (_, start, end) in zip(pages, spans, strict=True)

@@ -17,24 +17,18 @@ from pydantic import TypeAdapter
 from rag import errors
 from rag.generation_shapes import Dropped, Switched
 from rag.home import OWNER
-from rag.shapes import (
-    ID,
-    Answer,
+from rag.report_shapes import (
     AnswerLine,
-    Conversation,
     DocumentStatus,
     DocumentText,
-    Hit,
     IngestReport,
     JobReport,
     JobStatus,
     Rebuilt,
     Receipt,
-    Replay,
-    SearchResult,
     Status,
-    StoredAnswer,
 )
+from rag.shapes import ID, Answer, Conversation, Hit, Replay, SearchResult, StoredAnswer
 
 if TYPE_CHECKING:
     from rag.answer import Event

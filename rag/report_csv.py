@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from rag.shapes import FileReport, JobReport
+from rag.report_shapes import FileReport, JobReport
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

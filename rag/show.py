@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.errors import ReadingRoomError
-from rag.shapes import DocumentStatus, Finding, Hit, SearchResult, Status
+from rag.report_shapes import DocumentStatus, Finding, Status
+from rag.shapes import Hit, SearchResult
 
 if TYPE_CHECKING:
     from rag.hardware import Machine

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from rag.shapes import Answer, AnswerLine, Replay, Searched, StoredAnswer
+from rag.report_shapes import AnswerLine
+from rag.shapes import Answer, Replay, Searched, StoredAnswer
 from rag.show import also, mark, note, out
 
 

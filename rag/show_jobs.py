@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from rag.shapes import IngestReport, JobReport, JobStatus, Receipt
+from rag.report_shapes import IngestReport, JobReport, JobStatus, Receipt
 from rag.show import err, note, out
 
 

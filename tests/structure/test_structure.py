@@ -100,9 +100,7 @@ ONE_PURPOSE = {
 
 LONG = {
     "ingest/pdf_page.py": "the blocks of a page take their words in one order",
-    "rag/catalog.py": "every read of the catalog, one query each",
     "rag/schema.py": "all tables of the catalog",
-    "rag/shapes.py": "the shapes of the API, one contract",
     "rag/library.py": "everything that can be done with a home, one method each",
 }
 """Files of more than 300 lines, with the reason."""
