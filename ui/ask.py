@@ -144,7 +144,7 @@ def _show(api: Api, answer: Answer) -> None:
         _show_disagreements(answer)
         show(f"{OUTCOMES.get(answer.outcome, answer.outcome)} {_writer(answer)} {answer.note}".strip(), "rr-small")
         if answer.searched is not None:
-            _show_searched(answer.searched)
+            _show_searched(api, answer.standalone or answer.question, answer.searched)
         place = _pick(answer)
         if answer.passages:
             title = "Text of the nearest passages" if answer.outcome == "not_found" else "Passages that were read"
@@ -170,12 +170,15 @@ def _show_disagreements(answer: Answer) -> None:
             show_text(side.place.quote)
 
 
-def _show_searched(searched: Searched) -> None:
-    """Say what was searched, and which files could not be."""
+def _show_searched(api: Api, question: str, searched: Searched) -> None:
+    """Say what was searched, which files could not be or wait to be read, and which pages of these have the question's words."""
     passing = " that pass the filter" if searched.filtered else ""
     show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
     if searched.waiting:
         show(f"Not searched yet: {searched.waiting} files that a job has still to read.", "rr-small")
+        for found in [] if searched.filtered else api.unread(question, searched.collections):
+            show(f"{name(found.path)}, page {found.page} (plain text, no quote)", "rr-small")
+            show_text(found.text)
     if searched.failures:
         with st.expander(f"Files that could not be read, so were not searched ({searched.failures})"):
             for path, reason in searched.failed:

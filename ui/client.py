@@ -23,6 +23,7 @@ from ui.shapes import (
     Receipt,
     Status,
     Text,
+    UnreadPage,
 )
 
 ANSWER_SECONDS = 600.0
@@ -93,6 +94,11 @@ class Api:
             raise ApiProblem("The answer broke off before its end.", "Ask again.")
 
     # documents
+
+    def unread(self, question: str, collections: Sequence[str]) -> list[UnreadPage]:
+        """Return pages with words of a question in files that a job has still to read."""
+        body = {"question": question, "collections": list(collections), "k": 1}
+        return [make(UnreadPage, item) for item in self._json("POST", "/v1/search", json=body)["unread"]]
 
     def documents(self, collection: str | None = None) -> list[Document]:
         """Return the documents of one collection or of all."""

@@ -103,6 +103,17 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadPage:
+    """A page with words of a question, of a file that a job has still to read, and a piece of its plain text: no quote."""
+
+    collection: str
+    document_id: str
+    path: str
+    page: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A sentence of an answer with its citations' numbers; without support it has none."""
 

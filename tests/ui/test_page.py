@@ -18,9 +18,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Route, expect, sync_playwright
 
+from rag.settings import Settings
+from tests.in_process import Room
 from tests.local_server import serving as model_serving
 from tests.openai_server import OpenAIServer
 from tests.processes import serving
+from tests.rag.test_first_look import looked_at, made
 from tests.ui.conftest import HOSTILE, HOSTILE_NAME, SAMPLES, Server, finish, free_port, wait_for
 from ui.client import Api
 
@@ -257,6 +260,25 @@ def test_a_statement_without_support_is_marked(browser: Browser, filled: Path, t
         with watched(browser, room.ui_url) as page:
             _see_what_is_supported(page, true, invented)
             page.screenshot(path=tmp_path / "unsupported.png")
+
+
+def test_pages_of_files_that_wait_are_shown(browser: Browser, settings: Settings, tmp_path: Path) -> None:
+    """Where nothing was found and files wait to be read, the page says how many, and which of their pages have the words."""
+    made(
+        tmp_path / "docs" / "dredger.pdf",
+        "Plan of the yard.",
+        "The crane Vandrelark lifts the spud poles of the dredger.",
+    )
+    with Room(settings) as room:
+        room.jobs.pause(looked_at(room, tmp_path / "docs"))
+    with serving(settings.home, tmp_path / "log") as running:
+        wait_for(running.ui_url, running.process, running.log)
+        with watched(browser, running.ui_url) as page:
+            ask(page, "Which crane lifts the spud poles?")
+            expect(page.get_by_text("Not searched yet: 1 files that a job has still to read.")).to_be_visible()
+            expect(page.get_by_text("dredger.pdf, page 2 (plain text, no quote)")).to_be_visible()
+            expect(page.get_by_text("The crane Vandrelark lifts the spud poles")).to_be_visible()
+            page.screenshot(path=tmp_path / "waiting.png")
 
 
 def test_a_routed_answer_says_who_wrote_it_and_why(browser: Browser, filled: Path, tmp_path: Path) -> None:
