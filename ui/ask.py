@@ -175,7 +175,7 @@ def _show_searched(api: Api, question: str, searched: Searched) -> None:
     passing = " that pass the filter" if searched.filtered else ""
     show(f"Searched: {searched.documents} documents{passing} in {', '.join(searched.collections)}.", "rr-small")
     if searched.waiting:
-        show(f"Not searched yet: {searched.waiting} files that a job has still to read.", "rr-small")
+        show(f"Not searched yet, because a job has still to read them: {searched.waiting:,} of the files.", "rr-small")
         for found in [] if searched.filtered else api.unread(question, searched.collections):
             show(f"{name(found.path)}, page {found.page} (plain text, no quote)", "rr-small")
             show_text(found.text)
