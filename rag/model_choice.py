@@ -93,13 +93,13 @@ class ModelChoice:
                 asked = asked.more(routing.loaded, "the large model is loaded", routing)
             if asked.hard and routing.seconds and slow > routing.seconds:
                 yield small, f"Routed to the small model: {asked}, but the large one needed {slow:.0f} s last time."
-                yield large, "Routed on to the large model: the small one did not answer."
+                yield large, "Routed on to the large model: the small one gave no answer that holds."
             elif asked.hard:
                 yield large, f"Routed to the large model: {asked}."
-                yield small, "Routed on to the small model: the large one did not answer."
+                yield small, "Routed on to the small model: the large one gave no answer that holds."
             else:
                 yield small, f"Routed to the small model: {asked}."
-                yield large, "Routed on to the large model: the small one did not answer."
+                yield large, "Routed on to the large model: the small one gave no answer that holds."
         if answer.openai_host:
             yield f"openai:{answer.openai_model}", ""
         if answer.ollama_model:
