@@ -138,8 +138,15 @@ def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
     first, second = choice_of(settings_with(home), models).candidates(HARD)
     assert "gone" in first.why and "gone" not in second.why, "it is said once"
     nothing: dict[str, LanguageModel | ModelError | None] = {f"embedded:{name}": gone for name in "abc"}
-    with pytest.raises(ModelError, match="gone"):
+    with pytest.raises(ModelError) as caught:
         next(choice_of(settings_with(home), nothing).candidates(HARD))
+    assert caught.value is gone, "the same is said once"
+    nothing["embedded:c"] = ModelError("The model c is not there.", "Fetch it.")
+    with pytest.raises(ModelError) as both:
+        next(choice_of(settings_with(home), nothing).candidates(HARD))
+    assert (both.value.message, both.value.remedy) == (
+        "The model b is gone. Get it. The model c is not there.", "Fetch it.",
+    )  # fmt: skip
 
 
 def test_a_server_that_is_configured_and_down_is_said(home: Path) -> None:
