@@ -166,6 +166,10 @@ def test_the_model_is_loaded_first_and_its_real_window_believed(ollama_server: O
     assert sum(path == "/api/chat" and not body["messages"] for path, body in ollama_server.requests) == 1
     model.unload()
     assert (ollama_server.keep, ollama_server.loaded) == (0, 0)
+    ollama_server.most, long = 512, [Message("user", "lighthouse " * 150)]
+    with pytest.raises(PromptTooLong, match="loaded smollm2:135m with 512 tokens only"):
+        ask(model, long, max_tokens=400)  # the answer would have been cut
+    assert not ollama_server.requests[-1][1] or not ollama_server.requests[-1][1]["messages"]
     model.close()
 
 
