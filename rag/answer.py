@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from rag.former import AsOf
 from rag.gate import DEFAULT, Gate, signs
 from rag.hits import hit
 from rag.join import also_found
-from rag.llm import Completion, LanguageModel, ModelCard
+from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.model_record import on_record
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.question import Labels
@@ -189,12 +190,7 @@ class Answerer:
             return quoted.draft(f"The language model could not answer: {error}")
         unsent = sent[len(excerpts) :]
         used = on_record(model.card, completion, self.limits.max_tokens)
-        tokens = Tokens(
-            sent=completion.sent,
-            evaluated=completion.evaluated,
-            cached=completion.cached,
-            generated=completion.generated,
-        )
+        tokens = Tokens(**{name: getattr(completion, name) for name in Tokens.model_fields})
         name = model.card.name
         if reply is None:
             draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
@@ -219,10 +215,12 @@ class Answerer:
     def _generate(
         self, model: LanguageModel, question: str, excerpts: list[Excerpt]
     ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
+        """Ask with as many of the excerpts as fit, by our count and by the server's; the others are taken out of the list."""
         while True:
             prompt = messages(excerpts, question)
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
-                break
+                with suppress(PromptTooLong):  # its server has loaded it with a smaller window since, or counts more
+                    return (yield from self._written(model, prompt))
             if len(excerpts) <= 1:
                 raise PromptTooLong(
                     f"The question, one passage and {self.limits.max_tokens} tokens for the answer do not fit into the window of "
@@ -230,6 +228,10 @@ class Answerer:
                     "Ask a shorter question, raise `answer.window`, or choose a model with a larger window.",
                 )
             excerpts.pop()
+
+    def _written(
+        self, model: LanguageModel, prompt: Sequence[Message]
+    ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
         answer = AnswerStream()
         for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):
             if isinstance(piece, Completion):

@@ -108,8 +108,13 @@ class Answers:
                 select(conversations).where(conversations.c.conversation_id == conversation_id)
             ).first()
             if row is None:
+                mine = select(answers.c.conversation_id).where(answers.c.answer_id == conversation_id)
+                belongs = connection.execute(mine).scalar()
                 raise NotFound(
-                    f"There is no conversation {conversation_id[:80]}.", "List them with `readingroom conversations`."
+                    f"There is no conversation {conversation_id[:80]}.",
+                    f"That is an answer; its conversation is {belongs}."
+                    if belongs
+                    else "List them with `readingroom conversations`.",
                 )
             turns = connection.execute(_turns(conversation_id)).all()
             return Conversation(

@@ -11,6 +11,7 @@ from rag.build import (
     build_reranker,
     build_span_reader,
     model_store,
+    open_model,
     promised,
 )
 from rag.errors import ReadingRoomError
@@ -29,14 +30,15 @@ def of_models(settings: Settings) -> Iterator[Finding]:
     """Yield what is found about the models of the settings and their servers."""
     store = model_store(settings)
     wanted = {settings.embedding.model} if settings.embedding.backend not in ("ollama", "openai") else set()
-    wanted |= {settings.answer.model} - {"none"}
-    wanted = {name for name in wanted if not name.startswith("transformers:")}  # a folder: looked at when it is opened
+    wanted |= _answering(settings, "embedded")
     for name in sorted(wanted):
         try:
             store.path(name)
             yield Finding(severity="ok", subject=f"model: {name}", message=f"installed, {store.digest(name)}")
         except ReadingRoomError as error:
             yield Finding(severity="error", subject=f"model: {name}", message=error.message, remedy=error.remedy)
+    for folder in sorted(_answering(settings, "transformers")):
+        yield _folder(settings, folder)
     yield from _embedder(settings)
     yield _span_reader(settings)
     yield from _reranker(settings)
@@ -45,6 +47,25 @@ def of_models(settings: Settings) -> Iterator[Finding]:
         yield from _prompt_size(settings)
         yield from _ollama(settings)
         yield from _servers(settings)
+
+
+def _answering(settings: Settings, backend: str) -> set[str]:
+    """Return the models of a back end of this machine that the settings let answer, routed to or not."""
+    if settings.answer.model == "none":
+        return set()
+    model = settings.answer.model
+    named = {model if ":" in model else f"embedded:{model}", settings.routing.small, settings.routing.large}
+    return {name.partition(":")[2] for name in named if name.startswith(f"{backend}:")}
+
+
+def _folder(settings: Settings, folder: str) -> Finding:
+    """Say whether a folder holds a model for Transformers; it is loaded with the first question, not here."""
+    subject = f"model: transformers:{folder}"
+    try:
+        open_model(settings, "transformers", folder)
+    except ReadingRoomError as error:
+        return Finding(severity="error", subject=subject, message=error.message, remedy=error.remedy)
+    return Finding(severity="ok", subject=subject, message="there; loaded with the first question")
 
 
 def _prompt_size(settings: Settings) -> Iterator[Finding]:

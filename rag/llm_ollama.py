@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from rag.chat_input import as_chat
-from rag.errors import ModelError
+from rag.errors import ModelError, PromptTooLong
 from rag.llm import Completion, Message, ModelCard
 from rag.llm_reply import ReplyCollector
 from rag.model_host import answers_here, checked_host, refuse_cloud_name
@@ -121,7 +121,13 @@ class OllamaModel:
         """
         chat = as_chat(messages, self._profile.system)
         with self._turns.take(), stopping():
+            promised = self._card.window
             self._ready()
+            if estimate_chat(chat) + max_tokens > self._card.window < promised:  # packed for a window that is not there
+                raise PromptTooLong(
+                    f"The Ollama server at {self._server.host} has loaded {self._name} with {self._card.window} tokens only.",
+                    "Send fewer or shorter passages.",
+                )
             # after loading, which may have found a smaller window
             options: dict[str, Any] = {
                 "temperature": 0,

@@ -70,6 +70,7 @@ class TransformersModel:
             except ImportError as error:
                 raise ModelError("The back end transformers is not installed.", _INSTALL) from error
             options = {"local_files_only": True, "trust_remote_code": False}
+            transformers.utils.logging.disable_progress_bar()  # else it draws one on stderr
             try:
                 tokenizer: Any = transformers.AutoTokenizer.from_pretrained(str(self._folder), **options)
                 if not tokenizer.chat_template:

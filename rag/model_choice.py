@@ -51,11 +51,11 @@ class ModelChoice:
         """Yield the models for a question of this difficulty; nothing when none is configured.
 
         A model that is missing, or not the one that was pinned, is passed over, and the next one's `why` says so. Raises
-        ModelError when none can be opened.
+        ModelError when none can be opened; it says why each of them could not.
         """
         if self._settings.answer.model == "none":
             return
-        missed: ModelError | None = None
+        missed: list[ModelError] = []
         untold: list[str] = []  # whose turn it was, and why it was passed over, since the last one that was given
         given = False
         for name, why in self._order(asked):
@@ -63,7 +63,7 @@ class ModelChoice:
                 model = self._get(name)
                 warning = self._check(model) if model is not None else ""
             except ModelError as error:
-                missed = error
+                missed.append(error)
                 untold += [why, str(error)]  # with the nearest names, or what to do
                 continue
             if model is not None:
@@ -74,7 +74,8 @@ class ModelChoice:
                 yield Candidate(model, said, again, partial(self._took, name))
                 given = True
         if missed and not given:
-            raise missed
+            *before, last = {str(error): error for error in missed}.values()  # one may stand in two places
+            raise ModelError(" ".join([*map(str, before), last.message]), last.remedy) if before else last
 
     def close(self) -> None:
         """End the embedded models' processes and release connections."""
@@ -93,13 +94,13 @@ class ModelChoice:
                 asked = asked.more(routing.loaded, "the large model is loaded", routing)
             if asked.hard and routing.seconds and slow > routing.seconds:
                 yield small, f"Routed to the small model: {asked}, but the large one needed {slow:.0f} s last time."
-                yield large, "Routed on to the large model: the small one did not answer."
+                yield large, "Routed on to the large model: the small one gave no answer that holds."
             elif asked.hard:
                 yield large, f"Routed to the large model: {asked}."
-                yield small, "Routed on to the small model: the large one did not answer."
+                yield small, "Routed on to the small model: the large one gave no answer that holds."
             else:
                 yield small, f"Routed to the small model: {asked}."
-                yield large, "Routed on to the large model: the small one did not answer."
+                yield large, "Routed on to the large model: the small one gave no answer that holds."
         if answer.openai_host:
             yield f"openai:{answer.openai_model}", ""
         if answer.ollama_model:

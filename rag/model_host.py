@@ -71,6 +71,13 @@ def read_key(where: str, setting: str) -> str:
     return key.strip()
 
 
+def wants_key(host: str, given: bool, setting: str) -> ModelError:
+    """Return the error for a server that refuses us for the key that was given, or for having none."""
+    if given:
+        return ModelError(f"The server at {host} wants another key.", f"Correct what `{setting}` names.")
+    return ModelError(f"The server at {host} wants a key.", f"Say in `{setting}` where it is: env:NAME, or a file.")
+
+
 def refuse_cloud_name(name: str) -> None:
     """Raise ModelError for a name that Ollama forwards to its vendor, whether it lists it or not."""
     if is_cloud_name(name):

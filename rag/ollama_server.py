@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
-from rag.model_host import checked_host, is_remote, refuse_cloud_name, sends_away
+from rag.model_host import checked_host, is_remote, refuse_cloud_name, sends_away, wants_key
 from rag.stop import traced
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class OllamaServer:
         busy_seconds: float = 30.0,
     ) -> None:
         self.host = checked_host(host, allowed_hosts, "Ollama", PORT, key)
+        self._has_key = bool(key)
         self._busy_seconds = busy_seconds
         self._client, self._http = _clients(self.host, key, connect_seconds, answer_seconds)
         self._looking = _time_out(min(LOOK_SECONDS, answer_seconds), connect_seconds)
@@ -188,7 +189,8 @@ class OllamaServer:
             raise ModelError(f"No Ollama server answers at {self.host}.", "Start it with `ollama serve`.") from error
         except httpx.TimeoutException as error:
             raise ModelError(
-                f"The Ollama server at {self.host} gave no answer in time.", "Ask again, or choose a smaller model."
+                f"The Ollama server at {self.host} gave no answer in time.",
+                "Ask again, choose a smaller model, or see what runs on that port.",
             ) from error
         except httpx.TransportError as error:
             raise ModelError(f"The connection to the Ollama server at {self.host} broke.", "Ask again.") from error
@@ -208,13 +210,14 @@ class OllamaServer:
             return ThinkingRefused(
                 f"The model {name} does not think that way: {reason}.", "Set `answer.thinking` to on or off."
             )
+        if status == 401:
+            return wants_key(self.host, self._has_key, "answer.ollama_key")
         known = {
             404: (f"The Ollama server at {self.host} has no model {name}", f"Run `ollama pull {name}`."),
             403: (
                 f"The Ollama server at {self.host} refuses us: {reason}",
                 "It answers only to its own host name, and to no cloud models when these are off.",
             ),
-            401: (f"The server at {self.host} wants another key", "Correct what `answer.ollama_key` names."),
             501: (f"The model {name} can't embed", "Name an embedding model, e.g. nomic-embed-text."),
         }
         if status in known and (name or status != 404):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelError, PromptTooLong
-from rag.model_host import checked_host
+from rag.model_host import checked_host, wants_key
 from rag.stop import traced
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class OpenAIConnection:
         load_seconds: float = 120.0,
     ) -> None:
         self.host = checked_host(host, allowed_hosts, "OpenAI-compatible", PORT, key)
+        self._has_key = bool(key)
         self._load_seconds, self._look_seconds = load_seconds, min(LOOK_SECONDS, answer_seconds)
         self._http, self._client = _clients(self.host, key, connect_seconds, answer_seconds)
 
@@ -104,7 +105,8 @@ class OpenAIConnection:
             if isinstance(error, httpx2.ConnectTimeout):
                 raise self._nobody() from error
             raise ModelError(
-                f"The server at {self.host} gave no answer in time.", "Ask again, or choose a smaller model."
+                f"The server at {self.host} gave no answer in time.",
+                "Ask again, choose a smaller model, or see what runs on that port.",
             ) from error
         except httpx2.ConnectError as error:
             raise self._nobody() from error
@@ -127,9 +129,10 @@ class OpenAIConnection:
             return PromptTooLong(
                 f"The prompt does not fit into the window of {name}.", "Send fewer or shorter passages."
             )
-        key = f"The server at {self.host} wants another key.", "Correct what `answer.openai_key` names."
+        if status in (401, 403):
+            return wants_key(self.host, self._has_key, "answer.openai_key")
         busy = f"The server at {self.host} is busy.", "Ask again later."
-        known = {401: key, 403: key, 429: busy, 503: busy}
+        known = {429: busy, 503: busy}
         known |= (
             {404: (f"The server at {self.host} has no model {name} any more.", "Load it there again.")} if name else {}
         )

@@ -231,7 +231,7 @@ def _explain(error: ValidationError, config: Path) -> str:
                 f"unknown setting `{name}`" + (f", did you mean `{'.'.join([*path[:-1], near[0]])}`?" if near else ".")
             )
         else:
-            lines.append(f"`{name}` is {problem['input']!r}: {problem['msg']}.")
+            lines.append(f"`{name}` is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}.")
     return f"The settings are wrong ({config.name}): " + " ".join(lines)
 
 

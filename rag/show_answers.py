@@ -45,7 +45,8 @@ def answer(answer: Answer) -> None:
                 note(f"  {line}")
     who = f"{answer.model.backend} ({answer.model.name})"
     seconds = answer.timings_ms.get("total", 0) / 1000
-    said = f"  {answer.outcome}; answered by {who} in {seconds:.1f} s. {answer.note}"
+    notes = " ".join(filter(None, (answer.note, answer.model.note)))
+    said = f"  {answer.outcome}; answered by {who} in {seconds:.1f} s. {notes}"
     out.print(Text(f"{said.rstrip()} Answer {answer.id}.", style="dim"), soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from rag import problems
 from rag.answer import Answerer, Limits, last_answer
 from rag.draft import NOTHING
-from rag.errors import ModelBusy, ModelError
+from rag.errors import ModelBusy, ModelError, PromptTooLong
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, messages, read_reply
@@ -326,6 +326,36 @@ def test_the_prompt_fits_the_window(library: Library) -> None:
     assert right.dropped == [3] and right.answer == "EUR 9,980. [1]" and "Passage 3" in right.note
     answer, _ = ask(library, Scripted("", window=150))
     assert "do not fit into the window of scripted, which has 150 tokens" in answer.note
+
+
+@dataclass
+class Smaller(Scripted):
+    """A model whose server refuses prompts above `most` words, whatever window it has named."""
+
+    most: int = 0
+
+    def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, schema: Mapping[str, Any] | None = None, seed: int = 0
+    ) -> Iterator[str | Completion]:
+        if self.count(messages) > self.most:
+            self.prompts.append(messages)
+            raise PromptTooLong("The prompt does not fit into the window of scripted.", "Send fewer passages.")
+        yield from super().stream(messages, max_tokens=max_tokens, schema=schema, seed=seed)
+
+
+def test_a_prompt_that_the_server_finds_too_long_is_sent_shorter(library: Library) -> None:
+    """A server that has loaded its model with less than it named gets fewer passages, and the answer says so; where one
+    passage is too long, too, the note says what to do."""
+    full = Scripted(reply("Annual maintenance, type B | Vessel and year | 9,980", 1, "EUR 9,980."))
+    ask(library, full)
+    needed = full.count(full.prompts[0])
+    server = Smaller(full.says, most=needed - 1)
+    answer, draft = ask(library, server)
+    assert [server.count(prompt) < needed for prompt in server.prompts] == [False, True]
+    assert (answer.answer, draft) == ("EUR 9,980. [1]", "EUR 9,980.")
+    assert answer.dropped == [3] and "Passage 3 was not sent" in answer.note
+    answer, _ = ask(library, Smaller(full.says, most=1))
+    assert answer.model.backend == "extractive" and "raise `answer.window`" in answer.note
 
 
 def test_the_prompt_begins_the_same() -> None:

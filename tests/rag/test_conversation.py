@@ -114,6 +114,8 @@ def test_a_conversation_is_kept_and_forgotten(room: Library, folder: Path) -> No
     assert second.question == "and of Norvik?" and "1,200" in second.answer
     kept = room.answers.conversation(conversation)
     assert [turn.id for turn in kept.turns] == [first.id, second.id]
+    with pytest.raises(NotFound, match=f"That is an answer; its conversation is {conversation}"):
+        room.ask("and then?", conversation_id=first.id)
     assert [line.question for line in room.answers.conversations(5)] == [first.question]
     room.forget([str(folder / "tarrow.txt")])
     assert room.answers.conversation(conversation).turns == []

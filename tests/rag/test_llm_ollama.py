@@ -166,6 +166,10 @@ def test_the_model_is_loaded_first_and_its_real_window_believed(ollama_server: O
     assert sum(path == "/api/chat" and not body["messages"] for path, body in ollama_server.requests) == 1
     model.unload()
     assert (ollama_server.keep, ollama_server.loaded) == (0, 0)
+    ollama_server.most, long = 512, [Message("user", "lighthouse " * 150)]
+    with pytest.raises(PromptTooLong, match="loaded smollm2:135m with 512 tokens only"):
+        ask(model, long, max_tokens=400)  # the answer would have been cut
+    assert not ollama_server.requests[-1][1] or not ollama_server.requests[-1][1]["messages"]
     model.close()
 
 
@@ -272,7 +276,7 @@ def test_a_program_that_says_nothing_is_given_up(ollama_server: OllamaServer, mo
     """What listens on the port and never speaks is given up long before an answer would be."""
     monkeypatch.setattr("rag.ollama_server.LOOK_SECONDS", 0.3)
     ollama_server.failing = "mute"
-    with pytest.raises(ModelError, match="no answer in time"):
+    with pytest.raises(ModelError, match=r"no answer in time.*see what runs on that port"):
         OllamaModel("smollm2:135m", ollama_server.host)
     assert ollama_server.stopped.wait(5)
 

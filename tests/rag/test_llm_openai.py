@@ -187,7 +187,7 @@ def test_a_server_without_schemas_is_asked_in_words(server: OpenAIServer) -> Non
         ("drops", "dropped the rest"),
         ("html", "does not speak like OpenAI"),
         ("redirect", "on to another address"),
-        ("key", "another key"),
+        ("key", r"wants a key\. Say in `answer\.openai_key` where it is"),
     ],
 )
 def test_failures_are_errors_with_a_remedy(server: OpenAIServer, failing: str, message: str) -> None:
@@ -197,6 +197,13 @@ def test_failures_are_errors_with_a_remedy(server: OpenAIServer, failing: str, m
         ask(server)
     assert caught.value.remedy
     assert isinstance(caught.value, PromptTooLong) == (failing == "too-long")
+
+
+def test_a_key_that_the_server_does_not_take_is_said_to_be_wrong(server: OpenAIServer) -> None:
+    """A server that refuses the key of the settings wants another one, not one at all."""
+    server.failing = "key"
+    with pytest.raises(ModelError, match=r"wants another key\. Correct what `answer\.openai_key` names"):
+        OpenAIModel("", server.host, key="old")
 
 
 @pytest.mark.parametrize("kind", ["lmstudio", "ollama"])
@@ -223,7 +230,7 @@ def test_a_program_that_says_nothing_is_given_up(server: OpenAIServer, monkeypat
     """What listens on the port and never speaks is given up long before an answer would be."""
     monkeypatch.setattr("rag.openai_connection.LOOK_SECONDS", 0.3)
     server.failing = "mute"
-    with pytest.raises(ModelError, match="no answer in time"):
+    with pytest.raises(ModelError, match=r"no answer in time.*see what runs on that port"):
         OpenAIModel("", server.host)
 
 

@@ -16,11 +16,13 @@ from tests.rag.test_llm_contract import QUESTION, SCHEMA, ask
 from tests.tiny_models import tiny_chat_model
 
 
-def test_the_card_is_complete_once_it_is_loaded(tiny: Path) -> None:
-    """Digest, numbers, template, program and device are known after loading; the window is the model's own at most."""
+def test_the_card_is_complete_once_it_is_loaded(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Digest, numbers, template, program and device are known after loading; the window is the model's own at most. Nothing is
+    drawn on the terminal meanwhile."""
     model = TransformersModel(tiny, 4096)
     assert (model.card.name, model.card.digest) == ("tiny-model", "")
     model.load()
+    assert "Loading weights" not in capfd.readouterr().err
     card = model.card
     assert card.digest.startswith("sha256:") and card.template.startswith("sha256:")
     assert (card.window, card.quantisation) == (1024, "float32")

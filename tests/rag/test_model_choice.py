@@ -122,7 +122,7 @@ def test_easy_questions_go_to_the_small_model(home: Path, asked: Difficulty | No
     assert [candidate.model.card.name for candidate in found] == order
     if asked is HARD:
         assert found[0].why == "Routed to the large model: hard question (comparison: 2 points)."
-        assert found[1].why == "Routed on to the small model: the large one did not answer."
+        assert found[1].why == "Routed on to the small model: the large one gave no answer that holds."
 
 
 def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
@@ -133,13 +133,20 @@ def test_a_missing_model_is_passed_over_and_named(home: Path) -> None:
     assert first.model.card.name == "a"
     assert first.why == (
         "Routed to the large model: hard question (comparison: 2 points). The model b is gone. Get it. "
-        "Routed on to the small model: the large one did not answer."
+        "Routed on to the small model: the large one gave no answer that holds."
     )
     first, second = choice_of(settings_with(home), models).candidates(HARD)
     assert "gone" in first.why and "gone" not in second.why, "it is said once"
     nothing: dict[str, LanguageModel | ModelError | None] = {f"embedded:{name}": gone for name in "abc"}
-    with pytest.raises(ModelError, match="gone"):
+    with pytest.raises(ModelError) as caught:
         next(choice_of(settings_with(home), nothing).candidates(HARD))
+    assert caught.value is gone, "the same is said once"
+    nothing["embedded:c"] = ModelError("The model c is not there.", "Fetch it.")
+    with pytest.raises(ModelError) as both:
+        next(choice_of(settings_with(home), nothing).candidates(HARD))
+    assert (both.value.message, both.value.remedy) == (
+        "The model b is gone. Get it. The model c is not there.", "Fetch it.",
+    )  # fmt: skip
 
 
 def test_a_server_that_is_configured_and_down_is_said(home: Path) -> None:
@@ -258,7 +265,10 @@ def test_an_answer_that_fails_its_check_is_asked_of_the_large_model(library: Lib
     scripts = [Named(INVENTED, name="a"), Named(TRUE, name="b"), Named(TRUE, name="c")]
     answer = routed(library, home, scripts, EASY)
     assert (answer.outcome, answer.model.name) == ("answered", "b")
-    assert "had no support" in answer.note and "on to the large model: the small one did not answer" in answer.note
+    assert (
+        "had no support" in answer.note
+        and "on to the large model: the small one gave no answer that holds" in answer.note
+    )
     alone = routed(library, home, scripts, EASY, READINGROOM_ROUTING__ASK_AGAIN="false")
     assert alone.model.backend == "extractive"
 

@@ -309,3 +309,19 @@ def test_recommend_says_how_to_get_each(run: Run) -> None:
     small = next(model for model in done.json["models"] if model["model"] == "SmolLM 2 135M")
     assert small["command"] == "readingroom models pull ollama:smollm2:135m"
     assert small["licence"] == "Apache-2.0" and small["window"] == 2048
+
+
+def test_doctor_looks_at_the_models_of_this_machine(home: Path, tmp_path: Path) -> None:
+    """A model that questions are routed to and that is not there is an error, and so is a folder for Transformers without one; a
+    folder with one is named."""
+    routed = {"READINGROOM_ROUTING__SMALL": "embedded:small", "READINGROOM_ROUTING__LARGE": "embedded:defautl"}
+    folder = {"READINGROOM_ANSWER__MODEL": f"transformers:{tmp_path}"}
+    settings = load_settings({"READINGROOM_HOME": str(home), **routed, **folder})
+    assert [severity for severity, _ in findings(settings, "model: small")] == ["ok"]
+    assert [severity for severity, _ in findings(settings, "model: defautl")] == ["error"]
+    assert findings(settings, "model: transformers:") == [("error", f"{tmp_path} is not a folder with a model.")]
+    for file in ("config.json", "model.safetensors"):
+        (tmp_path / file).touch()
+    assert findings(settings, "model: transformers:") == [("ok", "there; loaded with the first question")]
+    nobody = load_settings({"READINGROOM_HOME": str(home), **routed, "READINGROOM_ANSWER__MODEL": "none"})
+    assert findings(nobody, "model: defautl") == []

@@ -17,6 +17,8 @@ from rag.routing import Candidate
 from rag.settings import Settings
 from rag.shapes import Replay
 from tests.conftest import Run
+from tests.local_server import serving
+from tests.ollama_server import OllamaServer
 from tests.processes import Server
 from tests.rag.test_answer import FEE, Scripted, reply
 
@@ -190,6 +192,21 @@ def test_the_command_line_lists_shows_and_replays(run: Run, filled_home: Path) -
     gone = run("replay", asked["id"])
     assert gone.code == 1 and "no answer" in gone.stderr
     assert run("answers", "--remove").code == 2
+
+
+def test_what_was_done_otherwise_than_asked_is_shown(run: Run, filled_home: Path) -> None:
+    """A model without levels of thinking is told to think, not how much: `ask` says so, and `answers` of the kept answer."""
+    hits = run("search", FEE, "--json").json["hits"]
+    quote = next(line for hit in hits for line in hit["text"].split("\n") if "9,980" in line)
+    server = OllamaServer(None, capabilities=["completion", "thinking"], levels=False)
+    server.says = [json.dumps({"quote": quote, "passage": 1, "answer": "EUR 9,980."}, ensure_ascii=False)]
+    with serving(server) as running:
+        named = {"OLLAMA_HOST": running.host, "OLLAMA_MODEL": running.name, "MODEL": "small", "THINKING": "low"}
+        asked = run("ask", FEE, **{f"READINGROOM_ANSWER__{key}": value for key, value in named.items()}).stdout
+    said = "it was told to think, not how much (low)."
+    assert "answered by ollama" in asked and said in " ".join(asked.split())
+    (kept,) = run("answers", "--json").json
+    assert said in " ".join(run("answers", kept["id"]).stdout.split())
 
 
 def test_routes_of_kept_answers(server: Server) -> None:

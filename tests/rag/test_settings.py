@@ -96,6 +96,7 @@ def test_a_flag_overrules_the_number_of_results(filled_home: Path, run: Run) -> 
         ("server:\n  zebra: 1\n", ["`server.zebra`"]),
         ("server:\n  port: 99999\n", ["`server.port`", "99999"]),
         ("embedding:\n  backend: magic\n", ["`embedding.backend`", "magic"]),
+        ("ingest:\n  vision_model: seer\n", ["`ingest.vision_model` is 'seer': must be ollama:NAME or openai:NAME."]),
         ("server: 8000\n", ["`server`"]),
         ("- a list\n", ["list"]),
         ("server: [unclosed\n", ["YAML"]),
