@@ -214,10 +214,17 @@ def _set_from_environment(values: dict[str, Any], name: str, value: str) -> None
         )
     field = model.annotation.model_fields.get(key) if model.annotation else None
     many = field is not None and str(field.annotation).startswith("tuple")
-    values[section] = {
-        **(values.get(section) or {}),
-        key: [part.strip() for part in value.split(",") if part.strip()] if many else value,
-    }
+    values[section] = {**(values.get(section) or {}), key: _listed(value) if many else value}
+
+
+def _listed(value: str) -> Any:
+    """Return a list from the environment: parts between commas, or as config.yaml has it, in brackets."""
+    if value.lstrip().startswith("["):
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value  # refused with its name, as what is no list
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _explain(error: ValidationError, config: Path) -> str:

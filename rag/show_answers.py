@@ -58,7 +58,9 @@ def searched(what: Searched) -> list[str]:
         said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
         said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
     if what.waiting:
-        said.append(f"not searched yet, because a job has still to read them: {what.waiting:,} of the files (`readingroom jobs`)")
+        said.append(
+            f"not searched yet, because a job has still to read them: {what.waiting:,} of the files (`readingroom jobs`)"
+        )
     return said
 
 

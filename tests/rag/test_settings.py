@@ -73,6 +73,17 @@ def test_environment_overrules_the_file(config: Path) -> None:
 
 
 @pytest.mark.e2e
+def test_lists_in_the_environment_may_stand_in_brackets(config: Path) -> None:
+    """As in config.yaml; what is no list is refused by its name."""
+    given = {
+        "READINGROOM_CONFIG": str(config),
+        "READINGROOM_NETWORK__ALLOWED_HOSTS": '["models.example", "other.example"]',
+    }
+    assert load_settings(given).network.allowed_hosts == ("models.example", "other.example")
+    with pytest.raises(SettingsError, match=r"network\.allowed_hosts"):
+        load_settings({**given, "READINGROOM_NETWORK__ALLOWED_HOSTS": "[models.example"})
+
+
 def test_flags_overrule_the_environment(filled_home: Path, tmp_path: Path) -> None:
     """`serve --port` counts more than the variable."""
     port = free_port()
