@@ -78,7 +78,7 @@ def test_killed_worker_is_started_again(stage: str, home: Path, folder: Path, un
     (worker,) = [child for child in below(process.pid) if role_of(child) == "worker"]
     worker.kill()
     out, _ = process.communicate(timeout=300)
-    assert process.returncode == 3 and b'"added": 17' in out
+    assert process.returncode == 3 and b'"added": 20' in out
     assert everything(home) == uninterrupted
 
 
@@ -94,7 +94,7 @@ def test_killed_reader_costs_at_most_its_file(home: Path, folder: Path) -> None:
     assert process.returncode == 3
     assert run_command(home, "ingest", folder, "--json").code == 3
     states = rows(home, "SELECT state, count(*) FROM documents GROUP BY state ORDER BY state")
-    assert states == [("failed", 1), ("ready", 17)]
+    assert states == [("failed", 1), ("ready", 20)]
 
 
 @pytest.mark.parametrize("stage", ["first vectors"])
