@@ -118,6 +118,27 @@ NOT_QUANTITY = re.compile(
 _MANY_OF = re.compile(r"\bhow many\b(?! per ?cent)", re.IGNORECASE)
 """Asks for a count, which no share and no price is."""
 
+_BETWEEN = r"(?:(?!(?:of|for|to|in|from|on|by|with|behind|and|or)\b)[\w’'&.-]+ )"
+_AMOUNTS = (
+    r"(?:salary|wages?|price|fee|rent|costs?|revenues?|(?:net )?sales|(?:net |operating )?income|earnings|cash flow|budget"
+    r"|population|percentage|tax rate|margin)"
+)
+_WANTS_FIGURE = re.compile(
+    rf"\bhow (?:many|much)\b|\bwhat (?:is|was|were|are) {_BETWEEN}{{0,6}}?{_AMOUNTS}"
+    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per)\b)|\b(?:in|of) (?:what|which) year\b",
+    re.IGNORECASE,
+)
+_HAS_FIGURE = re.compile(
+    r"\d|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+    r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|none|nothing|free)\b",
+    re.IGNORECASE,
+)
+_COUNTS_TIME = re.compile(
+    r"\bhow (?:many|much)\b(?! (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time|long)\b)",
+    re.IGNORECASE,
+)
+_ONLY_TIME = re.compile(rf"\W*{_MANY}[\s-]*{_SPAN}\b(?:\s+ended)?\W*", re.IGNORECASE)
+
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
     "date": ("date",),
     "duration": ("duration",),
@@ -145,6 +166,14 @@ def kind_asked(question: str) -> Kind:
     if _TWO.search(question):
         return "words"
     return next((kind for kind, form in _ASKS if form.search(question)), "words")
+
+
+def lacks_figure(question: str, words: str) -> bool:
+    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure, or only
+    a length of time where no time is asked for."""
+    if not _WANTS_FIGURE.search(question) or _TWO.search(question):
+        return False
+    return not _HAS_FIGURE.search(words) or bool(_COUNTS_TIME.search(question) and _ONLY_TIME.fullmatch(words))
 
 
 def asks_analysis(question: str) -> bool:

@@ -12,6 +12,7 @@ from rag.passages import Passage
 from rag.prompt import Reply
 from rag.quantities import Place, exact, units_in
 from rag.quote import locate
+from rag.respectively import confuses
 from rag.retrieve import Found
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.shapes import Hit
@@ -43,15 +44,19 @@ def places(reply: Reply, found: Found, item: Hit) -> Iterator[tuple[Found, tuple
 
 
 def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> bool:
-    """Return whether a place says the numbers, units, dates and names of an answer (see `rag.quantities`), and most of its words
-    stand around it."""
+    """Return whether a place says the numbers, units, dates and names of an answer (see `rag.quantities`), of the year that is
+    meant, and most of its words stand around it."""
     passage = found.passage
     quoted = passage.text[place[0] - passage.start : place[1] - passage.start]
     above = "\n".join([header_row(passage, place[0]), caption(passage, place[0]), passage.heading])
     # a unit may stand in another row: accounts write the currency in the first row only
     around = f"{above}\n{passage.context}\n{without(passage.text, instructions(passage.text))}"
     known = f"{around} {Path(passage.path).stem} {question}"
-    if not _own_words(answer, known) or not _names(answer, question) <= stems(known):
+    if (
+        not _own_words(answer, known)
+        or not _names(answer, question) <= stems(known)
+        or confuses(answer, question, quoted)
+    ):
         return False
     return exact(
         answer, question, Place(quoted, above, f"{around} {Path(passage.path).stem}", _columns(passage, place, quoted))

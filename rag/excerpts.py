@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.ports import Embedder
+from rag.answer_type import lacks_figure
 from rag.catalog import Catalog
 from rag.evidence import SURE, Asked, Support, weigh
 from rag.hits import hit
@@ -23,6 +24,8 @@ READ = 4
 """Passages that the reader reads."""
 EVIDENCE = 6.0
 """What a sentence's own chance to answer counts beside the reader's score, where several passages have marks."""
+UNSURE = 2 * SURE
+"""The reader's score where what it marked can't be the answer."""
 READ_LANGUAGES = ("en", None)
 """Languages that the reader was trained on; where a text is too short to tell, it is read."""
 LATEST = 0.5
@@ -79,7 +82,7 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
         for passage, some, marked in zip(chosen, parts, found, strict=True)
         for part, mark in zip(some, marked, strict=True)
     }
-    seen = [_marked(one, marks) for one in supports]
+    seen = [_marked(question, one, marks) for one in supports]
     sure = [one for one in seen if one.read is not None and one.read >= SURE and one.features.states]  # no headings
     if not sure or seen[0].text.startswith("|"):
         return seen
@@ -87,12 +90,14 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
     return [best, *(one for one in seen if one is not best)]
 
 
-def _marked(one: Support, marks: Mapping[tuple[str, int, int], Marked | None]) -> Support:
-    """Return a support with what the reader marked in it."""
+def _marked(question: str, one: Support, marks: Mapping[tuple[str, int, int], Marked | None]) -> Support:
+    """Return a support with what the reader marked in it; it is sure of no words that lack a figure which is asked for."""
     start = one.found.passage.start
     mark = marks.get((one.found.passage.chunk_id, one.start - start, one.end - start))
     if mark is None:
         return one
+    if lacks_figure(question, one.found.passage.text[mark.start : mark.end]):
+        return replace(one, read=min(mark.score, UNSURE))
     return replace(one, marked=(start + mark.start, start + mark.end), read=mark.score)
 
 

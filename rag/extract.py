@@ -9,6 +9,7 @@ from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_ask
 from rag.columns import column
 from rag.evidence import SURE, Asked, Support
 from rag.quantities import with_units
+from rag.respectively import meant, shares_out
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
@@ -51,6 +52,9 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     best = supports[0]
     text = _prose(best.text)
     short = cell(question, asked, best) if text.startswith("|") else marked(best) or span(question, asked, text)
+    if short and shares_out(text) and not text.startswith("|"):
+        place = meant(question, text)
+        short = text[slice(*place)] if place else None  # else all of the sentence: which value is meant can't be told
     if short and not asks_whole(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -37,6 +38,11 @@ class Marked:
     start: int
     end: int
     score: float
+
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+(?:['’-][^\W\d]+)*")
+_LONGEST_WORD = 40
+"""Characters of a word, or a number, that are looked at around what is marked."""
 
 
 class SpanReader:
@@ -79,7 +85,8 @@ class SpanReader:
                 low, high = _tokens_of(offsets, part)
                 if low < high:
                     begin, end, score = _best(begins[first + low : first + high], ends[first + low : first + high])
-                    marked[row][at] = Marked(offsets[low + begin][0], offsets[low + end][1], score - none)
+                    places = _whole(passages[row], offsets[low + begin][0], offsets[low + end][1])
+                    marked[row][at] = Marked(*places, score - none)
 
         encoder.run(texts, mark)
         return marked
@@ -103,6 +110,13 @@ def _tokens_of(offsets: Sequence[Part], part: Part) -> tuple[int, int]:
     """Return the first and last but one of the tokens that lie in a part of the text."""
     low = bisect_left(offsets, part[0], key=lambda place: place[0])
     return low, bisect_right(offsets, part[1], lo=low, key=lambda place: place[1])
+
+
+def _whole(text: str, start: int, end: int) -> Part:
+    """Return [start, end) with the words and numbers that it begins or ends inside of: the model knows pieces of them."""
+    low = max(0, start - _LONGEST_WORD)
+    words = [match.span() for match in _WORD.finditer(text, low, end + _LONGEST_WORD)]
+    return min([start, *(a for a, b in words if a < start < b)]), max([end, *(b for a, b in words if a < end < b)])
 
 
 def _best(begins: Any, ends: Any) -> tuple[int, int, float]:
