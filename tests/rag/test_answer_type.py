@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer_type import lacks_figure
+from rag.answer_type import candidates, lacks_figure, lacks_name
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ from rag.answer_type import lacks_figure
 def test_words_that_lack_the_figure_that_is_asked_for(question: str, words: str, lacks: bool) -> None:
     """An amount, a count or a year is not told by words without a figure, nor a count of things by a length of time."""
     assert lacks_figure(question, words) is lacks
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "lacks"),
+    [
+        ("Who is Acme's chief financial officer?", "Duly Authorized Officer and Principal Financial Officer", True),
+        ("Who is Acme's chief operating officer?", "Chief Financial Officer X", True),
+        ("Who is Acme's chief financial officer?", "Ada Holm", False),
+        ("Which officer signs?", "Chief Financial Officer", False),
+    ],
+)
+def test_a_post_is_no_person(question: str, words: str, lacks: bool) -> None:
+    """Who somebody is, is not told by the words of a post."""
+    assert lacks_name(question, words) is lacks
+    assert lacks is not any(candidates("person", words, question)) or question.startswith("Which")
