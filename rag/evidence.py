@@ -13,6 +13,7 @@ from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
 from rag.marks import Marks, marks, numbered, of_another
 from rag.naming import words_that_name
+from rag.quantities import dates
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
 from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, content_words, numbers, sentences, stem, stems, tokens
@@ -230,6 +231,17 @@ def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedde
 def misses_year(question: str, best: Support) -> bool:
     """Return whether a question is about a year, and none of its numbers stands at the best sentence or row."""
     return best.features.figures == 0.0 and bool(_YEAR.search(question))
+
+
+def misses_date(question: str, best: Support) -> bool:
+    """Return whether a question is about a day of a year, and that day stands neither around the best sentence nor above it."""
+    asked = [date for date in dates(question) if date.day and date.year]
+    if not asked or best.figure:
+        return False
+    passage = best.found.passage
+    above = f"{passage.heading}\n{passage.context}\n{caption(passage, best.start)}\n{header_row(passage, best.start)}"
+    there = {(date.day, date.month, date.year) for date in dates(f"{above}\n{passage.text}")}
+    return not any((date.day, date.month, year) in there for date in asked for year in (date.year, 0))
 
 
 def says_nothing(supports: Sequence[Support]) -> bool:

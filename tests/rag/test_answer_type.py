@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rag.answer_type import lacks_figure
+from rag.evidence import Features, Support, misses_date
+from rag.passages import Passage
+from rag.retrieve import Found
 
 
 @pytest.mark.parametrize(
@@ -13,6 +16,12 @@ from rag.answer_type import lacks_figure
         ("How many employees did the yard have at March 31, 2023?", "Nine Months", True),
         ("What were Acme's pump net sales in Japan in the third quarter of 2023?", "lower", True),
         ("What is the salary of the chief financial officer?", "Principal Financial Officer", True),
+        (
+            "What was Acme's tax rate for the third quarter of 2022?",
+            "rate for the three- and nine-month periods ended July 1, 2023",
+            True,
+        ),
+        ("How many boats sailed?", "1950", False),
         ("In what year was the lock opened?", "the Italian engineer", True),
         ("How many holidays does a worker have?", "4 weeks", True),
         ("How many employees did the yard have?", "14,600", False),
@@ -30,3 +39,17 @@ from rag.answer_type import lacks_figure
 def test_words_that_lack_the_figure_that_is_asked_for(question: str, words: str, lacks: bool) -> None:
     """An amount, a count or a year is not told by words without a figure, nor a count of things by a length of time."""
     assert lacks_figure(question, words) is lacks
+
+
+def test_a_day_that_stands_nowhere_around_the_sentence() -> None:
+    """A question about a day is not answered with a sentence about another day; a header may have the day without the year."""
+
+    def said(text: str, context: str = "") -> Support:
+        passage = Passage("a.0", "c", "a", "v", "/a.pdf", 1, "", context, text, 0, len(text))
+        return Support(Found(passage, 1.0, ("keyword",)), 0, len(text), Features(1, 1, 1, 1, 1, 1, 1, 1), 0.9)
+
+    asked = "How many shares were outstanding as of July 15, 2022?"
+    assert misses_date(asked, said("15,634,232,000 shares were outstanding as of July 21, 2023."))
+    assert not misses_date(asked, said("16,070,752,000 shares were outstanding as of July 15, 2022."))
+    assert not misses_date(asked, said("| Shares | 16,070,752 |", "| | As of July 15, |"))
+    assert not misses_date("How many shares were outstanding in 2022?", said("16,070,752,000 shares were outstanding."))
