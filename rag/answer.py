@@ -15,7 +15,7 @@ from rag.cite import cited, looked_through
 from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, misses_year, says_nothing
+from rag.evidence import Asked, Support, misses_date, misses_year, says_nothing
 from rag.excerpts import excerpt, shown, sources, support
 from rag.extract import agrees, asks_reason, asks_whole
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
@@ -36,6 +36,7 @@ from rag.routing import in_turn
 from rag.shapes import Answer, Candidate, Disagreement, Generation, Hit, Searched, Tokens
 from rag.span_reader import SpanReader
 from rag.statements import Checker
+from rag.unknown_names import unknown_names
 
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
@@ -121,12 +122,15 @@ class Answerer:
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if supports and supports[0].figure:
             evidence = max(evidence, FIGURE_FOUND)
-        if evidence < self.limits.min_evidence or not supports:
+        if unknown := unknown_names(question, self.catalog, [item.passage for item in found]):
+            draft = Draft(note=f"{' and '.join(unknown)}: that stands nowhere in these documents.")
+        elif evidence < self.limits.min_evidence or not supports:
             draft = Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         elif may_clarify and (offered := self._open(question, supports, evidence)):
             draft = Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
-            alone = evidence >= self.limits.min_evidence_alone and not misses_year(question, supports[0])
+            alone = evidence >= self.limits.min_evidence_alone
+            alone = alone and not misses_year(question, supports[0]) and not misses_date(question, supports[0])
             alone = alone and not asked.is_another(supports[0].found, supports[0].start, supports[0].end)
             alone = alone and (asks_whole(question) or asks_reason(question) or not says_nothing(supports))
             quoted = Quoted(question, asked, supports, alone)

@@ -147,11 +147,11 @@ _HAS_FIGURE = re.compile(
     r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|none|nothing|free)\b",
     re.IGNORECASE,
 )
-_COUNTS_TIME = re.compile(
-    r"\bhow (?:many|much)\b(?! (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time|long)\b)",
+_ASKS_TIME = re.compile(
+    r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b",
     re.IGNORECASE,
 )
-_ONLY_TIME = re.compile(rf"\W*{_MANY}[\s-]*{_SPAN}\b(?:\s+ended)?\W*", re.IGNORECASE)
+_TIME = re.compile(rf"(?:{_COUNT}[\s-]*(?:,|and|or)\s*)?{_MANY}[\s-]*{_SPAN}\b", re.IGNORECASE)
 
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
     "date": ("date",),
@@ -183,11 +183,13 @@ def kind_asked(question: str) -> Kind:
 
 
 def lacks_figure(question: str, words: str) -> bool:
-    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure, or only
-    a length of time where no time is asked for."""
+    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates and
+    lengths of time are none where no time is asked for."""
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
-    return not _HAS_FIGURE.search(words) or bool(_COUNTS_TIME.search(question) and _ONLY_TIME.fullmatch(words))
+    if not _ASKS_TIME.search(question) and not words.isdigit():
+        words = _TIME.sub(" ", NOT_QUANTITY.sub(" ", words))
+    return not _HAS_FIGURE.search(words)
 
 
 def lacks_name(question: str, words: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rag.answer_type import asks_several
 from rag.catalog import Catalog, Facets
 from rag.evidence import Support
-from rag.followup import PERIOD
+from rag.followup_slots import PERIOD
 from rag.newest import asks_newest, last_period
 from rag.passages import Passage
 from rag.rows import header_row

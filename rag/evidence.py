@@ -13,6 +13,8 @@ from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
 from rag.marks import Marks, marks, numbered, of_another
 from rag.naming import words_that_name
+from rag.passages import Passage
+from rag.quantities import dates
 from rag.retrieve import Found
 from rag.rows import caption, header_row, is_header
 from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, content_words, numbers, sentences, stem, stems, tokens
@@ -173,8 +175,11 @@ class Asked:
 
     def is_another(self, found: Found, start: int, end: int) -> bool:
         """Return whether the sentence or table row at [start, end) is about another of a kind than the question: severity 1 for
-        severity 3. What is around a sentence is its passage; around a row, its header, caption and headings."""
+        severity 3, or in the document of another than the one that the question names. What is around a sentence is its
+        passage; around a row, its header, caption and headings."""
         passage = found.passage
+        if self._names_others(passage):
+            return True
         named = " ".join(self.naming.get(passage.document_id, ()))  # q3 and fy2018 say which document, not what of it
         wanted = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
         if not wanted:
@@ -185,6 +190,14 @@ class Asked:
         called = Path(passage.path).stem.replace("_", " ").replace("-", " ")
         above = f"{passage.heading}\n{passage.context}\n{called}"
         return of_another(wanted, place, f"{above}\n{place if header else passage.text}")
+
+    def _names_others(self, passage: Passage) -> bool:
+        """Return whether a question names another document by a name, not this one, and the passage doesn't have that name."""
+        called = {key: stemmed & self.names for key, stemmed in self.naming.items()}
+        named = frozenset().union(*called.values())
+        if not named or called.get(passage.document_id):
+            return False
+        return named.isdisjoint(stems(f"{passage.heading} {passage.context} {passage.text}"))
 
     def _adds_number(self, sentence: str) -> bool:
         words = stems(sentence) & _NUMBER_WORDS - set(self.weights)
@@ -230,6 +243,17 @@ def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedde
 def misses_year(question: str, best: Support) -> bool:
     """Return whether a question is about a year, and none of its numbers stands at the best sentence or row."""
     return best.features.figures == 0.0 and bool(_YEAR.search(question))
+
+
+def misses_date(question: str, best: Support) -> bool:
+    """Return whether a question is about a day of a year, and that day stands neither around the best sentence nor above it."""
+    asked = [date for date in dates(question) if date.day and date.year]
+    if not asked or best.figure:
+        return False
+    passage = best.found.passage
+    above = f"{passage.heading}\n{passage.context}\n{caption(passage, best.start)}\n{header_row(passage, best.start)}"
+    there = {(date.day, date.month, date.year) for date in dates(f"{above}\n{passage.text}")}
+    return not any((date.day, date.month, year) in there for date in asked for year in (date.year, 0))
 
 
 def says_nothing(supports: Sequence[Support]) -> bool:

@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rag.errors import ModelError
+from rag.followup_slots import IN_PERIOD, PERIOD, is_period, replaced
 from rag.llm import Completion, LanguageModel, Message
 from rag.question import ASKING
-from rag.words import A_MONTH, STOP_WORDS, numbers, tokens
+from rag.words import STOP_WORDS, numbers, tokens
 
-_MONTH = rf"{A_MONTH}(?:\s+\d{{1,2}},)?"
-PERIOD = re.compile(
-    rf"(?:\bQ[1-4]\s*(?:of\s+)?|\b(?:first|second|third|fourth)\s+quarter\s+(?:of\s+)?|\b{_MONTH}\s+)?"
-    r"\b(?:FY\s?'?|fiscal\s+(?:year\s+)?)?(?:(?:19|20)\d\d)\b|\bFY\s?'?\d\d\b|\bQ[1-4]\b"
-    r"|\b(?:first|second|third|fourth)\s+quarter\b|\b(?:last|this|next)\s+(?:year|quarter|month)\b",
-    re.I,
-)
-"""A year, quarter or month as questions write it."""
 _LEAD = r"(?:(?:and|or|but|so|ok|okay|then|now|also|well|yes|no|thanks|thank you)\b[\s,.!]*)*"
 _ABOUT = re.compile(
     rf"^\s*{_LEAD}(?:what|how)\s+(?:about|is\s+it|was\s+it|are\s+they|were\s+they)\s+"
@@ -32,9 +25,6 @@ _AND = re.compile(
     r"(?P<rest>[^?]{1,60}?)\s*[?.!]*\s*$",
     re.I,
 )
-_PREPOSITION = r"(?:for|in|of|at|with|from|on|by|during)"
-_UP_TO = rf"(.+?)(?=\s+{_PREPOSITION}\s|,|$)"
-_PART = re.compile(rf"(?P<head>.+?)\s+(?P<prep>{_PREPOSITION})\s+(?P<other>.+)", re.I)
 _VERBS = frozenset(
     "is are was were be been do does did has have had can could will would shall should may might must need needs get gets "
     "make makes made work works happen happens happened mean means apply applies use uses know tell give show find".split()
@@ -69,10 +59,6 @@ _EMPTY = frozenset(
     "find found get got make made does did go goes going take takes took see start started come called call said say".split()
 ) | ASKING  # fmt: skip
 """Words that are nobody's topic."""
-_FOCUS = re.compile(
-    r"\b(?:is|are|was|were)\s+(?:(?:the|a|an|our|my)\s+)?((?:[\w'’-]+\s+){0,3}?[\w'’-]+)\s+(?=(?:of|for|in|on|at|by)\b)"
-)
-_POSSESSIVE = re.compile(r"['’]s?$")
 MAX_TOPIC_WORDS = 7
 SHORT = 2
 """A question with no more words of its own than this is about what was asked before."""
@@ -147,8 +133,14 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
     last = before[-1].strip()
     if match := _WHY.match(question):
         return f"{last.rstrip('?.! ')}, and {match.group('word').lower()}?"
-    if (match := _ABOUT.match(question)) or ((match := _AND.match(question)) and _no_clause(match.group("rest"))):
-        return _replace_slot(last, match.group("rest").strip(), match.group("prep"), names)
+    if (match := _ABOUT.match(question)) or (match := _AND.match(question)):
+        rest, prep = match.group("rest").strip(), match.group("prep")
+        both = IN_PERIOD.fullmatch(rest)  # and Intel's in 2022
+        if both and _no_clause(both["what"]):
+            last = replaced(last, both["period"], both["prep"], names)
+            rest = both["what"]
+        if _no_clause(rest) or is_period(rest) or _ABOUT.match(question):
+            return replaced(last, rest, prep, names)
     topic = next((found for asked in reversed(before) if (found := topic_of(asked))), "")
     if not topic or _BEYOND.search(question):
         return None
@@ -215,60 +207,6 @@ def _no_clause(rest: str) -> bool:
     return 0 < len(words) <= 6 and not set(words) & (
         _VERBS | {"what", "how", "why", "who", "when", "where", "which", "i"}
     )
-
-
-def _replace_slot(last: str, rest: str, prep: str | None, names: Callable[[str], bool]) -> str:
-    """Put a follow-up's words where they belong in the question before: period for period, name for name, else the topic."""
-    body = last.rstrip("?.! ")
-    if PERIOD.fullmatch(rest):
-        places = list(PERIOD.finditer(body))
-        if places:
-            return f"{body[: places[-1].start()]}{rest}{body[places[-1].end() :]}?"
-        return f"{body} {prep or 'in'} {rest}?"
-    bare = re.sub(r"^(?:the|a|an|its|their|his|her)\s+", "", rest, flags=re.I)
-    kind = bare.rpartition(" ")[0]
-    if kind and (alike := re.search(rf"\b{re.escape(kind)}\s+[\w'’-]+", body, re.I)):
-        return f"{body[: alike.start()]}{bare}{body[alike.end() :]}?"  # type A for type B
-    if (part := _PART.match(bare)) and (place := _same_part(body, part.group("head"), part.group("prep"))):
-        return f"{body[: place[0]]}{part.group('other')}{body[place[1] :]}?"  # in Bergen for in Oslo
-    known: list[tuple[int, int]] = []
-    if names(bare) or bare[:1].isupper():
-        known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)
-    elif prep is None and (focus := _focus(body)) is not None:
-        known = [focus]
-    elif (prep or "").lower() in ("of", "for"):  # of the van for of the truck
-        known, bare = [part.span(1) for part in re.finditer(rf"\b{prep}\s+{_UP_TO}", body, re.I)], rest
-    if known:
-        return f"{body[: known[-1][0]]}{bare}{body[known[-1][1] :]}?"
-    return f"{body}, {prep + ' ' if prep else ''}{rest}?"
-
-
-def _same_part(body: str, head: str, prep: str) -> tuple[int, int] | None:
-    """Return where the words stand that a preposition joins to a noun which the question before has, too."""
-    noun = re.search(rf"\b{re.escape(head)}\b", body, re.I)
-    if noun is None:
-        return None
-    found = list(re.finditer(rf"\b{prep}\s+{_UP_TO}", body[noun.end() :], re.I))
-    return (noun.end() + found[-1].start(1), noun.end() + found[-1].end(1)) if found else None
-
-
-def _named(body: str) -> list[tuple[int, int]]:
-    """Return where capitalised words stand together, the first word of the question and periods left out."""
-    found = re.finditer(r"(?<=[\s(])[A-Z][\w&.'’-]*(?:\s+(?:&\s+|of\s+|and\s+)?[A-Z][\w&.'’-]*)*", body)
-    return [
-        (at.start(), at.start() + len(_POSSESSIVE.sub("", at.group())))
-        for at in found
-        if not PERIOD.fullmatch(at.group())
-    ]
-
-
-def _focus(body: str) -> tuple[int, int] | None:
-    """Return where the noun stands that "what is the X of ..." asks for."""
-    match = _FOCUS.search(body)
-    if match is None:
-        return None
-    owner = re.match(r".*['’]s?\s+", match.group(1))
-    return match.start(1) + (owner.end() if owner else 0), match.end(1)
 
 
 def _resolve(question: str, match: re.Match[str], topic: str) -> str:

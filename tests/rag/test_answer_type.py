@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rag.answer_type import candidates, lacks_figure, lacks_name
+from rag.evidence import Asked, Features, Support, misses_date
+from rag.passages import Passage
+from rag.retrieve import Found
 
 
 @pytest.mark.parametrize(
@@ -13,6 +18,12 @@ from rag.answer_type import candidates, lacks_figure, lacks_name
         ("How many employees did the yard have at March 31, 2023?", "Nine Months", True),
         ("What were Acme's pump net sales in Japan in the third quarter of 2023?", "lower", True),
         ("What is the salary of the chief financial officer?", "Principal Financial Officer", True),
+        (
+            "What was Acme's tax rate for the third quarter of 2022?",
+            "rate for the three- and nine-month periods ended July 1, 2023",
+            True,
+        ),
+        ("How many boats sailed?", "1950", False),
         ("In what year was the lock opened?", "the Italian engineer", True),
         ("How many holidays does a worker have?", "4 weeks", True),
         ("How many employees did the yard have?", "14,600", False),
@@ -45,3 +56,32 @@ def test_a_post_is_no_person(question: str, words: str, lacks: bool) -> None:
     """Who somebody is, is not told by the words of a post."""
     assert lacks_name(question, words) is lacks
     assert lacks is not any(candidates("person", words, question)) or question.startswith("Which")
+
+
+def test_a_day_that_stands_nowhere_around_the_sentence() -> None:
+    """A question about a day is not answered with a sentence about another day; a header may have the day without the year."""
+
+    def said(text: str, context: str = "") -> Support:
+        passage = Passage("a.0", "c", "a", "v", "/a.pdf", 1, "", context, text, 0, len(text))
+        return Support(Found(passage, 1.0, ("keyword",)), 0, len(text), Features(1, 1, 1, 1, 1, 1, 1, 1), 0.9)
+
+    asked = "How many shares were outstanding as of July 15, 2022?"
+    assert misses_date(asked, said("15,634,232,000 shares were outstanding as of July 21, 2023."))
+    assert not misses_date(asked, said("16,070,752,000 shares were outstanding as of July 15, 2022."))
+    assert not misses_date(asked, said("| Shares | 16,070,752 |", "| | As of July 15, |"))
+    assert not misses_date("How many shares were outstanding in 2022?", said("16,070,752,000 shares were outstanding."))
+
+
+def test_the_document_of_another_than_the_named() -> None:
+    """What the report of one company says is no answer about another that a report is of, unless it names it."""
+
+    def found(text: str) -> Found:
+        return Found(Passage("b.0", "c", "b", "v", "/b.pdf", 1, "", "", text, 0, len(text)), 1.0, ("keyword",))
+
+    called = {"a": frozenset({"intel"}), "b": frozenset({"nvidia"})}
+    said = "There are 3,400 employees in Israel."
+    asked = Asked({}, frozenset({"intel", "israel"}), frozenset(), True, True, None, called)
+    assert asked.is_another(found(said), 0, len(said))
+    assert not asked.is_another(found(f"{said} Intel has them."), 0, len(said))
+    both = replace(asked, names=frozenset({"intel", "nvidia", "israel"}))
+    assert not both.is_another(found(said), 0, len(said))

@@ -11,6 +11,7 @@ from rag.followup import FollowUps, topic_of
 from tests.rag.test_answer import Scripted
 
 SALES = "What were the net sales of Norvik in 2021?"
+SERVICES = "What were Intel's net sales of Services in the three months ended June 25, 2022?"
 FEE = "What is the price of annual maintenance for a vessel of type B?"
 END = "When does the ferry supply agreement end?"
 
@@ -29,6 +30,12 @@ def known(words: str) -> bool:
         ("What was Intel's revenue?", "and AMD?", "What was AMD's revenue?"),
         ("What was Intel's revenue in 2022?", "What about its net income?", "What was Intel's net income in 2022?"),
         ("What was the net income of Intel?", "and for 2022?", "What was the net income of Intel for 2022?"),
+        (SERVICES, "and of Products?", "What were Intel's net sales of Products in the three months ended June 25, 2022?"),
+        (SERVICES, "and in the three months ended June 26, 2021?",
+         "What were Intel's net sales of Services in the three months ended June 26, 2021?"),
+        (SERVICES, "And AMD's in the first quarter of 2023?",
+         "What were AMD's net sales of Services in the first quarter of 2023?"),
+        (SERVICES, "What about its net income?", "What were Intel's net income in the three months ended June 25, 2022?"),
         (FEE, "And for type A?", "What is the price of annual maintenance for a vessel of type A?"),
         (FEE, "And for a vessel of type A?", "What is the price of annual maintenance for a vessel of type A?"),
         (
@@ -54,7 +61,7 @@ def known(words: str) -> bool:
         ("What is the Medicaid Buy-In Program?", "How can I apply?", "How can I apply (the Medicaid Buy-In Program)?"),
         ("Who are the members of the board?", "What is their salary?", "What is the members of the board’s salary?"),
     ],
-)
+)  # fmt: skip
 def test_rules(before: str, asked: str, alone: str) -> None:
     """Period for period, name for name, noun for noun, a pronoun for its topic."""
     found = FollowUps(known, lambda: None).rewrite(asked, [before])

@@ -1,0 +1,61 @@
+"""Finds names in a question that stand nowhere in the documents: what they say of others is no answer to it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+
+from rag.catalog import Catalog
+from rag.passages import Passage
+from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, tokens
+
+_ENGLISH = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|did|does|do|has|have|the|of)\b", re.IGNORECASE
+)
+_WORD = re.compile(r"[^\W\d_]+(?:[-&'’.][^\W\d_]+)*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_DETERMINERS = frozenset("the a an this these those each every any all no our your their its his her".split())
+_NOT_NAMES = frozenset(
+    """
+    section article clause chapter part page table figure note item annex appendix schedule question form quarter mr mrs ms dr
+    prof inc corp ltd llc company english german french spanish italian dutch portuguese chinese
+    """.split()
+).union(MONTHS, WEEKDAYS)
+_SHORTEST = 4
+_ABBREVIATION = 5
+"""Letters up to which a word in capitals may stand for other words."""
+_ALIKE = 0.75
+"""Likeness of two words, by difflib, from which on one may be a slip of the other."""
+
+
+def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> list[str]:
+    """Return the names of a question in English that no passage of the catalog has, nor anything like them what was found for it.
+
+    A name is a run of words with capitals behind no article: "the Vendor" may be called otherwise in the documents.
+    """
+    names = list(dict.fromkeys(_names(question)))
+    if not names or len(_ENGLISH.findall(question)) < 2:
+        return []
+    counts, total = catalog.document_frequency(names)
+    missing = [name for name in names if not counts[name]] if total else []
+    if not missing:
+        return []
+    there = {word.lower() for passage in found for word in tokens(f"{passage.path} {passage.heading} {passage.text}")}
+    return [name for name in missing if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
+
+
+def _names(question: str) -> Iterator[str]:
+    words = [match for match in _WORD.finditer(question)]
+    capitals = [word for word in words[1:] if word.group()[0].isupper()]
+    if len(capitals) > len(words) / 2:  # a title: capitals say nothing
+        return
+    led = True  # by a determiner, or by the beginning of the question
+    for number, word in enumerate(words):
+        said = _POSSESSIVE.sub("", word.group())
+        if number == 0 or not said[0].isupper():
+            led = number == 0 or word.group().lower() in _DETERMINERS
+            continue
+        short = said.isupper() and len(said) <= _ABBREVIATION
+        if not led and not short and len(said) >= _SHORTEST and said.lower() not in STOP_WORDS | _NOT_NAMES:
+            yield said
