@@ -275,7 +275,9 @@ def test_pages_of_files_that_wait_are_shown(browser: Browser, settings: Settings
         wait_for(running.ui_url, running.process, running.log)
         with watched(browser, running.ui_url) as page:
             ask(page, "Which crane lifts the spud poles?")
-            expect(page.get_by_text("Not searched yet, because a job has still to read them: 1 of the files.")).to_be_visible()
+            expect(
+                page.get_by_text("Not searched yet, because a job has still to read them: 1 of the files.")
+            ).to_be_visible()
             expect(page.get_by_text("dredger.pdf, page 2 (plain text, no quote)")).to_be_visible()
             expect(page.get_by_text("The crane Vandrelark lifts the spud poles")).to_be_visible()
             page.screenshot(path=tmp_path / "waiting.png")
