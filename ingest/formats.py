@@ -224,14 +224,11 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
                     head = part.read(8192)
             except BROKEN:
                 continue  # its reader says what is wrong with it
-            if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
-                from ingest.ooxml import BOMB
+            grow = head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head)
+            if grow or re.search(rb"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b", head):
+                from ingest.ooxml import BOMB, ENTITIES
 
-                raise BOMB
-            if re.search(rb"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b", head):
-                from ingest.ooxml import ENTITIES
-
-                raise ENTITIES
+                raise BOMB if grow else ENTITIES
 
 
 def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
