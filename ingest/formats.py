@@ -235,7 +235,7 @@ def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
     """Raise UnreadableFile for a file that unpacks to far more than it holds; sizes in bytes."""
     if members > _MAX_MEMBERS:
         raise UnreadableFile(
-            f"The file holds {members:,} files, more than {_MAX_MEMBERS:,}.", "Unpack it and ingest the folder."
+            f"The file holds {members:,} files, more than {_MAX_MEMBERS:,}.", "Unpack it and ingest that."
         )
     if unpacked > max(_MAX_UNPACKED, 20 * packed) or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO):
         raise UnreadableFile(
