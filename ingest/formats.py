@@ -234,9 +234,8 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
 def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
     """Raise UnreadableFile for a file that unpacks to far more than it holds; sizes in bytes."""
     if members > _MAX_MEMBERS:
-        raise UnreadableFile(
-            f"The file holds {members:,} files, more than {_MAX_MEMBERS:,}.", "Unpack it and ingest that."
-        )
+        said = f"The file holds {members:,} files, more than {_MAX_MEMBERS:,}."
+        raise UnreadableFile(said, "Unpack it and ingest the folder.")
     if unpacked > max(_MAX_UNPACKED, 20 * packed) or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO):
         raise UnreadableFile(
             "The file unpacks to far more data than it holds (a decompression bomb?).", "Do not open it."

@@ -156,7 +156,7 @@ def test_too_many_files_are_no_bomb(tmp_path: Path) -> None:
     many = _zip(tmp_path / "a.zip", {f"{number}.txt": b"x" for number in range(20_001)})
     with pytest.raises(UnreadableFile, match="holds 20,001 files, more than 20,000") as refused:
         read(many)
-    assert refused.value.remedy == "Unpack it and ingest that."
+    assert refused.value.remedy == "Unpack it and ingest the folder."
 
 
 def test_an_archive_that_holds_itself_ends(tmp_path: Path) -> None:
