@@ -180,7 +180,7 @@ def _look(path: Path, max_bytes: int) -> os.stat_result:
         raise UnreadableFile("This is not a regular file.", "Leave pipes, sockets and devices out of the folder.")
     if found.st_size > max_bytes:
         raise UnreadableFile(
-            f"The file has {found.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB.",
+            f"The file has {found.st_size / 1e6:,.1f} MB, the limit is {max_bytes / 1e6:,g} MB.",
             "Raise `ingest.max_file_mb` in config.yaml or split the file.",
         )
     return found

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from ingest.elements import INSIDE, Member
-from ingest.pipeline import Recipe, prepare
+from ingest.pipeline import Failed, Recipe, prepare
 from ingest.ports import Copied, Job, Task, Version
 from ingest.read import PARSER
 from rag.build import build_embedder, build_reader, open_store
@@ -321,3 +321,11 @@ def test_archives_in_archives_have_an_end(desk: Desk, folder: Path) -> None:
     assert [json.loads(text) for text in problems[:2]] == [[], []]
     assert "996 of the 5,000 files inside were left out" in problems[2]
     assert "5,990 of the 5,990 files inside were left out" in problems[3]
+
+
+def test_a_file_above_the_limit_says_both_sizes(desk: Desk, folder: Path) -> None:
+    """The size and the limit are told apart where they are near each other."""
+    (folder / "big.txt").write_bytes(b"x" * 1_300_000)
+    with pytest.raises(Failed) as refused:
+        desk.version(folder / "big.txt")
+    assert refused.value.error.reason == "The file has 1.3 MB, the limit is 1 MB."
