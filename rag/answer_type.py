@@ -96,6 +96,20 @@ _ANALYSIS = re.compile(
     r"|\bhow (?:did|do|does|has|have) .+ (?:change[ds]?|var(?:y|ied)|shift(?:ed)?|differ(?:ed)?)\b",
     re.IGNORECASE,
 )
+_POSTS = frozenset(
+    """
+    officer president vice chief executive financial principal duly authorized authorised director directors chairman chair
+    manager managing secretary treasurer counsel senior general board accounting operating technology corporate company
+    registrant head deputy member partner auditor accountant
+    """.split()
+)
+"""Words of posts, which are no names."""
+_CHOOSES = re.compile(
+    r"\bor\b|\b(?:which|whether)\b|(?:^\W*|,\s+)(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may"
+    r"|might|must)\b",
+    re.IGNORECASE,
+)
+"""Questions whose answer may stand in them."""
 _ONE = r"(?:quarter|year|period|filing|report|10-[KQ]|document|company|organi[sz]ation|contract|lease|invoice)"
 _SEVERAL = re.compile(
     rf"\b(?:across|throughout|between|versus|vs|(?:each|every) (?:of (?:the|these) )?(?:\w+ )?{_ONE}|(?:which|what) {_ONE}"
@@ -174,8 +188,19 @@ def lacks_figure(question: str, words: str) -> bool:
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _TIME.sub(" ", NOT_QUANTITY.sub(" ", words))
+        words = _TIME.sub(" ", _FORMS["date"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
+
+
+def lacks_name(question: str, words: str) -> bool:
+    """Return whether a question asks who somebody is, and these words are only a post: "Principal Financial Officer"."""
+    named = [word for word in re.findall(r"[^\W\d_]{2,}", words) if word.lower() not in STOP_WORDS]
+    return kind_asked(question) == "person" and bool(named) and all(word.lower() in _POSTS for word in named)
+
+
+def needs_own_words(question: str) -> bool:
+    """Return whether an answer has to say something that the question doesn't: it asks neither for yes or no nor to choose."""
+    return not _CHOOSES.search(question)
 
 
 def asks_analysis(question: str) -> bool:
@@ -204,7 +229,7 @@ def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:
             new = [word for word in said if stem(word) not in asked]
             if form == "number":
                 end = _with_unit(sentence, end)
-            passed = _reads_otherwise(form, sentence, start, end)
+            passed = _reads_otherwise(form, sentence, start, end) or lacks_name(question, sentence[start:end])
             if start < end and new and not passed and not any(a < end and start < b for a, b in taken):
                 taken.append((start, end))
                 yield Candidate(start, end, form)

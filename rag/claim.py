@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rag.answer_type import kind_asked
+from rag.answer_type import kind_asked, needs_own_words
+from rag.contradiction import contradicts
 from rag.instructions import instructions, without
 from rag.passages import Passage
 from rag.prompt import Reply
@@ -27,6 +28,14 @@ FEW_WORDS = 3
 _FORM = 4
 """First letters that other forms of a word have, in languages whose endings we don't know."""
 _COUNTED = re.compile(r"\d\s+([^\W\d_]{3,})")
+_PRONOUN = re.compile(r"\W*(?:he|she|it|they|his|her|its|their|this|these|that|those|such|both|the)\b", re.IGNORECASE)
+_PIECE = 8
+"""Words of which a sentence has more: less is a line of a form, or of signatures."""
+_BESIDE = 3
+"""Lines beside a piece that belong to it."""
+_NAME = re.compile(r"\b[A-ZÀ-Þ][^\W\d_]+(?: [A-Z]\.?)?(?: [A-ZÀ-Þ][^\W\d_]+)+")
+_APART = 5
+"""Words that the parts of one name may stand apart."""
 _ADDRESS = re.compile(r"https?:\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b[\w-]+\.(?:com|net|org|io|xyz|info|biz|ru|cn)\b")
 
 
@@ -51,16 +60,34 @@ def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> 
     above = "\n".join([header_row(passage, place[0]), caption(passage, place[0]), passage.heading])
     # a unit may stand in another row: accounts write the currency in the first row only
     around = f"{above}\n{passage.context}\n{without(passage.text, instructions(passage.text))}"
-    known = f"{around} {Path(passage.path).stem} {question}"
+    known_above = f"{passage.context} {Path(passage.path).stem} {question}"
+    known = f"{around} {known_above}"
     if (
         not _own_words(answer, known)
-        or not _names(answer, question) <= stems(known)
+        or not _names(answer, question) <= stems(f"{_said_by(passage, place)} {above} {known_above}")
+        or not _counted_there(answer, f"{quoted} {above} {passage.context} {question}")
+        or not _in_one_name(answer, known)
         or confuses(answer, question, quoted)
+        or contradicts(answer, question, quoted, above)
     ):
         return False
     return exact(
         answer, question, Place(quoted, above, f"{around} {Path(passage.path).stem}", _columns(passage, place, quoted))
     )
+
+
+def _said_by(passage: Passage, place: tuple[int, int]) -> str:
+    """Return the sentence or row at a place, with the lines beside it where it is only a piece or begins with a pronoun: who
+    signs stands in the line above, who "she" is in the sentence before."""
+    start, end = place[0] - passage.start, place[1] - passage.start
+    quoted = passage.text[start:end]
+    parts = list(sentences(passage.text))
+    first = next((at for at, (_, stop) in enumerate(parts) if stop > start), 0)
+    last = max((at for at, (begin, _) in enumerate(parts) if begin < end), default=first)
+    piece = quoted.startswith("|") or len(quoted.split()) < _PIECE or quoted[-1:] not in ".!?;"
+    if piece or _PRONOUN.match(quoted):
+        first, last = max(0, first - _BESIDE), min(len(parts) - 1, last + (_BESIDE if piece else 0))
+    return passage.text[min(start, parts[first][0]) : max(end, parts[last][1])] if parts else quoted
 
 
 def _names(answer: str, question: str) -> set[str]:
@@ -106,6 +133,8 @@ def adds(answer: str, question: str, found: Found, place: tuple[int, int]) -> bo
     there = stems(f"{quoted} {header_row(passage, place[0])} {caption(passage, place[0])} {passage.heading}")
     said = stems(" ".join(content_words(answer)))
     own = said - stems(question) or said
+    if own == said and needs_own_words(question) and said <= stems(question):
+        return False
     return len(own) < FEW_WORDS or len(own & there) >= SAID_SHARE * len(own)
 
 
@@ -115,10 +144,30 @@ def _own_words(answer: str, around: str) -> bool:
     if any(address not in around.lower() for address in _ADDRESS.findall(answer.lower())):
         return False
     said, there = stems(" ".join(content_words(answer))), stems(around)
-    if len(said) < FEW_WORDS:
-        begun = {word[:_FORM] for word in there}
-        return all(word[:_FORM] in begun for word in _counted(answer))
-    return len(said & there) >= OWN_WORDS * len(said)
+    return len(said) < FEW_WORDS or len(said & there) >= OWN_WORDS * len(said)
+
+
+def _counted_there(answer: str, there: str) -> bool:
+    """Return whether what a short answer counts stands where it is said to: no people in a row of euros."""
+    if len(stems(" ".join(content_words(answer)))) >= FEW_WORDS:
+        return True
+    begun = {word[:_FORM] for word in stems(there)}
+    return all(word[:_FORM] in begun for word in _counted(answer))
+
+
+def _in_one_name(answer: str, around: str) -> bool:
+    """Return whether the parts of each name in an answer stand together: "Ann Brown" is neither Ann Smith nor Tom Brown."""
+    there = [stem(word) for word in tokens(around)]
+    for run in _NAME.findall(answer):
+        parts = [stem(word) for word in tokens(run)]
+        first = [at for at, word in enumerate(there) if word == parts[0]]
+        if (
+            first
+            and parts[-1] in there
+            and not any(parts[-1] in there[max(0, at - _APART) : at + _APART + 1] for at in first)
+        ):
+            return False
+    return True
 
 
 def _counted(answer: str) -> list[str]:

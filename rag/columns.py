@@ -9,6 +9,7 @@ from rag.answer_type import is_date, kind_asked
 from rag.evidence import Asked
 from rag.instructions import instructions
 from rag.naming import asks_quarter
+from rag.quantities import quantities
 from rag.words import numbers, stems
 
 LONGEST = 60
@@ -61,6 +62,17 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     if len(newest) > 1:  # a report for a quarter says it beside the months since the year began
         newest = [at for at in newest if QUARTERLY.search(header[at])]
     return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
+
+
+def is_of_another_number(question: str, label: str) -> bool:
+    """Return whether a row's label has a number that is not among those of a question: "25 mm" where 40 mm are asked for."""
+    named, asked = _numbered(label), _numbered(question)
+    return bool(named) and bool(asked) and not named & asked
+
+
+def _numbered(text: str) -> set[str]:
+    """Return the numbers that a text calls something by: no years, dates and lengths of time."""
+    return {one.number for one in quantities(text) if "time" not in one.units and not _YEAR.fullmatch(one.number)}
 
 
 def _fits(question: str, asked: Asked, value: str) -> bool:

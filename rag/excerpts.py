@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.ports import Embedder
-from rag.answer_type import lacks_figure
+from rag.answer_type import lacks_figure, lacks_name
 from rag.catalog import Catalog
 from rag.evidence import SURE, Asked, Support, weigh
 from rag.hits import hit
@@ -91,12 +91,14 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
 
 
 def _marked(question: str, one: Support, marks: Mapping[tuple[str, int, int], Marked | None]) -> Support:
-    """Return a support with what the reader marked in it; it is sure of no words that lack a figure which is asked for."""
+    """Return a support with what the reader marked in it; it is sure of no words that lack a figure, or a
+    person's name, which is asked for."""
     start = one.found.passage.start
     mark = marks.get((one.found.passage.chunk_id, one.start - start, one.end - start))
     if mark is None:
         return one
-    if lacks_figure(question, one.found.passage.text[mark.start : mark.end]):
+    words = one.found.passage.text[mark.start : mark.end]
+    if lacks_figure(question, words) or lacks_name(question, words):
         return replace(one, read=min(mark.score, UNSURE))
     return replace(one, marked=(start + mark.start, start + mark.end), read=mark.score)
 

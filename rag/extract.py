@@ -45,9 +45,9 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
 
     Where the kind of the answer can be told, and no analysis is asked for, it is the words of the best sentence that have this
     kind, or the cell of the best row; else it is the best sentence, and a second one that is nearly as good and says something
-    else. A sentence that itself asks is quoted only where there is nothing else.
+    else. A sentence that itself asks, and a row that has only its label, are quoted only where there is nothing else.
     """
-    supports = [item for item in supports if not _ASKS.search(item.text)] or supports
+    supports = [item for item in supports if not (_ASKS.search(item.text) or _is_only_label(item.text))] or supports
     supports = _called(question, _below_captions(supports))
     best = supports[0]
     text = _prose(best.text)
@@ -105,6 +105,12 @@ def _called(question: str, supports: Sequence[Support]) -> Sequence[Support]:
     of_table = [item for item in supports[1:] if item.found.passage.chunk_id == best.found.passage.chunk_id]
     named = next((item for item in of_table if called(item)), None)
     return supports if named is None else [named, *(item for item in supports if item is not named)]
+
+
+def _is_only_label(text: str) -> bool:
+    """Return whether a row has one short cell, as one has that names the rows below it: "Net sales:"."""
+    filled = [one for one in cells(text) if one] if text.startswith("|") else []
+    return len(filled) == 1 and len(filled[0].split()) < PHRASE
 
 
 def _prose(text: str) -> str:

@@ -12,7 +12,7 @@ from itertools import chain
 from ingest.ports import Embedder
 from rag.answer_type import asks_several, kind_asked
 from rag.catalog import Catalog
-from rag.columns import CHANGE, QUARTERLY, column
+from rag.columns import CHANGE, QUARTERLY, column, is_of_another_number
 from rag.evidence import Asked, Support, chance
 from rag.excerpts import orders
 from rag.naming import words_of_name
@@ -263,7 +263,9 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
 
 def _is_other(question: str, label: str) -> bool:
     """Return whether a row is the rest where the question asks for the whole, or the beginning of a period where it asks for the
-    end, or the other way round."""
+    end, or the other way round, or one of another number: "25 mm" where 40 mm are asked for."""
+    if is_of_another_number(question, label):
+        return True
     begins, rest = bool(_BEGINS.search(question)), bool(_REST.search(question))
     if begins != bool(_BEGINS.search(label)) and (not begins or _ENDS.search(label)):
         return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag import scripts
+from rag.signed import FALLS, is_signed
 
 _DIMENSIONS: Mapping[str, Mapping[str, str]] = {
     "currency": {
@@ -47,7 +48,8 @@ _ANY_UNIT = "|".join(
 )
 _UNIT = re.compile(rf"(?<![^\W\d_])(?:{_ANY_UNIT})", re.IGNORECASE)
 _AFTER = re.compile(
-    r"(?:\s*\([^()]{1,12}\))?[\s-]*(?:(?:calendar|working|business|full|consecutive|further|additional|more|Swiss|US) ){0,2}"
+    r"(?:\s*\([^()]{1,12}\))?[\s-]*"
+    r"(?:(?:calendar|working|business|full|consecutive|further|additional|more|Swiss|US|cubic|square) ){0,2}"
     rf"({_ANY_UNIT})",
     re.IGNORECASE,
 )
@@ -65,6 +67,7 @@ _NUMBER = re.compile(
     rf"(?:(?<![^\W\d_])|(?<=[{scripts.SPACELESS}]))\d+(?:[.,]\d+)*|(?<!\w)(?:{'|'.join(sorted(_WORDS, key=len)[::-1])})(?![\w])",
     re.IGNORECASE,
 )
+_NUMBER_OF = re.compile(rf"\d+(?:[.,]\d+)*[\s-]*(?:{_ANY_UNIT})", re.IGNORECASE)
 _MINUS = re.compile(r"(?<![\w)])[-−](?:US\$|[$€£¥])?$")
 _BRACKET = re.compile(r"\(\s*(?:US\$|[$€£¥])?\s*$")
 
@@ -83,12 +86,6 @@ _DATES = (
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "dmy"),
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "mdy"),
 )  # fmt: skip
-_FALLS = re.compile(
-    r"\b(?:fell|falls?|fallen|falling|drop\w*|declin\w*|decreas\w*|reduc\w*|lower\w*|less|fewer|down|loss(?:es)?|lost|losing|shr[aiu]nk\w*"
-    r"|negative|minus|worse\w*|deficit|cut|weaken\w*|below|outflows?)\b",
-    re.IGNORECASE,
-)
-"""Words by which a share is told to be negative."""
 _IS_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -185,7 +182,7 @@ def exact(answer: str, question: str, place: Place) -> bool:
     asked, said = quantities(question), quantities(answer)
     known = {item.number for item in asked}
     adds = any(item.number not in known for item in said) or bool(set(dates(answer)) - set(dates(question)))
-    falls = bool(_FALLS.search(f"{answer} {question}"))
+    falls = bool(FALLS.search(f"{answer} {question}"))
     return all(_has_date(date, question, adds, place) for date in dates(answer)) and all(
         _has(item, place, falls) or (item.number in known and _may_lack(item, adds)) for item in said
     )
@@ -217,7 +214,7 @@ def _has(item: Quantity, place: Place, falls: bool) -> bool:
     same = same or [(other, {}) for other in _with_dates(place.above) if other.number == item.number]
     if "share" in item.units and not (falls or item.minus):
         same = [(other, title) for other, title in same if not (other.minus or other.bracketed)]
-    return any(_agrees(item, other, title, place) for other, title in same)
+    return any(_agrees(item, other, title, place, falls) for other, title in same)
 
 
 def _with_dates(text: str) -> list[Quantity]:
@@ -226,9 +223,12 @@ def _with_dates(text: str) -> list[Quantity]:
     return [*quantities(text), *(Quantity(str(part), {}) for part in sorted(parts))]
 
 
-def _agrees(item: Quantity, other: Quantity, title: Mapping[str, set[str]], place: Place) -> bool:
+def _agrees(item: Quantity, other: Quantity, title: Mapping[str, set[str]], place: Place, falls: bool) -> bool:
     """Return whether a place's number is a claim's, in the same units, scale and sign; `title` are the units of its column."""
     if item.minus and not (other.minus or other.bracketed):
+        return False
+    signed = other.bracketed and is_signed(place.columns[0][0]) if place.columns else other.minus
+    if signed and not (item.minus or item.bracketed or falls):
         return False
     for own in (other.units, {**other.lent, **other.units}) if other.lent else (other.units,):
         if all(_same(dimension, unit, own, title, place) for dimension, unit in item.units.items()) and not (
@@ -244,12 +244,18 @@ def _same(dimension: str, unit: str, own: Mapping[str, str], title: Mapping[str,
         return own[dimension] == unit
     if dimension in title:
         return unit in title[dimension]
-    if dimension in _KINDS and _KINDS & set(title):  # a column of francs holds no kilometres
+    # a number of metres is none of euros, a column of francs holds no kilometres
+    if dimension in _KINDS and _KINDS & {*own, *title}:
         return False
-    near = units_in(f"{place.text}\n{place.above}").get(dimension, set())
+    text = " ".join(_NUMBER_OF.sub(" ", value) for value, _ in place.columns) if place.columns else place.text
+    near = units_in(f"{text}\n{place.above}").get(dimension, set())
     if not place.columns and dimension == "scale":  # of another number of the sentence: not this one's
-        return unit in units_in(place.above).get(dimension, set())
-    return unit in (near or units_in(place.around).get(dimension, set()))
+        near = further = units_in(place.above).get(dimension, set())
+    elif place.columns and dimension == "measure":  # other rows measure in what they like
+        further = near
+    else:
+        further = units_in(place.around).get(dimension, set())
+    return unit in (near or further)
 
 
 def _units_at(text: str, start: int, end: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rag.prompt import Reply
 from rag.retrieve import Found
 from rag.rows import header_row
 from rag.shapes import Hit, Statement
-from rag.words import content_words, sentences, stems
+from rag.words import STOP_WORDS, content_words, sentences, stems, tokens
 
 CLAIM_SHARE = 0.8
 """A quoted sentence must have this share of the best sentence's chance to answer, or the claim is not believed."""
@@ -22,6 +22,7 @@ CLAIM_SHARE = 0.8
 _MARK = re.compile(r"\s*(?:\[\d+(?:\s*[,;–-]\s*\d+)*\]|【[^】]*】)")
 """Numbers of citations as models invent them; ours are set by what is found."""
 
+_INITIAL = re.compile(r"\b[A-ZÀ-Þ][^\W\d_]+ [A-ZÀ-Þ]\.$")
 Stand = tuple[Found, int, int]
 """A passage and the characters [start, end) of its version that a statement rests on."""
 
@@ -107,9 +108,16 @@ class Checker:
 
 
 def statements(answer: str) -> list[str]:
-    """Return the statements of an answer: its sentences, without the numbers of citations that a model invents."""
+    """Return the statements of an answer: its sentences, without the numbers of citations that a model invents. The initial in a
+    person's name ends none: "Ada M. Holm"."""
     plain = _MARK.sub("", answer)
-    return [plain[start:end] for start, end in sentences(plain)] or [plain]
+    found: list[tuple[int, int]] = []
+    for start, end in sentences(plain):
+        first = tokens(plain[start:end])[:1]
+        named = bool(first) and first[0][0].isupper() and first[0].lower() not in STOP_WORDS
+        goes_on = bool(found) and named and bool(_INITIAL.search(plain[slice(*found[-1])]))
+        found.append((found.pop()[0] if goes_on else start, end))
+    return [plain[start:end] for start, end in found] or [plain]
 
 
 def told(said: Sequence[Said], leave_out: bool = False, between: str = " ") -> tuple[str, list[Stand], list[Statement]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer_type import lacks_figure
+from rag.answer_type import candidates, lacks_figure, lacks_name
 from rag.evidence import Features, Support, misses_date
 from rag.passages import Passage
 from rag.retrieve import Found
@@ -22,6 +22,7 @@ from rag.retrieve import Found
             True,
         ),
         ("How many boats sailed?", "1950", False),
+        ("How much can the crane lift?", "15 tonnes", False),
         ("In what year was the lock opened?", "the Italian engineer", True),
         ("How many holidays does a worker have?", "4 weeks", True),
         ("How many employees did the yard have?", "14,600", False),
@@ -53,3 +54,18 @@ def test_a_day_that_stands_nowhere_around_the_sentence() -> None:
     assert not misses_date(asked, said("16,070,752,000 shares were outstanding as of July 15, 2022."))
     assert not misses_date(asked, said("| Shares | 16,070,752 |", "| | As of July 15, |"))
     assert not misses_date("How many shares were outstanding in 2022?", said("16,070,752,000 shares were outstanding."))
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "lacks"),
+    [
+        ("Who is Acme's chief financial officer?", "Duly Authorized Officer and Principal Financial Officer", True),
+        ("Who is Acme's chief operating officer?", "Chief Financial Officer X", True),
+        ("Who is Acme's chief financial officer?", "Ada Holm", False),
+        ("Which officer signs?", "Chief Financial Officer", False),
+    ],
+)
+def test_a_post_is_no_person(question: str, words: str, lacks: bool) -> None:
+    """Who somebody is, is not told by the words of a post."""
+    assert lacks_name(question, words) is lacks
+    assert lacks is not any(candidates("person", words, question)) or question.startswith("Which")
