@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.elements import Reading, Writer
+from ingest.encodings import decode
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.plain import add_markdown, decode, load
+from ingest.plain import add_markdown, load
 from ingest.tables import Cell, add_table, clean
 
 if TYPE_CHECKING:

@@ -216,7 +216,7 @@ def _zipped(path: Path, promised: str) -> str:
 
 
 def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
-    """Raise UnreadableFile when a part of an Office file defines entities by entities: they expand without end."""
+    """Raise UnreadableFile when a part of an Office file defines entities by entities, or asks for something outside."""
     for member in members[:2000]:
         if member.filename.endswith(".xml") and not member.flag_bits & 1:
             try:
@@ -224,19 +224,19 @@ def _refuse_entities(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -
                     head = part.read(8192)
             except BROKEN:
                 continue  # its reader says what is wrong with it
-            if head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head):
-                from ingest.ooxml import BOMB
+            grow = head.count(b"<!ENTITY") > 2 and re.search(rb"<!ENTITY[^>]*&\w+;", head)
+            if grow or re.search(rb"<!ENTITY\s+(?:%\s+)?[\w:.-]+\s+(?:SYSTEM|PUBLIC)\b", head):
+                from ingest.ooxml import BOMB, ENTITIES
 
-                raise BOMB
+                raise BOMB if grow else ENTITIES
 
 
 def refuse_bomb(members: int, unpacked: int, packed: int) -> None:
     """Raise UnreadableFile for a file that unpacks to far more than it holds; sizes in bytes."""
-    if (
-        members > _MAX_MEMBERS
-        or unpacked > max(_MAX_UNPACKED, 20 * packed)
-        or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO)
-    ):
+    if members > _MAX_MEMBERS:
+        said = f"The file holds {members:,} files, more than {_MAX_MEMBERS:,}."
+        raise UnreadableFile(said, "Unpack it and ingest the folder.")
+    if unpacked > max(_MAX_UNPACKED, 20 * packed) or (unpacked > 50_000_000 and unpacked / max(1, packed) > _MAX_RATIO):
         raise UnreadableFile(
             "The file unpacks to far more data than it holds (a decompression bomb?).", "Do not open it."
         )

@@ -16,9 +16,10 @@ from typing import Any
 
 from ingest import tnef
 from ingest.elements import Reading, Writer
+from ingest.encodings import decode
 from ingest.errors import UnreadableFile, is_ours
 from ingest.formats import unopened
-from ingest.plain import add_paragraphs, decode
+from ingest.plain import add_paragraphs
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _THREAD = {"message_id": "Message-ID", "in_reply_to": "In-Reply-To", "references": "References"}

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.elements import MAX_DEPTH, Reading
+from ingest.encodings import decode
 from ingest.mail import POLICY
 from ingest.ole import opened, stream
-from ingest.plain import decode
 
 _TEXT = "__substg1.0_{:04X}001F"
 _BYTES = "__substg1.0_{:04X}001E"

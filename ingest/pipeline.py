@@ -169,6 +169,8 @@ def _look(path: Path, max_bytes: int) -> os.stat_result:
             raise UnreadableFile("This is a link to a file that does not exist.", "Remove or mend the link.") from error
         raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnreadableFile("This is a link that leads to itself.", "Remove or mend the link.") from error
         if error.errno == errno.ENAMETOOLONG:
             raise UnreadableFile(_LONG_PATH, "Shorten the names of the folders that it is in, or move it.") from error
         raise UnreadableFile(f"The file can't be opened: {error.strerror}.", "Check its permissions.") from error
@@ -178,7 +180,7 @@ def _look(path: Path, max_bytes: int) -> os.stat_result:
         raise UnreadableFile("This is not a regular file.", "Leave pipes, sockets and devices out of the folder.")
     if found.st_size > max_bytes:
         raise UnreadableFile(
-            f"The file has {found.st_size / 1e6:.0f} MB, the limit is {max_bytes / 1e6:.0f} MB.",
+            f"The file has {found.st_size / 1e6:,.1f} MB, the limit is {max_bytes / 1e6:,g} MB.",
             "Raise `ingest.max_file_mb` in config.yaml or split the file.",
         )
     return found

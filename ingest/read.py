@@ -26,7 +26,7 @@ from ingest.pictures import Pictures
 from ingest.pictures import unpack as unpack_pictures
 from ingest.wire import unpack
 
-_READER = 11
+_READER = 12
 """Raise when the same file gives another text, so that documents are read again."""
 
 _VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf xlrd openpyxl python-docx python-pptx"
@@ -34,9 +34,10 @@ _VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf
 PARSER: str = " ".join([f"reader-{_READER}", *(f"{name}-{version(name)}" for name in _VENDORS.split())])
 """Which parsers read a document; a part of its version's identity."""
 
-_SMALLER = "Split the file into smaller ones, or raise the reader's limit in the settings."
-_CHUNK = 1 << 20
-_TAIL = 4096
+_SMALLER = "Split the file into smaller ones."
+_LONGER = f"{_SMALLER} Or raise `ingest.seconds_per_file` in config.yaml and run `readingroom retry`."
+_ROOMIER = _LONGER.replace("seconds_per_file", "memory_mb")
+_CHUNK, _TAIL = 1 << 20, 4096
 _LONG = 16 << 20
 """Bytes of an answer after which the child is started anew: some 2,000 pages."""
 _LONGEST = 200
@@ -217,7 +218,7 @@ class Reader:
         ready = selector.select(max(0.0, deadline - time.monotonic()))
         if not ready and time.monotonic() >= deadline:
             self._stop()
-            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s.", _SMALLER)
+            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s.", _LONGER)
         piece = b""
         for key, _ in ready:
             if key.fileobj is running.stderr:
@@ -268,7 +269,7 @@ class Reader:
             killed = "The reader was killed, most likely because the machine ran out of memory."
             raise UnreadableFile(killed, _SMALLER, again=True)
         if status == -signal.SIGXCPU:
-            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _SMALLER)
+            raise UnreadableFile(f"Reading took longer than {self._limits.seconds:g} s of processor time.", _LONGER)
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         raise (ReaderCrashed if -status in _CRASHES else UnreadableFile)(
             f"The reader crashed on this file ({how}).",
@@ -279,7 +280,7 @@ class Reader:
     def _out_of_memory(self) -> UnreadableFile:
         """Return the error for a file that needs more memory than it may have."""
         return UnreadableFile(
-            f"The reader ran out of memory on this file (limit {self._limits.memory_bytes / 1e9:g} GB).", _SMALLER
+            f"The reader ran out of memory on this file (limit {self._limits.memory_bytes / 1e9:g} GB).", _ROOMIER
         )
 
     def _broken(self) -> UnreadableFile:

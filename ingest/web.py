@@ -10,11 +10,11 @@ from typing import Any
 from ingest.alt_text import described
 from ingest.article import Block, article_of
 from ingest.elements import Kind, Reading, Writer
+from ingest.encodings import decode
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
 from ingest.hidden_html import take_hidden
 from ingest.merged import Span, filled
-from ingest.plain import decode
 from ingest.tables import Cell, add_table
 from ingest.web_frames import put_frames, show_fallback
 from ingest.web_text import BLOCKS, has_block, linked_in, squeeze, tag_of, texts_in

@@ -242,7 +242,8 @@ def _block(text: str) -> Node:
 def _imported(archive: zipfile.ZipFile, part: str) -> list[Node]:
     """Return the text of an imported part (HTML, plain text or RTF) as paragraphs."""
     from ingest.elements import Writer
-    from ingest.plain import add_paragraphs, decode
+    from ingest.encodings import decode
+    from ingest.plain import add_paragraphs
     from ingest.web import add_html
 
     if part not in archive.namelist():

@@ -188,7 +188,7 @@ def lacks_figure(question: str, words: str) -> bool:
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _TIME.sub(" ", NOT_QUANTITY.sub(" ", words))
+        words = _TIME.sub(" ", _FORMS["date"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rag.remote import Remote
     from rag.report_shapes import IngestReport, JobStatus
 
+_ENDED = ("done", "cancelled", "paused")
+
 JobId = Annotated[str, typer.Argument(help="The job's id; see `readingroom jobs`.")]
 
 
@@ -31,8 +33,17 @@ def ingest(
         if watch:
             _watch(room, paths, collection, as_json)
             return
+        earlier = [job.job_id for job in reversed(room.jobs.list()) if job.stage not in _ENDED]
         with show_jobs.ingest_progress(quiet=as_json) as progress:
-            report = room.ingest(paths, collection, progress)
+
+            def follow(status: JobStatus) -> None:
+                """Show the job that is worked on: those that were stopped come first."""
+                progress(next((job for job in map(room.jobs.status, earlier) if job.stage not in _ENDED), status))
+
+            report = room.ingest(paths, collection, follow)
+        finished = [job for job in map(room.jobs.status, earlier) if job.stage == "done"]
+    for job in finished if not as_json else ():
+        show_jobs.finished_first(job)
     _end_with(report, as_json)
 
 

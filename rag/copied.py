@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select, update
 from ingest.ports import Job, Seen, Task
 from rag.erase import drop_versions, repoint_answers
 from rag.former_rows import keep_former, repoint_former
-from rag.job_rows import add_files, drop_former_members, note
+from rag.job_rows import add_files, drop_former_members, left_out, note, room_inside
 from rag.schema import documents, versions
 from rag.version_rows import copy_version, document_id, now_searchable
 
@@ -46,8 +46,13 @@ def give_copy(
     note(connection, job, task.path, outcome=outcome, pages=pages, chunks=number)
     if moved:
         repoint_answers(connection, donor.document_id, identity, task.path)
-    members = connection.execute(select(documents).where(documents.c.container == donor.document_id)).all()
-    renamed = {task.path + row.path[len(donor.path) :]: row for row in members}
+    members = connection.execute(
+        select(documents).where(documents.c.container == donor.document_id).order_by(documents.c.path)
+    ).all()
+    room = room_inside(connection, job, task.source) if members else 0
+    if len(members) > room:
+        _say(connection, identity, left_out(len(members) - room, len(members)))
+    renamed = {task.path + row.path[len(donor.path) :]: row for row in members[:room]}
     drop_former_members(connection, job, identity, {document_id(job.collection, path) for path in renamed})
     for path, row in renamed.items():
         inside = (*task.inside, json.loads(row.inside)[-1])
@@ -56,6 +61,13 @@ def give_copy(
         if row.version:
             member = Task(path, task.source, inside, row.sha256)
             give_copy(connection, job, member, row, seen, reader, keep_versions, moved=moved)
+
+
+def _say(connection: Connection, identity: str, problem: str) -> None:
+    """Add a problem to those of a document's live version."""
+    mine = versions.c.document_id == identity
+    problems = json.loads(connection.scalar(select(versions.c.problems).where(mine)) or "[]")
+    connection.execute(update(versions).where(mine).values(problems=json.dumps([*problems, problem])))
 
 
 def is_gone(source: str, job: Job) -> bool:

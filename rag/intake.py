@@ -29,6 +29,7 @@ from rag.job_rows import (
     put_aside,
     refuse_misnamed,
     shown,
+    without_too_many,
 )
 from rag.lease import LEASE_SECONDS, is_running, this_process, without_idle
 from rag.schema import descriptions, documents, job_files, jobs, unread_pages
@@ -197,6 +198,7 @@ class Intake:
             if old is None:  # forgotten while it was read: it stays forgotten
                 drop_task(connection, job, task)
                 return
+            version = without_too_many(connection, job, task, version)
             keep_former(connection, identity, version.version, self._keep_versions)
             drop_versions(connection, identity)
             insert_version(connection, job.collection, task.path, version)

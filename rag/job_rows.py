@@ -6,9 +6,10 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
 from ingest.elements import INSIDE
 from ingest.pipeline import UNLISTED
@@ -19,6 +20,8 @@ from rag.version_rows import ROWS_AT_ONCE, below, document_id
 
 ATTEMPTS = 3
 """A file whose reader was killed or crashed is tried this often before it is put aside."""
+MOST_INSIDE = 10_000
+"""Files inside one file, at all levels together: a small archive of archives can hold millions."""
 _UNLISTABLE = f"The worker crashed {ATTEMPTS} times while it listed the files of this folder."
 _SMALLER = (
     "Nothing was changed. Ingest the folders in it one by one to find the one that it crashes over, and report it."
@@ -44,6 +47,34 @@ def add_files(connection: Connection, job: Job, found: Sequence[dict[str, Any]],
             connection.execute(
                 update(documents).where(documents.c.document_id == row["document_id"]).values(sha256=row["sha256"])
             )
+
+
+def room_inside(connection: Connection, job: Job, source: str) -> int:
+    """Return how many more files inside a file, at all levels together, a job may read."""
+    first = source + INSIDE
+    noted = select(func.count()).where(
+        job_files.c.job_id == job.job_id, job_files.c.path > first, job_files.c.path < first + chr(0x10FFFF)
+    )
+    return max(0, MOST_INSIDE - (connection.scalar(noted) or 0))
+
+
+def left_out(number: int, of: int) -> str:
+    """Say that files inside a file are not read, because its outermost file holds too many."""
+    return (
+        f"{number:,} of the {of:,} files inside were left out: of one file at most {MOST_INSIDE:,} inside are read, at all "
+        "levels together. Unpack the outermost file and ingest the folder."
+    )
+
+
+def without_too_many(connection: Connection, job: Job, task: Task, version: Version) -> Version:
+    """Return a version without the members for which its outermost file holds too many others already, and say so."""
+    reading = version.reading
+    number = len(reading.members)
+    room = room_inside(connection, job, task.source) if number else 0
+    if number <= room:
+        return version
+    problems = (*reading.problems, left_out(number - room, number))
+    return replace(version, reading=replace(reading, members=reading.members[:room], problems=problems))
 
 
 def add_members(connection: Connection, job: Job, task: Task, version: Version) -> None:

@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ingest.elements import INSIDE
 from rag.errors import ReadingRoomError
 from rag.report_shapes import DocumentStatus, Finding, Status
 from rag.shapes import Hit, SearchResult
@@ -59,13 +60,19 @@ def error(found: ReadingRoomError) -> None:
         err.print(found.remedy, soft_wrap=True)
 
 
+def file_name(path: str) -> str:
+    """Return a file's name without its folders; that of a file inside another begins with the outermost one's."""
+    outer, mark, inside = path.partition(INSIDE)
+    return Path(outer).name + mark + inside
+
+
 def search_result(result: SearchResult) -> None:
     """Print hits with their places."""
     if not result.hits:
         note("Nothing found.")
     for hit in result.hits:
         out.print(
-            Text(f"{hit.rank}. {Path(hit.path).name}, page {hit.page}", style="bold"),
+            Text(f"{hit.rank}. {file_name(hit.path)}, page {hit.page}", style="bold"),
             Text(f"{mark(hit)}  {hit.heading}", style="dim"),
         )
         note(f"   {' '.join(hit.text.split())[:400]}")
@@ -74,7 +81,7 @@ def search_result(result: SearchResult) -> None:
     if result.unread:
         note("Pages with these words in files that are not read yet (their plain text only, no quotes):")
     for page in result.unread:
-        out.print(Text(f"   {Path(page.path).name}, page {page.page}", style="bold"))
+        out.print(Text(f"   {file_name(page.path)}, page {page.page}", style="bold"))
         note(f"     {page.text}")
     reranked = f", {result.timings_ms['rerank']:.0f} of them reranking" if "rerank" in result.timings_ms else ""
     note(f"{result.timings_ms.get('total', 0):.0f} ms{reranked}")
@@ -92,7 +99,7 @@ def also(hit: Hit) -> str:
     said = [
         "further on this page"
         if (at.document_id, at.page) == (hit.document_id, hit.page)
-        else f"{Path(at.path).name}, page {at.page}"
+        else f"{file_name(at.path)}, page {at.page}"
         for at in hit.also
     ]
     return "; ".join(dict.fromkeys(said))
@@ -126,7 +133,7 @@ def documents(found: Sequence[DocumentStatus]) -> None:
         table.add_row(
             item.document_id,
             item.collection,
-            Text(Path(item.path).name),
+            Text(file_name(item.path)),
             " ".join(filter(None, [item.format, item.language])),
             Text(about(item)),
             item.state,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from rag.report_shapes import AnswerLine
 from rag.shapes import Answer, Replay, Searched, StoredAnswer
-from rag.show import also, mark, note, out
+from rag.show import also, file_name, mark, note, out
 
 
 def answer(answer: Answer) -> None:
@@ -25,19 +24,19 @@ def answer(answer: Answer) -> None:
     for citation in answer.citations:
         stale = " (stale: the document changed since)" if citation.stale else ""
         quote = " ".join(citation.quote.split())
-        note(f"  [{citation.n}] {Path(citation.path).name}, page {citation.page}{stale}: “{quote}”")
+        note(f"  [{citation.n}] {file_name(citation.path)}, page {citation.page}{stale}: “{quote}”")
     for number, candidate in enumerate(answer.candidates, start=1):
-        note(f"  {number}. {candidate.label} ({Path(candidate.path).name}): {candidate.question}")
+        note(f"  {number}. {candidate.label} ({file_name(candidate.path)}): {candidate.question}")
     for found in answer.disagreements:
         only_former = all(side.until for side in found.sides[1:])
         note("  A former version said otherwise:" if only_former else "  The documents disagree:")
         for side in found.sides:
             quote = " ".join(side.quote.split())
             when = f"until {side.until}" if side.until else side.date or "no date"
-            note(f"    {when}, {Path(side.path).name}, page {side.page}: “{quote}”")
+            note(f"    {when}, {file_name(side.path)}, page {side.page}: “{quote}”")
     if answer.outcome == "not_found":
         for hit in [*answer.passages[:3], *(more for more in answer.passages[3:] if more.made_by)]:
-            note(f"  nearest: {Path(hit.path).name}, page {hit.page}:{mark(hit)} {' '.join(hit.text.split())[:100]}…")
+            note(f"  nearest: {file_name(hit.path)}, page {hit.page}:{mark(hit)} {' '.join(hit.text.split())[:100]}…")
             if hit.also:
                 note(f"           also: {also(hit)}")
         if answer.searched is not None:
@@ -56,7 +55,7 @@ def searched(what: Searched) -> list[str]:
     said = [f"searched: {what.documents} documents{passing} in {', '.join(what.collections) or 'no collection'}"]
     if what.failures:
         said.append(f"not searched, because they could not be read: {what.failures} files (`readingroom documents`)")
-        said += [f"  {Path(item.path).name}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
+        said += [f"  {file_name(item.path)}: {item.reason} {item.remedy}".rstrip() for item in what.failed[:3]]
     if what.waiting:
         said.append(
             f"not searched yet, because a job has still to read them: {what.waiting:,} of the files (`readingroom jobs`)"
@@ -92,7 +91,7 @@ def stored(found: StoredAnswer) -> None:
     answer(found.answer)
     for hit in found.answer.passages:
         note(
-            f"  read: {Path(hit.path).name}, page {hit.page}, characters {hit.start} to {hit.end}, version {hit.version}"
+            f"  read: {file_name(hit.path)}, page {hit.page}, characters {hit.start} to {hit.end}, version {hit.version}"
         )
     if (made := found.answer.generation) is not None:
         note(f"  model: {made.model}, digest {made.digest or 'unknown'}, run by {made.runtime or 'unknown'}")

@@ -71,6 +71,14 @@ def ingest_report(report: IngestReport) -> None:
         note("Failed files are left alone until they change; `readingroom retry` reads them again.")
 
 
+def finished_first(status: JobStatus) -> None:
+    """Print what a job did that was stopped, or began earlier, and came first."""
+    begun = datetime.fromtimestamp(status.created).strftime("%Y-%m-%d %H:%M")
+    note(f"The job of {begun} was not finished; it was finished first (`readingroom report {status.job_id}`):")
+    ingest_report(status.report)
+    note("Then this one:")
+
+
 def jobs(found: Sequence[JobStatus]) -> None:
     """Print a table of jobs."""
     if not found:

@@ -129,7 +129,7 @@ def _progress(api: Api) -> None:
         st.rerun()
     known = [job for job in current.jobs.values() if job is not None and not job.finished]
     for job in known[:1]:  # the others wait for it
-        st.progress(_share(job), _said(job))
+        st.progress(_share(job), progress_line(job))
         _buttons(api, job)
     if len(known) > 1:
         show(f"{len(known) - 1:,} more jobs wait.", "rr-small")
@@ -142,8 +142,12 @@ def _share(job: Job) -> float:
     return min(1.0, done / total) if total else 0.0
 
 
-def _said(job: Job) -> str:
+def progress_line(job: Job) -> str:
+    """Return how far a job is: files, pages, passages, rate and time left."""
     said = f"{STAGES.get(job.stage, job.stage)}: {job.files_done:,} of {job.files:,} files, {job.pages:,} pages read"
+    said += f", {job.chunks:,} passages" if job.chunks else ""
+    if job.files_per_second and job.stage == "reading":
+        said += f", {job.files_per_second:.1f} files a second"
     if job.files_looked_at:
         said += f"; {job.files_looked_at:,} PDFs looked at"
     if job.texts:

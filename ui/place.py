@@ -10,13 +10,15 @@ from ui.client import Api
 from ui.inert import marked_html, show, show_problem, show_text
 from ui.shapes import ApiProblem, Document, Place
 
+INSIDE = " » "
 AROUND = 300
 """Characters shown before and after a quote."""
 
 
 def name(path: str) -> str:
-    """Return the last part of a path."""
-    return PurePath(path).name or path
+    """Return a file's name without its folders; that of a file inside another begins with the outermost one's."""
+    outer, mark, inside = path.partition(INSIDE)
+    return (PurePath(outer).name or outer) + mark + inside
 
 
 def show_place(api: Api, place: Place) -> None:

@@ -261,6 +261,7 @@ class Job:
     files_looked_at: int
     texts: int
     texts_embedded: int
+    files_per_second: float | None
     texts_per_second: float | None
     seconds_left: float | None
     added: int

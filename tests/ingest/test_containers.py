@@ -151,6 +151,14 @@ def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
         read(outer, ("bomb.gz",))
 
 
+def test_too_many_files_are_no_bomb(tmp_path: Path) -> None:
+    """An archive with more files than are read is refused for their number: it is no bomb, and there is a way to read it."""
+    many = _zip(tmp_path / "a.zip", {f"{number}.txt": b"x" for number in range(20_001)})
+    with pytest.raises(UnreadableFile, match="holds 20,001 files, more than 20,000") as refused:
+        read(many)
+    assert refused.value.remedy == "Unpack it and ingest the folder."
+
+
 def test_an_archive_that_holds_itself_ends(tmp_path: Path) -> None:
     """A gzip file that unpacks to itself has nothing in it that could be read."""
     quine = base64.b64decode(

@@ -161,6 +161,17 @@ def test_entities_that_are_not_harmless(tmp_path: Path, declared: str, reason: s
         _read(tmp_path / "a.xml", f'<?xml version="1.0"?><!DOCTYPE d [{declared}]><d>&x;</d>')
 
 
+@pytest.mark.parametrize("declared", ['x SYSTEM "file:///etc/hostname"', '% x SYSTEM "http://example.org/a.dtd"'])
+def test_a_word_file_that_asks_for_something_outside_is_refused(tmp_path: Path, declared: str) -> None:
+    """A Word file that declares an entity outside the file is refused by that name, not as one without text."""
+    with zipfile.ZipFile(io.BytesIO(_word())) as archive:
+        main = archive.read("word/document.xml").replace(
+            b"<w:document", f"<!DOCTYPE d [<!ENTITY {declared}>]><w:document".encode(), 1
+        )
+    with pytest.raises(UnreadableFile, match="declares XML entities"):
+        _read(tmp_path / "a.docx", _changed(_word(), parts={"word/document.xml": main}))
+
+
 def test_attributes_and_data_in_letters(tmp_path: Path) -> None:
     """Long texts and addresses in attributes are read; of data in letters only the size is told."""
     body, data = "Words of a post that stands in an attribute. " * 9, "QUJD" * 300

@@ -43,6 +43,29 @@ def test_statistics_tell_other_encodings(tmp_path: Path) -> None:
     assert read_text(_write(tmp_path / "a.txt", text.encode("cp1251"))).text.strip() == text.strip()
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("big5", "漁民每天清晨出海，傍晚帶著魚回來。"),
+        ("euc_jp", "漁師は毎朝早く港を出て、夕方には魚を持ち帰る。"),
+        ("euc_jp", "契約書番号第十七号。東京港湾局は係船料の値上げを決定した。"),
+        ("cp949", "어부들은 매일 아침 일찍 바다로 나간다."),
+        ("gb18030", "渔民每天清晨出海，傍晚带着鱼回来。"),
+        ("cp932", "漁師は毎朝早く港を出る。"),
+        ("koi8_r", "Капитан порта сообщил."),
+        ("iso8859_2", "Příliš žluťoučký kůň úpěl ďábelské ódy."),
+        ("iso8859_2", "Zażółć gęślą jaźń w porcie w Gdańsku."),
+        ("cp866", "Капитан порта сообщил о закрытии гавани."),
+        ("cp1255", "ועדת הנמל החליטה להעלות את דמי העגינה באביב."),
+        ("cp1256", "قرر مجلس الميناء زيادة رسوم الرسو في الربيع القادم."),
+        ("cp874", "คณะกรรมการท่าเรือตัดสินใจขึ้นค่าจอดเรือในฤดูใบไม้ผลิ"),
+    ],
+)
+def test_one_sentence_in_a_common_encoding(tmp_path: Path, encoding: str, text: str) -> None:
+    """A single sentence is enough to tell encodings that are in use from rare ones that fit it, too."""
+    assert read_text(_write(tmp_path / "a.txt", text.encode(encoding))).text == text
+
+
 def test_white_space_is_no_text(tmp_path: Path) -> None:
     """A file of blank lines is unreadable and says so."""
     with pytest.raises(UnreadableFile, match="only white space"):

@@ -123,7 +123,8 @@ def test_a_child_that_misbehaves_costs_one_file(odd: Reader, tmp_path: Path, nam
     """Whatever a child does, its file fails with the reason and the next file is read."""
     with pytest.raises(UnreadableFile, match=reason) as caught:
         odd.read(_file(tmp_path, name))
-    assert caught.value.remedy
+    setting = {"sleeps.txt": "`ingest.seconds_per_file`", "rust.txt": "`ingest.memory_mb`"}.get(name, "")
+    assert caught.value.remedy and setting in caught.value.remedy
     assert odd.read(_file(tmp_path, "good.txt")).text.startswith("pid ")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from ingest.pipeline import Recipe, prepare
-from ingest.ports import Job, Task, Version
+from ingest.elements import INSIDE, Member
+from ingest.pipeline import Failed, Recipe, prepare
+from ingest.ports import Copied, Job, Task, Version
 from ingest.read import PARSER
 from rag.build import build_embedder, build_reader, open_store
 from rag.catalog import Catalog
 from rag.errors import ReadingRoomError
 from rag.intake import Intake
+from rag.job_rows import MOST_INSIDE
 from rag.jobs import Jobs
 from rag.library import Library
 from rag.publish import Publisher
@@ -286,3 +289,43 @@ def test_the_catalog_is_sound(filled: Path) -> None:
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
+
+
+def test_archives_in_archives_have_an_end(desk: Desk, folder: Path) -> None:
+    """Of one file at most 10,000 files inside are noted, at all levels together, read or copied; each container says so."""
+    path = folder / "tower.txt"
+    desk.intake.list_files(desk.job, [path])
+    made = desk.version(path)
+
+    def unpacked(task: Task, number: int) -> Version:
+        inside = tuple(Member(f"{n:05}.zip", 1, f"{n:064}") for n in range(number))
+        identity = document_id("documents", task.path)
+        version = replace(
+            made, document_id=identity, version=f"{number:024}", reading=replace(made.reading, members=inside)
+        )
+        desk.intake.make_visible(desk.job, task, version)
+        return version
+
+    outer = Task(str(path), str(path))
+    unpacked(outer, 6)
+    first, second, third = (replace(outer, path=f"{path}{INSIDE}{n:05}.zip", inside=(f"{n:05}.zip",)) for n in range(3))
+    big = unpacked(first, 5990)
+    unpacked(second, 5000)
+    assert desk.intake.adopt(desk.job, third, Copied(big.version, big.seen), "reader")
+    with desk.store.read() as connection:
+        inside = connection.scalar(select(func.count()).select_from(documents).where(documents.c.path.like("% » %")))
+        rows = connection.execute(select(versions.c.document_id, versions.c.problems)).all()
+    said = {row.document_id: row.problems for row in rows}
+    assert inside == MOST_INSIDE
+    problems = [said[document_id("documents", task.path)] for task in (outer, first, second, third)]
+    assert [json.loads(text) for text in problems[:2]] == [[], []]
+    assert "996 of the 5,000 files inside were left out" in problems[2]
+    assert "5,990 of the 5,990 files inside were left out" in problems[3]
+
+
+def test_a_file_above_the_limit_says_both_sizes(desk: Desk, folder: Path) -> None:
+    """The size and the limit are told apart where they are near each other."""
+    (folder / "big.txt").write_bytes(b"x" * 1_300_000)
+    with pytest.raises(Failed) as refused:
+        desk.version(folder / "big.txt")
+    assert refused.value.error.reason == "The file has 1.3 MB, the limit is 1 MB."

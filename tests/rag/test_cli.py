@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from rag.build import open_store
+from rag.jobs import Jobs
+from rag.settings import Settings
 from tests.conftest import SMALL, Run
 from tests.processes import PROJECT, run_command
 
@@ -184,3 +187,20 @@ def test_the_command_runs_from_any_folder(filled_home: Path, tmp_path: Path) -> 
     done = run_command(filled_home, "ingest", "here.txt", "--json", cwd=tmp_path)
     assert done.code == 0 and done.json["added"] == 1
     assert tmp_path != PROJECT
+
+
+def test_a_job_that_was_stopped_is_told_when_the_next_command_finishes_it(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    """The files of a stopped job are read by the same command's next run; its report comes first, then what is new since."""
+    (tmp_path / "docs").mkdir()
+    for number in range(2):
+        (tmp_path / "docs" / f"{number}.txt").write_text(f"The ferry {number} leaves at nine.\n")
+    store = open_store(settings)
+    stopped = Jobs(store).add("documents", [str(tmp_path / "docs")])
+    store.close()
+    done = run("ingest", tmp_path / "docs")
+    first, then = done.stdout.split("Then this one:")
+    assert f"was finished first (`readingroom report {stopped}`)" in first and "2 added, 0 updated" in first
+    assert "0 added, 0 updated, 0 moved, 2 unchanged" in then
+    assert "Then this one" not in run("ingest", tmp_path / "docs").stdout

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from tests.ui.conftest import Server, finish, free_port
+from ui.adding import progress_line
 from ui.client import Api, server_sent_events
 from ui.inert import answer_html, html, label, marked_html, table_html
 from ui.place import name
-from ui.shapes import Answer, ApiProblem, Filter
+from ui.shapes import Answer, ApiProblem, Filter, Job
 
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
 
@@ -162,3 +164,21 @@ def test_a_label_is_one_code_span() -> None:
     """Whatever backticks and line breaks a file name holds, its label stays one code span."""
     assert label("a`b``c\nd") == "``` a`b``c d ```"
     assert label("") == ""
+
+
+def test_files_inside_files_carry_the_name_of_the_outermost() -> None:
+    """Only the folders of the outermost file are left out of a name."""
+    assert name("/docs/a b/report.pdf") == "report.pdf"
+    assert name("/docs/bundle.zip » notes/mail.eml » report.pdf") == "bundle.zip » notes/mail.eml » report.pdf"
+    assert name("/") == "/"
+
+
+def test_progress_says_files_pages_passages_rate_and_time_left() -> None:
+    """While files are read the line above the bar has their rate, then that of the passages."""
+    job = Job("1", "reading", 48, 12, 0, 0, 0, 0.52, None, 75.2, 12, 0, 0, 0, 0, 409, 1999, 30.0, ())
+    assert progress_line(job) == (
+        "Reading: 12 of 48 files, 409 pages read, 1,999 passages, 0.5 files a second, about 1 min 15 s left"
+    )
+    later = replace(job, stage="embedding", files_done=48, texts=18_645, texts_embedded=64, texts_per_second=21.6)
+    assert "; 64 of 18,645 passages embedded, 22 a second, about" in progress_line(later)
+    assert "files a second" not in progress_line(later)
