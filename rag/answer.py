@@ -194,7 +194,12 @@ class Answerer:
             return quoted.draft(f"The language model could not answer: {error}")
         unsent = sent[len(excerpts) :]
         used = on_record(model.card, completion, self.limits.max_tokens)
-        tokens = Tokens(**{name: getattr(completion, name) for name in Tokens.model_fields})
+        tokens = Tokens(
+            sent=completion.sent,
+            evaluated=completion.evaluated,
+            cached=completion.cached,
+            generated=completion.generated,
+        )
         name = model.card.name
         if reply is None:
             draft = quoted.draft(f"The reply of the model {name} was cut off or malformed.")
