@@ -39,11 +39,10 @@ def meant(question: str, sentence: str) -> tuple[int, int] | None:
     """Return the place of the value that a question for one year asks for, None where that can't be told."""
     asked = stems(" ".join(content_words(question)))
     parts = [part for part in _parts(sentence) if len(_named(part, question)) == 1]
-    if not parts:
+    shared = [len(asked & stems(part.text)) for part in parts]
+    if not parts or shared.count(max(shared)) > 1:
         return None
-    best = max(parts, key=lambda part: len(asked & stems(part.text)))
-    if sum(len(asked & stems(part.text)) == len(asked & stems(best.text)) for part in parts) > 1:
-        return None
+    best = parts[shared.index(max(shared))]
     return best.values[best.years.index(_named(best, question)[0])]
 
 
@@ -78,8 +77,7 @@ def _parts(sentence: str) -> Iterator[Share]:
             ]
             fitting = [values for values in found if len(values) == len(years)]
             if len(fitting) == 1 and len(set(years)) == len(years):
-                own = (
-                    text[fitting[0][-1][1] :] if begin == 0 else text
-                )  # what stands before the first values is said of all
+                # what stands before the first values is said of all parts
+                own = text if begin else text[fitting[0][-1][1] :]
                 yield Share(own, tuple((begin + a, begin + b) for a, b in fitting[0]), years)
         begin = said.end()

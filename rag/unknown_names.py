@@ -46,7 +46,7 @@ def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> 
 
 
 def _names(question: str) -> Iterator[str]:
-    words = [match for match in _WORD.finditer(question)]
+    words = list(_WORD.finditer(question))
     capitals = [word for word in words[1:] if word.group()[0].isupper()]
     if len(capitals) > len(words) / 2:  # a title: capitals say nothing
         return

@@ -22,7 +22,7 @@ def widen_hits(hits: Sequence[Joined], passages_of: Callable[[str], list[Passage
         if lead.document_id not in known:
             known[lead.document_id] = passages_of(lead.document_id)
         section = [one for one in known[lead.document_id] if _section(one) == _section(lead)]
-        used = sum(count([hit.text]))
+        used = count([hit.text])[0]
         sides = [
             [one for one in section if one.start >= hit.end],
             [one for one in reversed(section) if one.end <= hit.start],
@@ -32,7 +32,7 @@ def widen_hits(hits: Sequence[Joined], passages_of: Callable[[str], list[Passage
                 one = side.pop(0) if side else None
                 if one is None:
                     continue
-                more = sum(count([one.text]))
+                more = count([one.text])[0]
                 place = (one.document_id, one.start)
                 if used + more > tokens or place in taken or (one.start != hit.end and one.end != hit.start):
                     side.clear()  # what follows does not touch the hit
