@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ingest.ahead import ahead
 from ingest.errors import UnreadableFile
 from ingest.ports import Catalog, Job, Task
 
@@ -35,27 +36,11 @@ def first_look(
     while not stopped() and (tasks := catalog.pending(job, _TASKS, after)):
         after = tasks[-1].path
         wanted = [task for task in tasks if not task.inside and task.source.lower().endswith(".pdf")]
-        for task, pages in _looked_at(catalog.not_looked_at(job, wanted), glance, pool, side_by_side, stopped):
-            catalog.keep_look(job, task, pages)
+        new = catalog.not_looked_at(job, wanted)
+        for task, pages in ahead(new, lambda task: pool.submit(_glance, glance, task), side_by_side, stopped):
+            catalog.keep_look(job, task, pages.result())
             done += 1
     return done
-
-
-def _looked_at(
-    tasks: Sequence[Task], glance: Glance, pool: ThreadPoolExecutor, side_by_side: int, stopped: Callable[[], bool]
-) -> Iterator[tuple[Task, Sequence[str]]]:
-    """Yield files with their pages, in order, while the next ones are looked at, until told to stop."""
-    waiting: list[tuple[Task, Future[Sequence[str]]]] = []
-    for task in [*tasks, None]:
-        if task is not None:
-            waiting.append((task, pool.submit(_glance, glance, task)))
-        while len(waiting) > (side_by_side if task is not None else 0):
-            wait([waiting[0][1]], timeout=0.1)
-            if stopped():
-                return
-            if waiting[0][1].done():
-                first, future = waiting.pop(0)
-                yield first, future.result()
 
 
 def _glance(glance: Glance, task: Task) -> Sequence[str]:

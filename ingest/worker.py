@@ -10,13 +10,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+from ingest.ahead import ahead
 from ingest.describe import Describing
 from ingest.elements import Reading
 from ingest.errors import UnreadableFile
@@ -108,7 +109,11 @@ class Worker:
         with self._reading() as (pool, shared):
             while not self.stop.is_set() and (tasks := self.catalog.pending(job, FILES_AT_ONCE)):
                 known = self.catalog.known(job, [task.path for task in tasks])
-                for task, future in self._ahead(pool, shared, job, tasks, known):
+
+                def begin(task: Task, known: dict[str, Known] = known) -> Future[Outcome]:
+                    return pool.submit(self._prepare, shared, job, task, known.get(task.path))
+
+                for task, future in ahead(tasks, begin, len(self.readers) + 1, self.stop.is_set):
                     self._commit(job, task, future)
                     done += 1
         return done
@@ -131,26 +136,6 @@ class Worker:
                 for reader in self.readers:
                     reader.interrupt()
                 pool.shutdown(wait=True)
-
-    def _ahead(
-        self,
-        pool: ThreadPoolExecutor,
-        shared: _Shared,
-        job: Job,
-        tasks: Sequence[Task],
-        known: dict[str, Known],
-    ) -> Iterator[tuple[Task, Future[Outcome]]]:
-        """Yield finished files in order while the readers are already at the next ones, until told to stop."""
-        waiting: list[tuple[Task, Future[Outcome]]] = []
-        for task in [*tasks, None]:
-            if task is not None:
-                waiting.append((task, pool.submit(self._prepare, shared, job, task, known.get(task.path))))
-            while len(waiting) > (len(self.readers) + 1 if task is not None else 0):
-                wait([waiting[0][1]], timeout=0.1)
-                if self.stop.is_set():
-                    return
-                if waiting[0][1].done():
-                    yield waiting.pop(0)
 
     def _prepare(self, shared: _Shared, job: Job, task: Task, known: Known | None) -> Outcome:
         identity = self.identify(job.collection, task.path)
