@@ -154,7 +154,7 @@ def _is_western(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     high = [c for c in text if ord(c) > 127]
-    common = sum(c in "äöüÄÖÜßéèêëàâáçñóòôíìîïúùûåøæÅØÆÉÈÀÇÑœŒ’‘“”–—…€£§°©®\xa0«»·" for c in high)
+    common = sum(c in _COMMON or c == "ì" for c in high)
     return common >= 0.9 * len(high) and len(high) <= 0.3 * len(text)
 
 

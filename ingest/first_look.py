@@ -57,9 +57,7 @@ def pages_of(path: Path) -> list[str]:
     found, until = [], time.monotonic() + SECONDS
     with opened(path) as document:
         for number in range(1, len(document) + 1):
-            text = plain_text(document, number)[:LONGEST]
-            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # PDFium gives halves of signs
-            found.append(_HYPHEN.sub("", whole))
+            found.append(_HYPHEN.sub("", plain_text(document, number)[:LONGEST]))
             if time.monotonic() > until:
                 break
     return found

@@ -264,13 +264,18 @@ def lines_of(document: PdfDocument, number: int) -> list[Line] | None:
     return [line for letters in found if (line := _line(letters)) is not None]
 
 
+def _whole(text: str) -> str:
+    """Join the halves of signs that PDFium gives."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def plain_text(document: PdfDocument, number: int) -> str:
     """Return a page's text in the order of the file, hidden text included; "" when the page can't be loaded."""
     with _page(document, number) as page:
         if page is None:
             return ""
         with contextlib.closing(page.get_textpage()) as text:
-            return str(text.get_text_range())
+            return _whole(text.get_text_range())
 
 
 def _line(letters: list[tuple[str, Box]]) -> Line | None:
@@ -284,8 +289,7 @@ def _line(letters: list[tuple[str, Box]]) -> Line | None:
         elif boxes:
             xs = [x for b in boxes for x in (b.x0, b.x1)]
             ys = [y for b in boxes for y in (b.y0, b.y1)]
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # PDFium gives halves
-            words.append(Word(text, Box(boxes[0].page, min(xs), min(ys), max(xs), max(ys))))
+            words.append(Word(_whole(text), Box(boxes[0].page, min(xs), min(ys), max(xs), max(ys))))
             text, boxes = "", []
     if not words:
         return None
