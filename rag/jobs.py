@@ -166,9 +166,9 @@ class Jobs:
                 .where(mine)
                 .group_by(job_files.c.outcome)
             ).all()
-            failed = connection.execute(
-                select(job_files.c.path, job_files.c.reason, job_files.c.remedy)
-                .where(mine, job_files.c.outcome == "failed")
+            unread = connection.execute(
+                select(job_files.c.path, job_files.c.outcome, job_files.c.reason, job_files.c.remedy)
+                .where(mine, job_files.c.outcome.in_(["failed", "gone"]))
                 .order_by(job_files.c.path)
             ).all()
             looked = connection.scalar(
@@ -182,7 +182,12 @@ class Jobs:
             moved=files.get("moved", 0),
             unchanged=files.get("unchanged", 0),
             removed=job.removed,
-            failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
+            failed=[
+                FailedFile(path=row.path, reason=row.reason, remedy=row.remedy)
+                for row in unread
+                if row.outcome == "failed"
+            ],
+            gone=[row.path for row in unread if row.outcome == "gone"],
             pages=sum(row.pages for row in tally),
             chunks=sum(row.chunks for row in tally),
             seconds=round((job.finished or _until(job)) - (job.started or job.created), 2),
@@ -244,15 +249,17 @@ def _facts_of_job(job_id: str) -> Any:
 
 
 def _file(row: Row[Any], known: Row[Any] | None) -> FileReport:
+    missed = [f"{row.reason} {row.remedy}"] if row.outcome == "gone" else []  # its document need not say so
     if known is None:
         nothing = dict.fromkeys(
             ("pages", "ocr_pages", "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed",
              "tokens_beyond_embedder"), 0,
         )  # fmt: skip
         return FileReport(
-            path=row.path, outcome=row.outcome, state="forgotten", format="", language=None, problems=[], **nothing
+            path=row.path, outcome=row.outcome, state="forgotten", format="", language=None, problems=missed, **nothing
         )
-    return FileReport(outcome=row.outcome, **facts_of(known))
+    facts = facts_of(known)
+    return FileReport(outcome=row.outcome, **facts | {"problems": [*facts["problems"], *missed]})
 
 
 def _status(job: Row[Any], files: int, pending: int, looked: int, report: IngestReport) -> JobStatus:
