@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
-from rag.document_facts import document_facts, facts_of
+from rag.document_facts import document_facts, file_report
 from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
 from rag.lease import LEASE_SECONDS, is_running
-from rag.report_shapes import FileReport, IngestReport, JobReport, JobStatus, Stage
+from rag.report_shapes import IngestReport, JobReport, JobStatus, Stage
 from rag.schema import documents, job_files, jobs, unread_pages
 from rag.shapes import FailedFile
 from rag.store import Store
@@ -207,7 +207,7 @@ class Jobs:
             rows = connection.execute(
                 select(job_files).where(job_files.c.job_id == found).order_by(job_files.c.path)
             ).all()
-        return JobReport(job=status, files=[_file(row, known.get(row.document_id)) for row in rows])
+        return JobReport(job=status, files=[file_report(row, known.get(row.document_id)) for row in rows])
 
     def _drop_old(self, connection: Connection) -> None:
         kept = (
@@ -246,20 +246,6 @@ def _facts_of_job(job_id: str) -> Any:
     return document_facts().where(
         documents.c.document_id.in_(select(job_files.c.document_id).where(job_files.c.job_id == job_id))
     )
-
-
-def _file(row: Row[Any], known: Row[Any] | None) -> FileReport:
-    missed = [f"{row.reason} {row.remedy}"] if row.outcome == "gone" else []  # its document need not say so
-    if known is None:
-        nothing = dict.fromkeys(
-            ("pages", "ocr_pages", "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed",
-             "tokens_beyond_embedder"), 0,
-        )  # fmt: skip
-        return FileReport(
-            path=row.path, outcome=row.outcome, state="forgotten", format="", language=None, problems=missed, **nothing
-        )
-    facts = facts_of(known)
-    return FileReport(outcome=row.outcome, **facts | {"problems": [*facts["problems"], *missed]})
 
 
 def _status(job: Row[Any], files: int, pending: int, looked: int, report: IngestReport) -> JobStatus:
