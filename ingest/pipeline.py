@@ -80,11 +80,11 @@ def prepare(
         if described and described.lacking:
             by = f"{recipe.fingerprint} without {described.lacking[:16]}"
             tried = version_of(digest, by, task.path) if digest and refused is None else ""
-        if refused is not None:
-            raise refused
         if _identity(_look(Path(task.source), recipe.max_bytes)) != _identity(before):
             changed, tried = "The file changed while it was read.", ""
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
+        if refused is not None:
+            raise refused
     except UnreadableFile as error:
         raise Failed(error, seen, tried) from error
     shown = reading.shown  # hidden text has no say in what a document is

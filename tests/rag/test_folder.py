@@ -213,6 +213,16 @@ def test_what_vanishes_before_it_is_read_is_named(room: Room, folder: Path, know
     assert room.ingest(folder).gone == []
 
 
+def test_what_vanishes_while_it_is_read_has_not_failed(room: Room, folder: Path) -> None:
+    """Whatever a reader says of a file that vanished under it, the file is gone and nothing of it is kept."""
+    broken = folder / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.4 nothing more")
+    room.reader = _Vanishing(broken)
+    report = room.ingest(folder)
+    assert (report.gone, report.failed, report.added) == ([str(broken)], [], 3)
+    assert "broken.pdf" not in paths(room, folder)
+
+
 def test_what_cannot_be_listed_is_kept(room: Room, folder: Path) -> None:
     """When a folder can't be listed, it is reported and the documents below it stay."""
     room.ingest(folder)
