@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, literal, select, true, update
 
 from ingest.describer import Description
-from ingest.errors import VANISHED, UnreadableFile
+from ingest.errors import UnreadableFile
 from ingest.ports import Copied, Job, JobGone, Known, Seen, Superseded, Task, Vectors, Version
 from rag.copied import give_copy, is_gone
 from rag.erase import drop_versions, erase_documents, tidy
@@ -254,7 +254,7 @@ class Intake:
         mine = documents.c.document_id == identity
         with self._working(job) as connection:
             if error.gone:  # whether its document goes too is decided when the whole folder is known
-                note(connection, job, task.path, outcome="gone", reason=VANISHED[0], remedy=VANISHED[1])
+                note(connection, job, task.path, outcome="gone", reason=error.reason, remedy=error.remedy)
                 unread = and_(mine, documents.c.version.is_(None))
                 if connection.scalar(select(documents.c.document_id).where(unread)):
                     erase_documents(connection, [identity], gone_in=job.job_id)
