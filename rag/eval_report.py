@@ -35,6 +35,7 @@ def run_questions(library: Library | Live, questions: Sequence[Wanted], collecti
     placed = [item for item in questions if item.document]
     if not placed:
         raise UsageError("No question names the document and page that answer it.", "See `readingroom eval init`.")
+    library.search(placed[0].question, collections, 10)  # loads the embedder, which is no search's latency
     for item in placed:
         began = time.perf_counter()
         hits = library.search(item.question, collections, 10).hits

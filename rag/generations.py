@@ -65,7 +65,8 @@ class Generations:
 
     def _mismatch(self, live: str, fingerprint: str, embedding: Embedding, *, built: bool) -> HomeMismatch:
         model, backend = named_in(live)
-        asked = f"readingroom reindex --embedder {embedding.model} --backend {embedding.backend}"
+        backed = f" --backend {embedding.backend}" if embedding.backend != "onnx" else ""  # else what fits the model
+        asked = f"readingroom reindex --embedder {embedding.model}{backed}"
         change = f"`{asked} --switch`" if built else f"`{asked}` and then `readingroom reindex --switch`"
         return HomeMismatch(
             f"The home folder {self._store.home.folder} answers with the embedder `{live}`, the settings say `{fingerprint}`.",
