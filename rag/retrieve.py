@@ -32,8 +32,6 @@ MOST_ASKED = 10_000
 """Neighbours that the index is asked for, at most, when a filter leaves out many of them."""
 LANGUAGES_OF = 20
 """Passages found by keyword whose languages are looked at."""
-LOOKED_INTO = 40
-"""Passages whose sentences are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +40,15 @@ class Weights:
 
     `keyword`: the keyword score's share in the sum with the cosine; `foreign`: the same where keywords find documents in
     languages that the embedder was not trained on; `sentence`: added for the share of the question's words
-    that stand together in one sentence; `named`: added for a document that the question names, at most.
+    that stand together in one sentence, which is looked at in the first `looked_into` passages; `named`: added for a document
+    that the question names, at most.
     """
 
     keyword: float = 0.5
     foreign: float = 0.7
     sentence: float = 0.1
     named: float = 0.3
+    looked_into: int = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +218,12 @@ class Retriever:
     def _look_into(self, asked: Question, found: list[Found]) -> list[Found]:
         """Add to the best passages what their best sentence says of the question."""
         rarity = {stem(word): value for word, value in self.catalog.rarity(asked.words).items()}
-        shares = best_sentences((item.passage.text for item in found[:LOOKED_INTO]), rarity)
+        shares = best_sentences((item.passage.text for item in found[: self.weights.looked_into]), rarity)
         best = [
             replace(item, score=item.score + self.weights.sentence * share)
             for item, share in zip(found, shares, strict=False)
         ]
-        return sorted(best, key=_order) + found[LOOKED_INTO:]
+        return sorted(best, key=_order) + found[self.weights.looked_into :]
 
     def _rerank(self, question: str, found: list[Found]) -> list[Found]:
         """Put the best passages in the reranker's order, before the others."""

@@ -43,15 +43,20 @@ TARGETS = {
     "xquad-de": ("recall@10", 0.97), "xquad-en": ("ndcg@10", 0.95),
     "financebench": ("page@5", 0.55), "kgrag": ("document@5", 0.95), "chunking": ("recall@5", 0.95),
 }  # fmt: skip
-WITHOUT: dict[str, Weights] = {
-    "": Weights(),
-    "keywords alone": Weights(keyword=1.0, foreign=1.0),
-    "vectors alone": Weights(keyword=0.0, foreign=0.0),
-    "no sentence": Weights(sentence=0.0),
-    "no names": Weights(named=0.0),
-    "no glossary": Weights(),
+WITHOUT: dict[str, dict[str, Any]] = {
+    "": {},
+    "keywords alone": {"weights": Weights(keyword=1.0, foreign=1.0)},
+    "vectors alone": {"weights": Weights(keyword=0.0, foreign=0.0)},
+    "no sentence": {"weights": Weights(sentence=0.0)},
+    "no names": {"weights": Weights(named=0.0)},
+    "no glossary": {"glossary": load_glossary()},
+    "25 candidates": {"candidates": 25},
+    "50 candidates": {"candidates": 50},
+    "200 candidates": {"candidates": 200},
+    "10 looked into": {"weights": Weights(looked_into=10)},
+    "100 looked into": {"weights": Weights(looked_into=100)},
 }
-"""The score as it is, and with one ingredient off."""
+"""The search as it is, with one ingredient off, and with other numbers: what the retriever is made with instead."""
 FOUND = 5
 """Hits of the long texts, as in their publication."""
 
@@ -77,20 +82,19 @@ def main() -> int:
     for name in options.sets:
         variants = WITHOUT if options.ablation else {"": WITHOUT[""]}
         measured = {}
-        for variant, weights in variants.items():
+        for variant, changed in variants.items():
             if variant == "no names" and name in BEIR:
                 continue  # their texts have no names
-            measured[variant or "as it is"] = one = _measure(name, variant, weights, options)
+            measured[variant or "as it is"] = one = _measure(name, changed, options)
             _print(name, variant, one)
         result["sets"][name] = measured
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def _measure(name: str, variant: str, weights: Weights, options: argparse.Namespace) -> dict[str, Any]:
+def _measure(name: str, changed: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     def prepared(library: Library) -> None:
-        glossary = load_glossary() if variant == "no glossary" else library.retriever.glossary
-        library.live.__dict__["retriever"] = replace(library.retriever, weights=weights, glossary=glossary)
+        library.live.__dict__["retriever"] = replace(library.retriever, **changed)
 
     if name in BEIR:
         return _beir(options.data / "beir" / name, prepared, options.scorer)
