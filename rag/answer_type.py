@@ -151,6 +151,7 @@ _ASKS_TIME = re.compile(
     r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"\b(?:\d+-[A-Z]+|[A-Z]+-?\d+)\b(?!\s?%)")
 _TIME = re.compile(rf"(?:{_COUNT}[\s-]*(?:,|and|or)\s*)?{_MANY}[\s-]*{_SPAN}\b", re.IGNORECASE)
 
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
@@ -183,12 +184,14 @@ def kind_asked(question: str) -> Kind:
 
 
 def lacks_figure(question: str, words: str) -> bool:
-    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates and
-    lengths of time are none where no time is asked for."""
+    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates,
+    codes ("10-Q") and lengths of time are none where no time is asked for, prices and shares none of how many."""
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _TIME.sub(" ", _FORMS["date"].sub(" ", words))
+        words = _CODE.sub(" ", _TIME.sub(" ", _FORMS["date"].sub(" ", words)))
+    if _MANY_OF.search(question) and not re.search(_PAID, question, re.IGNORECASE):
+        words = _FORMS["share"].sub(" ", _FORMS["money"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
 
 
