@@ -157,14 +157,21 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def with_units(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return where the number at [start, end) stands together with its currency and units; other words stay as they are."""
-    if not _NUMBER.fullmatch(text, start, end):
+    """Return where the number at [start, end), which may have units already, stands together with its currency and units; other
+    words stay as they are."""
+    number = _NUMBER.match(text, start, end)
+    if number is None or _behind_units(text, number.end(), end) < end:
         return start, end
     if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":
         start = before.start()
-    while match := _AFTER.match(text, end):
-        end = match.end()
-    return start, end
+    return start, _behind_units(text, end, len(text))
+
+
+def _behind_units(text: str, at: int, end: int) -> int:
+    """Return the end of the units that stand at `at`, those that begin before `end`."""
+    while at < end and (match := _AFTER.match(text, at)):
+        at = match.end()
+    return at
 
 
 def dates(text: str) -> list[Date]:
