@@ -162,7 +162,7 @@ def _work(request: dict[str, Any]) -> tuple[bytes, bytes]:
     if len(content) > int(request["output_bytes"]):
         raise UnreadableFile(
             f"The file's text is too large ({len(content) // 1_000_000:,} MB with its places).",
-            "Split the file into smaller ones, or raise the reader's output limit.",
+            "Split the file into smaller ones.",
         )
     return READING, content
 

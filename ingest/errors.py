@@ -7,6 +7,8 @@ from pathlib import Path
 NO_TEXT_IN_PICTURE = "The picture holds no text that OCR can read."
 NO_TEXT_IN_PDF = "The PDF has no text layer, and OCR found no text in its pictures."
 """The two reasons why a file can't be read that don't keep a model from describing its pictures."""
+VANISHED = ("The file was listed and had vanished when it was to be read.", "Ingest its folder again if it was moved.")
+"""Reason and remedy for a file that is not there any more."""
 
 _SLIPS = (ValueError, TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, RuntimeError)
 

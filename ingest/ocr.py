@@ -126,13 +126,23 @@ class _Found:
 def _pass(image: Image, angle: int) -> list[_Found]:
     """Return the lines of an image that is first turned counter-clockwise by `angle` degrees."""
     turned = image.rotate(angle, expand=True) if angle else image
-    said: Any = _engine()(turned.convert("RGB"), return_word_box=True, return_single_char_box=True)
+    said = _asked(turned.convert("RGB"))
     texts = getattr(said, "txts", None)
     if not texts:
         return []
     letters = said.word_results if len(said.word_results or ()) == len(texts) else [()] * len(texts)
     lines = zip(texts, said.boxes, said.scores, letters, strict=True)
     return [_found(*line) for line in lines if any(c.isalnum() for c in line[0])]  # a filled square is read as "■"
+
+
+def _asked(image: Image) -> Any:
+    """Return what the engine says of an image. MemoryError, which ONNX Runtime tells as an error of its own."""
+    try:
+        return _engine()(image, return_word_box=True, return_single_char_box=True)
+    except Exception as error:
+        if "std::bad_alloc" in str(error):
+            raise MemoryError from error
+        raise
 
 
 def _found(text: str, quad: Any, score: float, letters: Sequence[Any]) -> _Found:

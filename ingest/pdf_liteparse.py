@@ -184,7 +184,7 @@ def _liteparse(password: str | None, **options: Any) -> LiteParse:
 
 def _there(path: Path) -> str:
     if not path.exists():
-        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.")
+        raise UnreadableFile("The file does not exist any more.", "Restore it, or forget the document.", gone=True)
     return str(path.absolute())
 
 

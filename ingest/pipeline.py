@@ -13,7 +13,7 @@ from pathlib import Path
 from ingest.describe import Described, Describing
 from ingest.describer import Describer
 from ingest.elements import Reading
-from ingest.errors import NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE, UnreadableFile
+from ingest.errors import NO_TEXT_IN_PDF, NO_TEXT_IN_PICTURE, VANISHED, UnreadableFile
 from ingest.facets import facets
 from ingest.language import language
 from ingest.ports import Chunk, Copied, Embedder, Known, Outcome, Seen, Task, Unchanged, Version
@@ -86,6 +86,8 @@ def prepare(
             changed, tried = "The file changed while it was read.", ""
             raise UnreadableFile(changed, "Ingest it again when nothing writes to it.", again=True)
     except UnreadableFile as error:
+        if seen is not None and not os.path.lexists(task.source):  # whatever its reader made of that
+            raise Failed(UnreadableFile(*VANISHED, gone=True), seen, "") from error
         raise Failed(error, seen, tried) from error
     shown = reading.shown  # hidden text has no say in what a document is
     if code := language(shown):
@@ -167,7 +169,7 @@ def _look(path: Path, max_bytes: int) -> os.stat_result:
     except (FileNotFoundError, NotADirectoryError) as error:
         if path.is_symlink():
             raise UnreadableFile("This is a link to a file that does not exist.", "Remove or mend the link.") from error
-        raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
+        raise UnreadableFile(*VANISHED, gone=True) from error
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnreadableFile("This is a link that leads to itself.", "Remove or mend the link.") from error
@@ -191,6 +193,6 @@ def _sha256(path: Path) -> str:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
-        raise UnreadableFile("The file is gone.", "Ingest its folder again.", gone=True) from error
+        raise UnreadableFile(*VANISHED, gone=True) from error
     except OSError as error:
         raise UnreadableFile(f"The file can't be opened: {error.strerror}.", "Check its permissions.") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
+from ingest.hidden_rtf import divided
 from ingest.tables import Cell, add_table, clean
 
 _PICTURES = re.compile(rb"[0-9a-fA-F\s]{512,}")
@@ -28,8 +29,9 @@ def read_rtf(path: Path) -> Reading:
         data = path.read_bytes()
     except OSError as error:
         raise unopened(error) from error
-    text = text_of(data.lstrip(b"\xef\xbb\xbf \t\r\n"))
-    if not text.strip():
+    shown, hidden = divided(_plainer(data.lstrip(b"\xef\xbb\xbf \t\r\n")))
+    text = _text(shown)
+    if not text.strip() and not hidden:
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     writer = Writer()
     rows: list[list[str]] = []
@@ -42,19 +44,32 @@ def read_rtf(path: Path) -> Reading:
             add_table(writer, [[Cell(cell) for cell in row] for row in rows])
             rows = []
         writer.add("paragraph", line.strip())
+    for how, part in hidden.items():
+        for line in _text(part).split("\n"):
+            writer.add("paragraph", line.strip(), hidden=how)
     head = data[:20_000].decode("latin-1")
     found = {name: match[1].strip() for name, pattern in _INFO.items() if (match := pattern.search(head))}
     return writer.reading(title=found.pop("title", None), metadata=found)
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of RTF."""
+    """Return the text of RTF that is shown."""
+    return _text(divided(_plainer(data))[0])
+
+
+def _plainer(data: bytes) -> bytes:
+    """Return RTF with all text where striprtf looks for it, without pictures.
+
+    They are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
+    """
+    return _with_asides(_as_shown(_PICTURES.sub(b" ", _without_binaries(data))))
+
+
+def _text(data: bytes) -> str:
     from striprtf import striprtf
 
-    # Pictures are long runs of hexadecimal digits or raw bytes, which would be walked through one by one.
-    plain = _with_asides(_as_shown(_PICTURES.sub(b" ", _without_binaries(data)))).decode("latin-1")
     try:
-        text = striprtf.rtf_to_text(plain, errors="replace")  # raises any of these for damaged files
+        text = striprtf.rtf_to_text(data.decode("latin-1"), errors="replace")  # raises any of these for damaged files
     except (ValueError, LookupError, IndexError, TypeError, AttributeError) as error:
         raise UnreadableFile("The RTF file is damaged.", "Save it again as docx and ingest that.") from error
     # Signs beyond the first 65,536 are written as two halves.

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, select
 
-from rag.report_shapes import DocumentStatus
+from rag.report_shapes import DocumentStatus, FileReport
 from rag.schema import chunks, documents, pages, versions
 
 LOW_CONFIDENCE = 0.8
@@ -76,6 +76,21 @@ def facts_of(row: Row[Any]) -> dict[str, Any]:
         "tokens_beyond_embedder": row.beyond or 0,
         "problems": problems,
     }
+
+
+def file_report(row: Row[Any], known: Row[Any] | None) -> FileReport:
+    """Return what a job made of a file, from its row there and, when there still is its document, that of `document_facts`."""
+    missed = [f"{row.reason} {row.remedy}"] if row.outcome == "gone" else []  # its document need not say so
+    if known is None:
+        nothing = dict.fromkeys(
+            ("pages", "ocr_pages", "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed",
+             "tokens_beyond_embedder"), 0,
+        )  # fmt: skip
+        return FileReport(
+            path=row.path, outcome=row.outcome, state="forgotten", format="", language=None, problems=missed, **nothing
+        )
+    facts = facts_of(known)
+    return FileReport(outcome=row.outcome, **facts | {"problems": [*facts["problems"], *missed]})
 
 
 def document_status(row: Row[Any]) -> DocumentStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, insert, select, text, update
+from sqlalchemy import Connection, and_, delete, exists, insert, select, text, update
 
 from rag.former_rows import drop_former
 from rag.schema import (
@@ -22,6 +22,7 @@ from rag.schema import (
     versions,
 )
 from rag.unread_rows import drop_unread
+from rag.version_rows import below
 
 _DROP_WORDS = text(
     "INSERT INTO chunk_words(chunk_words, rowid, title, heading, text, segments) "
@@ -55,10 +56,11 @@ def with_members(connection: Connection, document_ids: Sequence[str]) -> list[st
     return found
 
 
-def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list[str]:
+def erase_documents(connection: Connection, document_ids: Sequence[str], gone_in: str = "") -> list[str]:
     """Remove documents whole, and those inside them: versions, text, words, the stored answers that cite them.
 
-    Returns the ids of all. `tidy` has to follow, in this transaction or a later one of the same job.
+    Returns the ids of all. `tidy` has to follow, in this transaction or a later one of the same job. The report of the job
+    `gone_in` goes on naming those of them that vanished before it read them.
     """
     erased = with_members(connection, document_ids)
     for document_id in erased:
@@ -68,7 +70,7 @@ def erase_documents(connection: Connection, document_ids: Sequence[str]) -> list
         citing = select(answer_documents.c.answer_id).where(answer_documents.c.document_id == document_id)
         connection.execute(delete(answers).where(answers.c.answer_id.in_(citing)))
         connection.execute(delete(documents).where(documents.c.document_id == document_id))
-    _forget_paths(connection, erased)
+    _forget_paths(connection, erased, gone_in)
     return erased
 
 
@@ -99,13 +101,19 @@ def repoint_answers(connection: Connection, old: str, new: str, path: str) -> No
     )  # fmt: skip
 
 
-def _forget_paths(connection: Connection, document_ids: Sequence[str]) -> None:
+def forget_vanished(connection: Connection, path: str) -> None:
+    """Remove a file, or all below a folder, from the reports of jobs that listed them and found them gone."""
+    connection.execute(delete(job_files).where(job_files.c.outcome == "gone", below(path, job_files.c.source)))
+
+
+def _forget_paths(connection: Connection, document_ids: Sequence[str], gone_in: str) -> None:
     """Remove the documents' paths from the records of jobs, and from what finished jobs were asked to do."""
     paths: set[str] = set()
     for at in range(0, len(document_ids), 500):
         named = job_files.c.document_id.in_(document_ids[at : at + 500])
         paths.update(connection.scalars(select(job_files.c.path).where(named)))
-        connection.execute(delete(job_files).where(named))
+        told = and_(job_files.c.job_id == gone_in, job_files.c.outcome == "gone")
+        connection.execute(delete(job_files).where(named, ~told))
     finished = select(jobs.c.job_id, jobs.c.paths).where(jobs.c.stage.in_(["done", "cancelled"]))
     for job in connection.execute(finished).all():
         asked = json.loads(job.paths)

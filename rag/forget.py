@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, func, select
 
 from rag.catalog import Catalog
-from rag.erase import erase_documents, tidy, with_members
+from rag.erase import erase_documents, forget_vanished, tidy, with_members
 from rag.errors import NotFound
 from rag.home import Home
 from rag.report_shapes import Forgotten, Receipt
@@ -68,6 +69,8 @@ class Forgetter:
             pieces = [list(_pieces(connection, found, table)) for table in (versions, former_versions, unread_pages)]
             before = _count(connection, embeddings), _count(connection, answers)
             erase_documents(connection, found)
+            for name in names:
+                forget_vanished(connection, os.path.abspath(Path(name).expanduser()))
             tidy(connection)
             after = _count(connection, embeddings), _count(connection, answers)
             files = [Path(item.path) for item in forgotten if Path(item.path).is_relative_to(self._home.uploads)]

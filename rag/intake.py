@@ -254,10 +254,10 @@ class Intake:
         mine = documents.c.document_id == identity
         with self._working(job) as connection:
             if error.gone:  # whether its document goes too is decided when the whole folder is known
-                drop_task(connection, job, task)
+                note(connection, job, task.path, outcome="gone", reason=error.reason, remedy=error.remedy)
                 unread = and_(mine, documents.c.version.is_(None))
                 if connection.scalar(select(documents.c.document_id).where(unread)):
-                    erase_documents(connection, [identity])
+                    erase_documents(connection, [identity], gone_in=job.job_id)
                 return
             if error.again and task.attempts + 1 < ATTEMPTS:
                 note(connection, job, task.path, attempts=task.attempts + 1)

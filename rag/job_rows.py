@@ -160,7 +160,8 @@ def drop_former_members(connection: Connection, job: Job, container: str, kept: 
 
 def drop_missing(connection: Connection, job: Job) -> None:
     """Erase the documents below a job's folders whose files are not there any more."""
-    listed = exists().where(job_files.c.job_id == job.job_id, job_files.c.document_id == documents.c.document_id)
+    seen = and_(job_files.c.job_id == job.job_id, job_files.c.outcome != "gone")
+    listed = exists().where(seen, job_files.c.document_id == documents.c.document_id)
     # What can't be listed may still be there: documents below a folder that failed are kept.
     shields = connection.scalars(
         select(job_files.c.path).where(
@@ -172,9 +173,7 @@ def drop_missing(connection: Connection, job: Job) -> None:
     its = select(jobs.c.allow_empty, jobs.c.started).where(jobs.c.job_id == job.job_id)
     believed, listed_at = connection.execute(its).one()
     for path in job.paths if listed_at else ():  # a job of files to try again has listed no folder
-        there = select(job_files.c.path).where(
-            job_files.c.job_id == job.job_id, below(path, job_files.c.source), job_files.c.source != path
-        )
+        there = select(job_files.c.path).where(seen, below(path, job_files.c.source), job_files.c.source != path)
         # A folder that is gone or empty may be a disk that is not mounted.
         if not os.path.isdir(path) or not (believed or connection.scalar(there.limit(1))):
             continue
@@ -185,7 +184,7 @@ def drop_missing(connection: Connection, job: Job) -> None:
         ).all()
         ids = [row.document_id for row in gone if not any(row.source.startswith(s + "/") for s in shields)]
         if ids:
-            erase_documents(connection, ids)
+            erase_documents(connection, ids, gone_in=job.job_id)
             count_removed(connection, job, len(ids))
 
 

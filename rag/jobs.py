@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
-from rag.document_facts import document_facts, facts_of
+from rag.document_facts import document_facts, file_report
 from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
 from rag.lease import LEASE_SECONDS, is_running
-from rag.report_shapes import FileReport, IngestReport, JobReport, JobStatus, Stage
+from rag.report_shapes import IngestReport, JobReport, JobStatus, Stage
 from rag.schema import documents, job_files, jobs, unread_pages
 from rag.shapes import FailedFile
 from rag.store import Store
@@ -166,9 +166,9 @@ class Jobs:
                 .where(mine)
                 .group_by(job_files.c.outcome)
             ).all()
-            failed = connection.execute(
-                select(job_files.c.path, job_files.c.reason, job_files.c.remedy)
-                .where(mine, job_files.c.outcome == "failed")
+            unread = connection.execute(
+                select(job_files.c.path, job_files.c.outcome, job_files.c.reason, job_files.c.remedy)
+                .where(mine, job_files.c.outcome.in_(["failed", "gone"]))
                 .order_by(job_files.c.path)
             ).all()
             looked = connection.scalar(
@@ -182,7 +182,12 @@ class Jobs:
             moved=files.get("moved", 0),
             unchanged=files.get("unchanged", 0),
             removed=job.removed,
-            failed=[FailedFile(path=row.path, reason=row.reason, remedy=row.remedy) for row in failed],
+            failed=[
+                FailedFile(path=row.path, reason=row.reason, remedy=row.remedy)
+                for row in unread
+                if row.outcome == "failed"
+            ],
+            gone=[row.path for row in unread if row.outcome == "gone"],
             pages=sum(row.pages for row in tally),
             chunks=sum(row.chunks for row in tally),
             seconds=round((job.finished or _until(job)) - (job.started or job.created), 2),
@@ -202,7 +207,7 @@ class Jobs:
             rows = connection.execute(
                 select(job_files).where(job_files.c.job_id == found).order_by(job_files.c.path)
             ).all()
-        return JobReport(job=status, files=[_file(row, known.get(row.document_id)) for row in rows])
+        return JobReport(job=status, files=[file_report(row, known.get(row.document_id)) for row in rows])
 
     def _drop_old(self, connection: Connection) -> None:
         kept = (
@@ -241,18 +246,6 @@ def _facts_of_job(job_id: str) -> Any:
     return document_facts().where(
         documents.c.document_id.in_(select(job_files.c.document_id).where(job_files.c.job_id == job_id))
     )
-
-
-def _file(row: Row[Any], known: Row[Any] | None) -> FileReport:
-    if known is None:
-        nothing = dict.fromkeys(
-            ("pages", "ocr_pages", "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed",
-             "tokens_beyond_embedder"), 0,
-        )  # fmt: skip
-        return FileReport(
-            path=row.path, outcome=row.outcome, state="forgotten", format="", language=None, problems=[], **nothing
-        )
-    return FileReport(outcome=row.outcome, **facts_of(known))
 
 
 def _status(job: Row[Any], files: int, pending: int, looked: int, report: IngestReport) -> JobStatus:

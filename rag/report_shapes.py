@@ -10,7 +10,10 @@ from rag.shapes import FailedFile, Shape
 
 
 class IngestReport(Shape):
-    """What an ingest job did, in numbers. `moved` are files recognised by their content: not read or embedded again."""
+    """What an ingest job did, in numbers. `moved` are files recognised by their content: not read or embedded again.
+
+    `gone` are files that were listed and had vanished when they were to be read: they are no documents, or not any more.
+    """
 
     job_id: str
     added: int
@@ -19,6 +22,7 @@ class IngestReport(Shape):
     unchanged: int
     removed: int
     failed: list[FailedFile]
+    gone: list[str] = Field(default_factory=list, description="Paths.")
     pages: int
     chunks: int
     seconds: float
@@ -58,7 +62,7 @@ class FileReport(Shape):
     """
 
     path: str
-    outcome: Literal["pending", "added", "updated", "moved", "unchanged", "failed"]
+    outcome: Literal["pending", "added", "updated", "moved", "unchanged", "failed", "gone"]
     state: Literal["queued", "searchable", "ready", "failed", "forgotten"]
     format: str
     language: str | None

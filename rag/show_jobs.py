@@ -63,6 +63,8 @@ def ingest_report(report: IngestReport) -> None:
         f"{report.removed} removed, {len(report.failed)} failed; {report.pages} pages, {report.chunks} chunks in "
         f"{report.seconds:.1f} s"
     )
+    for path in report.gone:
+        note(f"  gone: {path}\n        It vanished before it was read; where it is now, the next ingest finds it.")
     for failed in report.failed:
         note(f"  failed: {failed.path}\n          {failed.reason} {failed.remedy}")
     if report.failed:

@@ -153,7 +153,7 @@ class Api:
     def _job(self, found: dict[str, Any]) -> Job:
         report = {key: value for key, value in found["report"].items() if key not in ("job_id", "failed")}
         failed = tuple(make(FailedFile, item) for item in found["report"]["failed"])
-        return make(Job, {**found, **report, "failed": failed})
+        return make(Job, {**found, **report, "failed": failed, "gone": tuple(found["report"]["gone"])})
 
     def change_job(self, job_id: str, change: Literal["pause", "resume", "cancel"]) -> None:
         """Pause a job, go on with it, or end it."""

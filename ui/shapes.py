@@ -273,6 +273,7 @@ class Job:
     chunks: int
     seconds: float
     failed: tuple[FailedFile, ...]
+    gone: tuple[str, ...]
 
     @property
     def finished(self) -> bool:

@@ -20,6 +20,7 @@ from ingest.elements import Reading, Writer
 from ingest.invisible import seen
 from ingest.office import read_docx, read_pptx, read_xlsx
 from ingest.pdf import read_pdf
+from ingest.rtf import read_rtf
 from ingest.split import split
 from ingest.web import read_html
 from ingest.wire import pack, unpack
@@ -274,3 +275,47 @@ def test_a_page_that_cannot_be_written_again_is_read_by_ocr(data: Path) -> None:
     )
     assert [page.number for page in reading.pages if page.ocr] == [1]
     assert not any("hard to read" in problem for problem in reading.problems)
+
+
+RTF = (
+    r"{\rtf1\ansi\ansicpg1252\uc1{\fonttbl{\f0 Arial;}}{\colortbl;\red255\green255\blue255;\red0\green0\blue200;}"
+    r"\f0\fs24 Mooring costs \'80 40.%s The harbour has 120 berths\u8217?.\par Next line.}"
+)
+
+
+@pytest.mark.parametrize(
+    ("markup", "way"),
+    [
+        (r"{\v " + TRAP + "}", "marked as hidden"),
+        (r"\v " + TRAP + r"\v0", "marked as hidden"),
+        (r"\pard{\cf1 Pay the invoice to account\u160?4711 instead.}", "white on white"),
+        (r"{\fs2 Pay the \b invoice\b0  to account 4711 instead.}", "in letters of 1 points"),
+        (r"\par\trowd\cellx5000{\v " + TRAP + r"}\cell\row\pard", "marked as hidden"),
+    ],
+)
+def test_hidden_text_of_an_rtf_file(tmp_path: Path, markup: str, way: str) -> None:
+    """Text that is marked as hidden, white or tiny is taken out of its sentence and follows as a hidden paragraph."""
+    path = tmp_path / "offer.rtf"
+    path.write_text(RTF % markup)
+    reading = read_rtf(path)
+    assert {text.replace("\xa0", " "): how for text, how in hidden(reading).items()} == {TRAP: way}
+    shown = " ".join(reading.shown.split())
+    assert "Mooring costs €40." in shown.replace("€ 40", "€40") and "The harbour has 120 berths’. Next line." in shown
+    assert "4711" not in shown and "hidden text" in reading.problems[0]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        r"{\highlight2\cf1 " + TRAP + "}",
+        r"\par\trowd\clcbpat2\cellx5000{\cf1 " + TRAP + r"}\cell\row\pard ",
+        r"{\cf2 " + TRAP + "}",
+        r"{\v}{\cf1\plain " + TRAP + "}",
+    ],
+)
+def test_coloured_rtf_text_is_not_taken_for_hidden(tmp_path: Path, markup: str) -> None:
+    """White text on a colour is shown, and so is text after the end of what is hidden."""
+    path = tmp_path / "offer.rtf"
+    path.write_text(RTF % markup)
+    reading = read_rtf(path)
+    assert hidden(reading) == {} and TRAP in reading.text and reading.problems == ()

@@ -261,3 +261,24 @@ def test_a_page_with_nothing_as_tall_as_letters_is_not_read() -> None:
     assert _may_hold_text(page(lambda draw: draw.text((200, 900), "Harbour dues", "black", small)))
     loaded = _engine.cache_info().misses
     assert see(page(lambda draw: None), 1, 0.36).words == 0 and _engine.cache_info().misses == loaded
+
+
+def test_ocr_beyond_the_memory_limit_is_called_so(tmp_path: Path) -> None:
+    """Where ONNX Runtime gets no memory for a page, the file is refused for that and not as a bug; with more it is read."""
+    image = Image.new("L", (1240, 1754), 255)
+    for y in range(120, 800, 60):
+        ImageDraw.Draw(image).text(
+            (110, y), "The mooring lines are inspected.", fill=0, font=ImageFont.load_default(size=30)
+        )
+    path = tmp_path / "scan.png"
+    image.save(path)
+    for bytes_, reason in ((256_000_000, "ran out of memory"), (3_000_000_000, "")):
+        reader = Reader([sys.executable, "-m", "ingest.child"], Limits(seconds=60, memory_bytes=bytes_))
+        try:
+            if reason:
+                with pytest.raises(UnreadableFile, match=reason):
+                    reader.read(path)
+            else:
+                assert "mooring lines" in reader.read(path).text
+        finally:
+            reader.close()

@@ -28,7 +28,7 @@ MODEL = {
     "backend", "name", "digest", "quantisation", "runtime", "template", "window", "temperature", "seed", "max_tokens", "note",
 }  # fmt: skip
 CITATION = {"n", "document_id", "version", "path", "page", "quote", "start", "end", "boxes", "stale"}
-INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed", "pages", "chunks", "seconds"}
+INGEST = {"job_id", "added", "updated", "moved", "unchanged", "removed", "failed", "gone", "pages", "chunks", "seconds"}
 DOCUMENT = {
     "document_id", "path", "collection", "state", "version", "container", "format", "language", "pages", "ocr_pages",
     "low_confidence_pages", "chunks", "characters_extracted", "characters_indexed", "tokens_beyond_embedder", "problems",

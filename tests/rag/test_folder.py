@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ingest.elements import Reading
 from ingest.ports import JobGone
 from ingest.walk import walk
 from rag.answers import Answers
 from rag.errors import UsageError
+from rag.forget import Forgetter
+from rag.home import Home
 from rag.report_csv import report_csv
 from rag.settings import Settings
 from rag.shapes import Answer
 from rag.watch import watch
-from tests.in_process import Room, contents
+from tests.in_process import DirectReader, Room, contents
 
 
 @pytest.fixture
@@ -169,6 +172,55 @@ def test_failed_files_are_put_aside_until_they_change(room: Room, folder: Path) 
     assert room.ingest(folder).removed == 1
     assert paths(room, folder) == ["deep/bridge.txt", "harbour.md", "tower.txt"]
     assert room.jobs.retry() == []
+
+
+class _Vanishing(DirectReader):
+    """A reader that removes a file of its folder once it has read the first one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def read(self, path: Path, inside: Sequence[str] = ()) -> Reading:
+        try:
+            return super().read(path, inside)
+        finally:
+            self.path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_vanishes_before_it_is_read_is_named(room: Room, folder: Path, known: bool) -> None:
+    """A file that was listed and is gone when it is to be read stands in the report as gone; its document goes too."""
+    vanishes = folder / "tower.txt"
+    if known:
+        room.ingest(folder)
+        for path in (folder / "deep" / "bridge.txt", vanishes):
+            path.write_text(path.read_text() + "Seen again in June.\n")
+    room.reader = _Vanishing(vanishes)
+    job = room.jobs.add("documents", [str(folder)])
+    room.work()
+    assert paths(room, folder) == ["deep/bridge.txt", "harbour.md"]
+    found = room.jobs.report(job)
+    assert (found.job.stage, found.job.files, found.job.files_done) == ("done", 3, 3)
+    report = found.job.report
+    assert (report.gone, report.failed, report.removed) == ([str(vanishes)], [], int(known))
+    (line,) = [file for file in found.files if file.path == str(vanishes)]
+    assert (line.outcome, line.state) == ("gone", "forgotten") and "vanished" in line.problems[0]
+    assert f"{vanishes},gone," in report_csv(found)
+    assert room.jobs.retry() == []
+    Forgetter(room.store, room.catalog, Home(room.settings.home)).erase([str(folder)])
+    assert [file.path for file in room.jobs.report(job).files] == []
+    assert room.ingest(folder).gone == []
+
+
+def test_what_vanishes_while_it_is_read_has_not_failed(room: Room, folder: Path) -> None:
+    """Whatever a reader says of a file that vanished under it, the file is gone and nothing of it is kept."""
+    broken = folder / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.4 nothing more")
+    room.reader = _Vanishing(broken)
+    report = room.ingest(folder)
+    assert (report.gone, report.failed, report.added) == ([str(broken)], [], 3)
+    assert "broken.pdf" not in paths(room, folder)
 
 
 def test_what_cannot_be_listed_is_kept(room: Room, folder: Path) -> None:

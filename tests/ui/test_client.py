@@ -175,7 +175,7 @@ def test_files_inside_files_carry_the_name_of_the_outermost() -> None:
 
 def test_progress_says_files_pages_passages_rate_and_time_left() -> None:
     """While files are read the line above the bar has their rate, then that of the passages."""
-    job = Job("1", "reading", 48, 12, 0, 0, 0, 0.52, None, 75.2, 12, 0, 0, 0, 0, 409, 1999, 30.0, ())
+    job = Job("1", "reading", 48, 12, 0, 0, 0, 0.52, None, 75.2, 12, 0, 0, 0, 0, 409, 1999, 30.0, (), ())
     assert progress_line(job) == (
         "Reading: 12 of 48 files, 409 pages read, 1,999 passages, 0.5 files a second, about 1 min 15 s left"
     )
