@@ -174,6 +174,9 @@ class _PageWriter:
         if 2 * sound > len(ledger.rows) or (not ledger.titles and all(map(self._has_row, ledger.rows))):
             return
         words = self._with_its_tables(ledger)
+        top = min((word.box.y0 for line in ledger.titles for word in line), default=0.0)
+        if any(word.box.y0 < top - 1 for word in words):
+            return  # liteparse's table begins above these titles: they are of its lower part only
         grid = regrid(words, ledger.titles)
         if grid is None:
             return

@@ -121,7 +121,7 @@ def regrid(words: Sequence[Word], above: Sequence[Sequence[Word]] = ()) -> Grid 
     while rows and not _has_figures(rows[-1]) and _crosses(rows[-1], slots):
         below.insert(0, [word for phrase in rows.pop() for word in phrase.words])
     titles = 0
-    while titles < len(rows) and not _has_figures(rows[titles]) and _is_title(rows[titles], slots):
+    while titles < len(rows) and _is_title(rows[titles], slots):
         titles += 1
     heads = [phrases(line) for line in above] + rows[:titles]
     body = _unwrapped([_row(row, slots) for row in rows[titles:]])
@@ -190,11 +190,25 @@ def is_row(line: Sequence[Word], slots: Sequence[tuple[float, float]]) -> bool:
 
 
 def _is_title(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> bool:
-    """Say whether each phrase stands over the labels or over the figures, and at least one over the figures."""
-    over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
+    """Say whether each phrase stands over the labels or over the figures, and at least one over the figures; one over each
+    column may begin further left: "October 30," is longer than "$ 0.27"."""
+    over = _over(row, slots)
+    if any(len(p.words) > 12 for p in over) or _has_figures(row):
+        return False
+    if len(over) == len(slots) > 1:
+        own = all(p.edge.x0 < b and a < p.edge.x1 for p, (a, b) in zip(over, slots, strict=True))
+        if own or all(_YEAR.fullmatch(p.text) for p in row):
+            return True
     right = slots[-1][1] + 3 * _NEAR
     wide = slots[0][0] - max(4 * _NEAR, (slots[0][1] - slots[0][0]))
-    return bool(over) and all(p.edge.x0 >= wide and p.edge.x1 <= right and len(p.words) <= 12 for p in over)
+    return bool(over) and all(p.edge.x0 >= wide and p.edge.x1 <= right for p in over)
+
+
+def _over(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[Phrase]:
+    """Return the phrases of a line that stand over the figures: all where it is a year for each column."""
+    if len(row) == len(slots) and all(_YEAR.fullmatch(p.text) for p in row):
+        return list(row)
+    return [p for p in row if p.edge.x1 > slots[0][0] - _NEAR]
 
 
 def _slot(phrase: Phrase, slots: Sequence[tuple[float, float]]) -> int:
@@ -232,7 +246,7 @@ def _header(heads: Sequence[Sequence[Phrase]], slots: Sequence[tuple[float, floa
 
 def _titles(row: Sequence[Phrase], slots: Sequence[tuple[float, float]]) -> list[tuple[Phrase, list[int]]]:
     """Return the titles of a line with the columns that each stands over; those left of the figures are of the label column."""
-    over = [p for p in row if p.edge.x1 > slots[0][0] - _NEAR and not in_brackets(row)]
+    over = [] if in_brackets(row) else _over(row, slots)
     return [(phrase, _covered(phrase, over, slots) if phrase in over else [0]) for phrase in row]
 
 

@@ -37,6 +37,7 @@ from rag.shapes import Answer, Candidate, Disagreement, Generation, Hit, Searche
 from rag.span_reader import SpanReader
 from rag.statements import Checker
 from rag.unknown_names import unknown_names
+from rag.words import numbers
 
 WEIGHED = 8
 """Passages whose sentences are weighed; those that go to the model are chosen among them."""
@@ -208,16 +209,18 @@ class Answerer:
             return Draft(model=used, tokens=tokens, note=note, generation=made).without(unsent, model.card)
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
-        elif said := Checker(question, asked, sent, best, self.embedder, self.limits.guarded).check(reply):
-            if agrees(question, asked, supports[0], reply.answer):
+        else:
+            said = Checker(question, asked, sent, best, self.embedder, self.limits.guarded).check(reply)
+            agreed = agrees(question, asked, supports[0], reply.answer)
+            if said and agreed:
                 draft = checked(said, self.limits.leave_out)
                 draft.model = used
+            elif agreed or not numbers(reply.answer):
+                draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
             else:
                 draft = quoted.draft(
                     f"The draft of the model {name} has another figure than the table's row and column that are asked for."
                 )
-        else:
-            draft = quoted.draft(f"The draft of the model {name} had no support in the passages.")
         draft.tokens, draft.generation = tokens, made
         return draft.without(unsent, model.card)
 

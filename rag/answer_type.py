@@ -151,6 +151,8 @@ _ASKS_TIME = re.compile(
     r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b",
     re.IGNORECASE,
 )
+_YEAR_ALONE = re.compile(r"(?:1[5-9]|20)\d\d")
+_CODE = re.compile(r"\b(?:\d+-[A-Z]+|[A-Z]+-?\d+)\b(?!\s?%)")
 _TIME = re.compile(rf"(?:{_COUNT}[\s-]*(?:,|and|or)\s*)?{_MANY}[\s-]*{_SPAN}\b", re.IGNORECASE)
 
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
@@ -183,13 +185,24 @@ def kind_asked(question: str) -> Kind:
 
 
 def lacks_figure(question: str, words: str) -> bool:
-    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates and
-    lengths of time are none where no time is asked for."""
+    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates,
+    codes ("10-Q") and lengths of time are none where no time is asked for, prices and shares none of how many."""
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _TIME.sub(" ", _FORMS["date"].sub(" ", words))
+        words = _CODE.sub(" ", _TIME.sub(" ", _FORMS["date"].sub(" ", words)))
+    if _MANY_OF.search(question) and not re.search(_PAID, question, re.IGNORECASE):
+        words = _FORMS["share"].sub(" ", _FORMS["money"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
+
+
+def with_date(text: str, start: int, end: int) -> str:
+    """Return the words of a text at [start, end), and the whole date where they are a part of one: "2, 2022" of "July 2, 2022".
+    A year alone is whole."""
+    dates = [match for match in _FORMS["date"].finditer(text) if match.start() < end and start < match.end()]
+    if not dates or _YEAR_ALONE.fullmatch(text, start, end):
+        return text[start:end]
+    return text[min(start, dates[0].start()) : max(end, dates[-1].end())]
 
 
 def lacks_name(question: str, words: str) -> bool:

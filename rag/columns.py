@@ -24,6 +24,10 @@ CHANGE = re.compile(r"\bchange|\bvs\b|\bversus\b|\bvariance|\bincrease|\bgrowth|
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DATE = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}}),?(?:\s+((?:19|20)\d\d))?", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
+LENGTH = re.compile(rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})[\s-](month|week)s?\b", re.I)
+"""A length of time that names columns: "nine months", "39 weeks"."""
+_WEEKS_OF_MONTHS = {13: 3, 14: 3, 26: 6, 27: 6, 39: 9, 40: 9, 52: 12, 53: 12}
 
 
 def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> int | None:
@@ -38,6 +42,9 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
         return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
     if days := _days(question):  # another day is another period
         filled = [at for at in filled if not _days(header[at]) or days & _days(header[at])]
+    lengths = _lengths(question)  # three months are not nine, though they end on the same day
+    if lengths and any(_lengths(header[at]) for at in filled):
+        filled = [at for at in filled if lengths & _lengths(header[at])]
     if len(filled) == 1:
         return filled[0]
     if not CHANGE.search(question):
@@ -64,6 +71,11 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
 
 
+def names_period(question: str) -> bool:
+    """Return whether a question names a year, a day, a quarter or a length of time."""
+    return bool(_YEAR.search(question) or _days(question) or _lengths(question)) or asks_quarter(question)
+
+
 def is_of_another_number(question: str, label: str) -> bool:
     """Return whether a row's label has a number that is not among those of a question: "25 mm" where 40 mm are asked for."""
     named, asked = _numbered(label), _numbered(question)
@@ -88,6 +100,16 @@ def _fits(question: str, asked: Asked, value: str) -> bool:
 def _days(text: str) -> set[tuple[str, str]]:
     """Return the months and days that a text names."""
     return {(match[1][:3].lower(), match[2]) for match in _DATE.finditer(text)}
+
+
+def _lengths(text: str) -> set[tuple[int, str]]:
+    """Return the lengths of time in months or weeks that a text names; the weeks that companies count for months are those."""
+    found = set()
+    for match in LENGTH.finditer(text):
+        number = int(match[1]) if match[1].isdigit() else _NUMBERS.index(match[1].lower()) + 1
+        months = _WEEKS_OF_MONTHS.get(number) if match[2].lower() == "week" else number
+        found.add((number, "weeks") if months is None else (months, "months"))
+    return found
 
 
 def _date(header: str) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from rag.evidence import Support
 from rag.followup_slots import PERIOD
 from rag.newest import asks_newest, last_period
 from rag.passages import Passage
+from rag.quantities import quantities
 from rag.rows import header_row
 from rag.shapes import Candidate, Disagreement, Side
 from rag.words import MONTHS, WEEKDAYS, content_words, numbers, sentences, stems, tokens
@@ -239,9 +240,10 @@ def _said(passage: Passage, start: int, end: int) -> _Said:
     if text.startswith("|"):
         label |= {word.lower() for word in tokens(text.strip("| ").split("|")[0])}
     months = {match.group().lower() for match in _MONTHS.finditer(text)}
+    spelt = {word for word in words if quantities(word)}
     return _Said(
-        frozenset(stems(" ".join(words - names))),
-        frozenset(numbers(text) | months),
+        frozenset(stems(" ".join(words - names - spelt))),
+        frozenset(numbers(text) | months | {item.number for item in quantities(text)}),
         frozenset({name.lower() for name in names} - months),
         frozenset(label),
     )

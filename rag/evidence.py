@@ -16,7 +16,8 @@ from rag.naming import words_that_name
 from rag.passages import Passage
 from rag.quantities import dates
 from rag.retrieve import Found
-from rag.rows import caption, header_row, is_header
+from rag.rows import caption, group_row, header_row, is_header
+from rag.wanted import Wanted, wanted
 from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, content_words, numbers, sentences, stem, stems, tokens
 
 SENTENCES_AT_MOST = 80
@@ -108,7 +109,7 @@ class Support:
 class Asked:
     """What a question asks for: its stems with their rarity, its names and numbers, and whether it wants a number. `naming` are
     those of its stems that say which document is meant, for each document; `marks` are what tells what it asks about apart
-    from others of its kind (`rag.marks`)."""
+    from others of its kind (`rag.marks`), `wanted` what a place must have in words (`rag.wanted`)."""
 
     weights: dict[str, float]
     names: frozenset[str]
@@ -118,6 +119,7 @@ class Asked:
     focus: str | None
     naming: Mapping[str, frozenset[str]] = field(default_factory=dict)
     marks: Marks = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
 
     @classmethod
     def of(cls, question: str, catalog: Catalog, found: Sequence[Found]) -> Asked:
@@ -143,7 +145,9 @@ class Asked:
             name: frozenset(words_that_name(question, asdict(facets)) & set(weights))
             for name, facets in catalog.facets(documents).items()
         }
-        return cls(weights, frozenset(names), figures, wants_number, quantity, focus, naming, marks(question))
+        return cls(
+            weights, frozenset(names), figures, wants_number, quantity, focus, naming, marks(question), wanted(question)
+        )
 
     def features(self, found: Found, start: int, end: int, likeness: float) -> Features:
         """Compare with the sentence or table row at [start, end); `likeness` is the cosine of its vector with the question's.
@@ -175,21 +179,24 @@ class Asked:
 
     def is_another(self, found: Found, start: int, end: int) -> bool:
         """Return whether the sentence or table row at [start, end) is about another of a kind than the question: severity 1 for
-        severity 3, or in the document of another than the one that the question names. What is around a sentence is its
+        severity 3, or in the document of another than the one that the question names, or lacks what it counts, the per what
+        of its amount, or the post. What is around a sentence is its
         passage; around a row, its header, caption and headings."""
         passage = found.passage
         if self._names_others(passage):
             return True
-        named = " ".join(self.naming.get(passage.document_id, ()))  # q3 and fy2018 say which document, not what of it
-        wanted = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
-        if not wanted:
-            return False
         header = header_row(passage, start)
         sentence = passage.text[start - passage.start : end - passage.start]
-        place = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}" if header else sentence
+        row = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}"
+        place = row if header else sentence
         called = Path(passage.path).stem.replace("_", " ").replace("-", " ")
         above = f"{passage.heading}\n{passage.context}\n{called}"
-        return of_another(wanted, place, f"{above}\n{place if header else passage.text}")
+        whole = f"{sentence}\n{group_row(passage, start)}\n{place}" if sentence.startswith("|") else sentence
+        if self.wanted.is_lacking(whole, above, passage.text):
+            return True
+        named = " ".join(self.naming.get(passage.document_id, ()))  # q3 and fy2018 say which document, not what of it
+        marked = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
+        return bool(marked) and of_another(marked, place, f"{above}\n{place if header else passage.text}")
 
     def _names_others(self, passage: Passage) -> bool:
         """Return whether a question names another document by a name, not this one, and the passage doesn't have that name."""

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.ports import Embedder
-from rag.answer_type import lacks_figure, lacks_name
+from rag.answer_type import lacks_figure, lacks_name, with_date
 from rag.catalog import Catalog
 from rag.evidence import SURE, Asked, Support, weigh
 from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage
 from rag.prompt import Excerpt
+from rag.quantities import with_units
 from rag.retrieve import Found
 from rag.rows import caption, header_row
 from rag.shapes import Hit
@@ -97,7 +98,8 @@ def _marked(question: str, one: Support, marks: Mapping[tuple[str, int, int], Ma
     mark = marks.get((one.found.passage.chunk_id, one.start - start, one.end - start))
     if mark is None:
         return one
-    words = one.found.passage.text[mark.start : mark.end]
+    text = one.found.passage.text
+    words = with_date(text, *with_units(text, mark.start, mark.end))
     if lacks_figure(question, words) or lacks_name(question, words):
         return replace(one, read=min(mark.score, UNSURE))
     return replace(one, marked=(start + mark.start, start + mark.end), read=mark.score)

@@ -12,7 +12,7 @@ from itertools import chain
 from ingest.ports import Embedder
 from rag.answer_type import asks_several, kind_asked
 from rag.catalog import Catalog
-from rag.columns import CHANGE, QUARTERLY, column, is_of_another_number
+from rag.columns import CHANGE, LENGTH, QUARTERLY, column, is_of_another_number
 from rag.evidence import Asked, Support, chance
 from rag.excerpts import orders
 from rag.naming import words_of_name
@@ -213,7 +213,9 @@ def _wordings(
     named = set().union(*(stemmed for key, stemmed in asked.naming.items() if not documents or key in documents))
     called = set().union(*(words_of_name(path, {}) for path in paths))
     named |= {stem(word) for word in tokens(clause) if word[0].isupper() and {stem(word), word.lower()} & called}
-    words = [word for word in tokens(clause) if word.lower() not in _SAYS_NOTHING and not _of_period(word)]
+    words = [
+        word for word in tokens(LENGTH.sub(" ", clause)) if word.lower() not in _SAYS_NOTHING and not _of_period(word)
+    ]
     own = tuple(one for one in map(stem, words) if one not in named)
     found = {frozenset(own): None}
     for term, others in labels.items():

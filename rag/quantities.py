@@ -157,14 +157,20 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def with_units(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return where the number at [start, end) stands together with its currency and units; other words stay as they are."""
-    if not _NUMBER.fullmatch(text, start, end):
+    """Return where the number at [start, end) stands together with all its units; other words stay as they are."""
+    number = _NUMBER.match(text, start, end)
+    if number is None or _behind_units(text, number.end(), end) < end:
         return start, end
     if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":
         start = before.start()
-    while match := _AFTER.match(text, end):
-        end = match.end()
-    return start, end
+    return start, _behind_units(text, end, len(text))
+
+
+def _behind_units(text: str, at: int, end: int) -> int:
+    """Return the end of the units that stand at `at`, those that begin before `end`."""
+    while at < end and (match := _AFTER.match(text, at)):
+        at = match.end()
+    return at
 
 
 def dates(text: str) -> list[Date]:
@@ -282,15 +288,12 @@ def _dated(text: str) -> Iterator[tuple[tuple[int, int], Date]]:
                 continue
             parts = dict(zip(order, match.groups(), strict=True))
             month = parts["m"]
-            number = int(month) if month.isdigit() else _month(month)
+            named = (at for at, form in enumerate(_MONTHS, start=1) if re.fullmatch(form, month))
+            number = int(month) if month.isdigit() else next(named)
             date = Date(int(parts.get("d") or 0), number, int(parts.get("y") or 0))
             if 1 <= date.month <= 12 and date.day <= 31:
                 whole.append(match.span())
                 yield match.span(), date
-
-
-def _month(name: str) -> int:
-    return next(at for at, form in enumerate(_MONTHS, start=1) if re.fullmatch(form, name))
 
 
 def _plain(text: str) -> str:

@@ -10,6 +10,7 @@ from ingest.ports import Embedder, Vectors
 from rag.claim import adds, holds, places, states
 from rag.evidence import Asked, chance
 from rag.excerpts import orders
+from rag.other_cell import is_of_other
 from rag.prompt import Reply
 from rag.retrieve import Found
 from rag.rows import header_row
@@ -81,6 +82,7 @@ class Checker:
             if states(reply.answer, self.question, stand[0], stand[1:])
             and adds(reply.answer, self.question, stand[0], stand[1:])
             and not self.asked.is_another(*stand)
+            and not is_of_other(reply.answer, self.question, self.asked, stand[0].passage, *stand[1:])
         ]
         held = [claim for claim in held if claim[0] >= CLAIM_SHARE * self.best]
         return max(held, key=lambda claim: claim[0])[1] if held else None

@@ -245,6 +245,58 @@ def test_two_rows_below_titles_are_a_table(tmp_path: Path) -> None:
     assert rows[2:] == ["| Pilots and tugs | 863,568 | 577,799 |", "| As a share of fees | 7% | 6% |"]
 
 
+def _two_spans(canvas: Canvas) -> None:
+    """Draw a table with two columns for each of two spans, below three lines of titles that begin left of the figures."""
+    canvas.setFont("Helvetica", 8)
+    canvas.drawString(72, 740, "The harbour's income of both spans is shown below, in the order of its kinds.")
+    for x, span in ((300, "Three Months Ended"), (460, "Nine Months Ended")):
+        canvas.drawString(x, 710, span)
+    for at, x in enumerate((320, 400, 480, 560)):
+        canvas.drawRightString(x - 6, 698, "October 30," if at % 2 == 0 else "October 31,")
+        canvas.drawRightString(x - 22, 686, "2022" if at % 2 == 0 else "2021")
+    rows = [("Quay fees", "31", "42", "93", "81"), ("Pilots", "27", "29", "84", "88"), ("Tugs", "19", "18", "55", "51")]
+    for number, (label, *values) in enumerate([*rows, ("Sum", "77", "89", "232", "220")]):
+        canvas.drawString(72, 672 - 13 * number, label)
+        for x, value in zip((320, 400, 480, 560), values, strict=True):
+            canvas.drawRightString(x, 672 - 13 * number, value)
+
+
+def test_titles_that_begin_left_of_the_figures(tmp_path: Path) -> None:
+    """Spans, days and years above short figures are titles of their columns, each of its own."""
+    rows = _rows(read_pdf(_draw(tmp_path / "a.pdf", _two_spans)))
+    three, nine = "Three Months Ended October", "Nine Months Ended October"
+    assert rows[0] == f"|  | {three} 30, 2022 | {three} 31, 2021 | {nine} 30, 2022 | {nine} 31, 2021 |"
+    assert rows[2] == "| Quay fees | 31 | 42 | 93 | 81 |" and rows[-1] == "| Sum | 77 | 89 | 232 | 220 |"
+
+
+def _one_below_another(canvas: Canvas) -> None:
+    """Draw two tables of the same columns, the second with titles of its own close below the first."""
+    canvas.setFont("Helvetica", 8)
+    lines = [
+        ("", "May 4,", "June 9,"),
+        ("Ropes", "1,311", "1,422"),
+        ("Sails", "1,271", "1,292"),
+        ("Masts", "1,191", "1,181"),
+    ]
+    lines += [
+        ("", "July 7,", "August 8,"),
+        ("Quay fees", "2,311", "2,422"),
+        ("Pilots", "2,271", "2,292"),
+        ("Tugs", "2,191", "2,181"),
+    ]
+    for number, (label, *values) in enumerate(lines):
+        canvas.drawString(72, 700 - 12 * number, label)
+        for x, value in zip((400, 500), values, strict=True):
+            canvas.drawRightString(x, 700 - 12 * number, value)
+
+
+def test_rows_of_the_table_above_are_no_titles(tmp_path: Path) -> None:
+    """A row with figures does not become part of the header of the table below."""
+    rows = _rows(read_pdf(_draw(tmp_path / "a.pdf", _one_below_another)))
+    assert not any("1,191" in row and ("July" in row or "2,311" in row) for row in rows)
+    assert "| Masts | 1,191 | 1,181 |" in rows and "| Quay fees | 2,311 | 2,422 |" in rows
+
+
 def test_labels_that_are_figures() -> None:
     """Years at the left edge, and the figure that ends a label of two lines, are labels; words over figures are cells."""
     table = [

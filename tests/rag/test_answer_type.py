@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answer_type import candidates, lacks_figure, lacks_name
+from rag.answer_type import candidates, lacks_figure, lacks_name, with_date
 from rag.evidence import Asked, Features, Support, misses_date
 from rag.passages import Passage
 from rag.retrieve import Found
@@ -29,6 +29,10 @@ from rag.retrieve import Found
         ("How many holidays does a worker have?", "4 weeks", True),
         ("How many employees did the yard have?", "14,600", False),
         ("How many boats were lost?", "none", False),
+        ("How many boats sailed?", "$105 million", True),
+        ("How many boats sailed?", "7%", True),
+        ("How many dollars were paid?", "$105 million", False),
+        ("How much revenue did ferries bring?", "10-Q", True),
         ("How many weeks does the course last?", "two weeks", False),
         ("How much time passed?", "nine months", False),
         ("How much does it cost to enter?", "free", False),
@@ -42,6 +46,22 @@ from rag.retrieve import Found
 def test_words_that_lack_the_figure_that_is_asked_for(question: str, words: str, lacks: bool) -> None:
     """An amount, a count or a year is not told by words without a figure, nor a count of things by a length of time."""
     assert lacks_figure(question, words) is lacks
+
+
+def test_a_part_of_a_date_is_taken_for_the_date() -> None:
+    """The day and year of a date are no count; a year is one by itself."""
+    text = "It was so in the months to July 2, 2022, for 31 boats."
+    for words, whole in (
+        ("2, 2022", "July 2, 2022"),
+        ("July 2", "July 2, 2022"),
+        ("2022", "2022"),
+        ("31 boats", "31 boats"),
+    ):
+        start = text.index(words)
+        assert with_date(text, start, start + len(words)) == whole
+    assert lacks_figure("How many boats were lost?", "July 2, 2022") and not lacks_figure(
+        "How many boats were lost?", "31 boats"
+    )
 
 
 def test_a_day_that_stands_nowhere_around_the_sentence() -> None:

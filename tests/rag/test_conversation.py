@@ -75,6 +75,20 @@ def test_documents_that_disagree_are_shown_side_by_side(room: Library) -> None:
     assert room.ask("Who has the keys of Norvik?").disagreements == []
 
 
+def test_numbers_that_are_written_as_words_are_compared_too(room: Library, folder: Path) -> None:
+    """Six weeks are not three months: two companies' terms are asked back about, those of one thing disagree."""
+    for name, term in (("Halden", "six weeks"), ("Brekke", "three months")):
+        text = f"{name} Ltd signs this contract.\n\nThe notice period is {term}, in writing.\n"
+        (folder / f"contract-{name.lower()}.txt").write_text(text)
+    for name, term in (("one", "four"), ("two", "nine")):
+        (folder / f"hoist-{name}.txt").write_text(f"The hoist in the sail loft is greased every {term} weeks.\n")
+    room.ingest([folder], "documents")
+    back = room.ask("What is the notice period?")
+    assert (back.outcome, {item.label for item in back.candidates}) == ("clarify", {"Halden", "Brekke"})
+    (found,) = room.ask("How often is the hoist in the sail loft greased?").disagreements
+    assert {side.quote[-11:] for side in found.sides} == {"four weeks.", "nine weeks."}
+
+
 def test_sides_have_the_dates_that_their_documents_give_themselves(room: Library, folder: Path) -> None:
     """A date that is written at a document's beginning counts, not the day on which its file was copied here."""
     for year in (2022, 2024):

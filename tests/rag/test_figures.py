@@ -117,6 +117,23 @@ def test_a_column_of_another_span_is_no_quarter() -> None:
     assert text == "Purchases of property and equipment, Nine Months Ended March 31, 2023: (18,935) (in millions)"
 
 
+def test_months_that_are_asked_for_are_not_answered_by_a_quarter() -> None:
+    """Spans of other lengths that end on the same day are other columns, however they are written, also the only one."""
+    quarter = INCOME.replace("Nine Months Ended March 31, 2023", "Change in %").replace(
+        "Nine Months Ended", "Three Months Ended"
+    )
+    for question in (
+        "What were diluted earnings per share for the nine months ended March 31, 2023?",
+        "What were diluted earnings per share in the first 9 months of 2023?",
+        "What were diluted earnings per share for the 39 weeks ended March 31, 2023?",
+    ):
+        text = answer(question, INCOME)
+        assert text is not None and text.endswith(", Nine Months Ended March 31, 2023: 6.97")
+        assert answer(question, quarter) is None
+    text = answer("What were diluted earnings per share for the three months ended March 31, 2022?", quarter, INCOME)
+    assert text is not None and text.endswith(", Three Months Ended March 31, 2022: 2.22")
+
+
 @pytest.mark.parametrize(
     "question",
     [

@@ -121,6 +121,8 @@ def test_forms() -> None:
         ("in 1999 the", "1999", "1999"),
         ("Team 5 may go", "5", "5"),
         ("signed by Thomas Egeland", "Thomas", "Thomas"),
+        ("The programme cost $1.2 billion so far.", "1.2 billion", "$1.2 billion"),
+        ("The boats sold for $1.2 billion.", "1.2 billion.", "1.2 billion."),
     ],
 )
 def test_a_number_is_told_with_its_units(text: str, number: str, whole: str) -> None:

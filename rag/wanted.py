@@ -1,0 +1,71 @@
+"""Says whether a place lacks what a question asks for in words: what is counted, per what, or which post somebody has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.quantities import units_in
+from rag.words import STOP_WORDS, stem, stems, tokens
+
+_FORM = 4
+"""First letters that forms of a word share: "employees" and "employed"."""
+_COUNTED = re.compile(
+    r"\bhow many ((?:[\w&-]+ ){1,4}?)(?=(?:did|does|do|is|are|was|were|has|have|had|can|could|may|must|will|would|shall|should"
+    r"|in|of|at|on|from|for|per|a|an|the|to|with|that|which|who)\b)",
+    re.IGNORECASE,
+)
+_PER = re.compile(r"\bper ([^\W\d_]{3,}(?: [^\W\d_]{3,})?)", re.IGNORECASE)
+_WHO = re.compile(
+    r"\bwho(?:['’]s| is| was| are| were| serves as| served as| acts as| acted as) (?:[^?]*['’]s? )?"
+    r"([^?.,;:]+?)(?=\s+(?:of|at|for|in|on|from|since|until|as|when|and|or)\b|\s*[?.,;:]|\s*$)",
+    re.IGNORECASE,
+)
+_POSTS = frozenset(
+    "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
+)
+_ANYBODY = stems("people person persons individuals times others more other")
+_OF_NOW = stems("current present new former acting")
+_RATES = frozenset("cent centum annum capita diem second minute hour day week month quarter year".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Stems of what a question counts and of what it asks an amount per, of which a place must have one; and of the words of a
+    post, all of which must stand around it."""
+
+    counted: frozenset[str] = frozenset()
+    per: frozenset[str] = frozenset()
+    post: tuple[str, ...] = ()
+
+    def is_lacking(self, place: str, above: str, around: str) -> bool:
+        """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
+        the text that it stands in; what a row counts is said at the row, not around it."""
+        near = stems(f"{place} {above}")
+        counted = near if place.startswith("|") else near | stems(around)
+        if self.counted and not {word[:_FORM] for word in self.counted} & {word[:_FORM] for word in counted}:
+            return True
+        if self.per and not self.per & near:
+            return True
+        there = near | stems(around)
+        short = "".join(word[0] for word in self.post)
+        return bool(self.post) and not set(self.post) <= there and short not in there
+
+
+@lru_cache(maxsize=4096)
+def wanted(question: str) -> Wanted:
+    """Return what a place must have in words to answer a question. Lengths of time and measures may be told in other units,
+    people and posts of one word by other names."""
+    counted = _COUNTED.search(question)
+    nouns = [stem(word) for word in tokens(counted[1])] if counted else []
+    if counted and (any(units_in(word) for word in tokens(counted[1])) or _ANYBODY.intersection(nouns)):
+        nouns = []
+    per = _PER.search(question)
+    of = [word.lower() for word in tokens(per[1])] if per else []
+    of = [] if of and of[0] in _RATES else [word for word in of if word not in STOP_WORDS]
+    who = _WHO.search(question)
+    post = [word.lower() for word in tokens(who[1])] if who else []
+    post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]
+    named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
+    return Wanted(frozenset(word for word in nouns if word not in STOP_WORDS), frozenset(map(stem, of)), named)

@@ -1,0 +1,53 @@
+"""A figure of the right table in another column or another row than the question asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.evidence import Asked
+from rag.other_cell import is_of_other
+from rag.passages import Passage
+from rag.words import content_words, numbers, stem
+
+TABLE = """\
+Revenue by product
+
+| Three Months Ended September 30, | 2024 | 2023 |
+| --- | --- | --- |
+| Dinghies | 3,663 | 3,136 |
+| Ferries | 2,928 | 2,656 |"""
+
+
+@pytest.mark.parametrize(
+    ("question", "row", "answer", "other"),
+    [
+        (
+            "What revenue did Dinghies have in the three months ended September 30, 2023?",
+            "Dinghies",
+            "3,663 million.",
+            True,
+        ),
+        (
+            "What revenue did Dinghies have in the three months ended September 30, 2023?",
+            "Dinghies",
+            "3,136 million.",
+            False,
+        ),
+        ("What revenue did Dinghies have in 2024?", "Dinghies", "3,663", False),
+        ("What revenue did Dinghies have in 2024?", "Ferries", "2,928", True),
+        ("What revenue did Dinghies have?", "Dinghies", "3,136", False),
+        ("What revenue did small boats have in 2024?", "Dinghies", "3,663", False),
+        ("What revenue did Nordvik have in 2024?", "Ferries", "2,928", False),
+        ("What revenue did Dinghies have in 2024?", "Revenue by product", "3,663", False),
+    ],
+)
+def test_a_figure_of_another_column_or_row(question: str, row: str, answer: str, other: bool) -> None:
+    """The figure of another year in the right row, or of another product in the right column, is not what is asked for; where
+    the question names no period or no row, any is left to the other checks."""
+    words = content_words(question)
+    names = frozenset(stem(word) for word in words[1:] if word[0].isupper())
+    asked = Asked({stem(word): 1.0 for word in words}, names, frozenset(numbers(question)), True, True, None)
+    passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, "", "", TABLE, 100, 100 + len(TABLE))
+    line = next(line for line in TABLE.split("\n") if row in line)
+    start = 100 + TABLE.index(line)
+    assert is_of_other(answer, question, asked, passage, start, start + len(line)) is other

@@ -1,0 +1,63 @@
+"""What a question asks for in words and a place must have: what is counted, an amount per what, a post."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.evidence import Asked
+from rag.passages import Passage
+from rag.retrieve import Found
+from rag.wanted import Wanted, wanted
+
+
+@pytest.mark.parametrize(
+    ("question", "place", "above", "around", "lacks"),
+    [
+        ("How many welders did the yard have?", "| Balance, 1 July | 4,188 |", "Equity", "Shares for welders", True),
+        ("How many welders did the yard have?", "| Welders | 4,188 |", "", "", False),
+        ("How many welders did the yard have?", "| Halden | 18 |", "Staff > Welders by yard", "", False),
+        ("How many welders did the yard have?", "In all 18 work here.", "", "Welders are paid monthly.", False),
+        ("How many welders did the yard have?", "In all 18 work here.", "", "Painters are paid monthly.", True),
+        ("How many people work here?", "| Staff | 18 |", "", "", False),
+        ("How many kilometres is the road?", "The road is 3 miles long.", "", "", False),
+        (
+            "What price per share was paid for Lumo?",
+            "Lumo was bought for $18 million.",
+            "",
+            "A share has a vote.",
+            True,
+        ),
+        ("What price per share was paid for Lumo?", "Lumo was bought at $95 a share.", "", "", False),
+        ("What is the rent per month?", "The yearly rent is 900.", "", "", False),
+        ("Who is Lumo's chief safety officer?", "Ann Brown, Chief Executive Officer", "", "May 2024", True),
+        ("Who is Lumo's chief safety officer?", "Ann Brown, Chief Safety Officer", "", "", False),
+        ("Who is the chief safety officer of Lumo?", "Ann Brown (CSO) signed.", "", "", False),
+        ("Who is the new head of Lumo?", "Ann Brown leads Lumo.", "", "", False),
+        ("What is the rent?", "The rent is 900.", "", "", False),
+    ],
+)
+def test_what_a_place_lacks(question: str, place: str, above: str, around: str, lacks: bool) -> None:
+    """A row or sentence that lacks such words says nothing of what is asked, whatever figure or name it has."""
+    assert wanted(question).is_lacking(place, above, around) is lacks
+
+
+def test_most_questions_want_no_such_words() -> None:
+    """Lengths of time, people and other questions are left to the other signs."""
+    for question in (
+        "How many days is the notice period?",
+        "How many people sing?",
+        "Who paints boats?",
+        "What is per cent?",
+    ):
+        assert wanted(question) == Wanted()
+
+
+def test_a_row_that_lacks_it_is_about_another() -> None:
+    """What lacks such words counts as a place about something else: it states nothing, no claim rests on it, it is not quoted."""
+    text = "| Balance, 1 July | 4,188 |\n| Welders | 212 |"
+    passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, "", "", text, 0, len(text))
+    question = "How many welders did the yard have?"
+    asked = Asked({"welder": 1.0}, frozenset(), frozenset(), True, True, None, wanted=wanted(question))
+    end = text.index("\n")
+    assert asked.is_another(Found(passage, 1.0, ()), 0, end)
+    assert not asked.is_another(Found(passage, 1.0, ()), end + 1, len(text))
