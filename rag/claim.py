@@ -9,6 +9,7 @@ from pathlib import Path
 from rag.answer_type import kind_asked, needs_own_words
 from rag.contradiction import contradicts
 from rag.instructions import instructions, without
+from rag.other_name import puts_other_name
 from rag.passages import Passage
 from rag.prompt import Reply
 from rag.quantities import Place, exact, units_in
@@ -69,6 +70,7 @@ def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> 
         or not _in_one_name(answer, known)
         or confuses(answer, question, quoted)
         or contradicts(answer, question, quoted, above)
+        or puts_other_name(answer, quoted)
     ):
         return False
     return exact(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rag.quantities import quantities
-from rag.words import STOP_WORDS, denies, numbers, stem, stems, tokens
+from rag.words import STOP_WORDS, content_words, denies, numbers, stem, stems, tokens
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
 _WORD = re.compile(rf"{_NUMBER}|[^\W\d_]+(?:['’-][^\W\d_]+)*|[,;.:!?](?!\d)")
@@ -51,6 +51,9 @@ _DENIAL = re.compile(r"\b(?:not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 _YES = re.compile(r"^\W*yes\b", re.IGNORECASE)
 _MEASURED = frozenset("more less later earlier exceed fewer least greater longer necessarily yet only limited".split())
 """Words behind "not" that deny nothing of what is told: "not more than 5 days"."""
+_WHAT = re.compile(r"\b(?:what|which|who|whom|where|when)\b", re.IGNORECASE)
+_OF_A_SENTENCE = 5
+"""Words that say something by themselves; fewer only complete what is asked."""
 _LOSS = re.compile(r"\b(?:loss(?:es)?|deficit|negative|minus)\b", re.IGNORECASE)
 
 
@@ -140,9 +143,11 @@ def _counted(text: str) -> list[tuple[str, str]]:
 
 
 def _undenied(claim: str, question: str, quoted: str) -> bool:
-    """Return whether a claim says, without denying it, what a sentence says is not so. "Yes" says what the question asks."""
+    """Return whether a claim says, without denying it, what a sentence says is not so. "Yes" says what the question asks, and a
+    few words may name what is not so where that is asked for: "What can they not do?"
+    """
     said = stems(f"{claim} {question}") if _YES.search(claim) else stems(claim)
-    if denies(claim):
+    if denies(claim) or (denies(question) and _WHAT.search(question) and len(content_words(claim)) < _OF_A_SENTENCE):
         return False
     words = tokens(quoted)
     for match in _DENIAL.finditer(quoted):

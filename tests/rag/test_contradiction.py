@@ -60,6 +60,7 @@ def test_what_contradicts(quoted: str, question: str, claim: str) -> None:
         (NOTICE, "", "EUR 40 per year."),
         (TARIFF, "Did the works raise its tariff?", "No."),
         (TARIFF, "", "The works did not raise its tariff."),
+        ("As they are not members, law officers cannot vote.", "What can law officers not do?", "vote"),
         ("The works did not raise its tariff but raised the deposit.", "", "It raised the deposit."),
         ("| Increase in receivables | (500) |", "", "A decrease of 500."),
         ("| Net loss | 4,015 |", "", "A loss of 4,015."),
