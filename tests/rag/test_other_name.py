@@ -23,6 +23,7 @@ from rag.other_name import puts_other_name
     ],
 )
 def test_another_name_at_the_same_place(claim: str, quoted: str) -> None:
+    """A sentence with one of its names changed for another says something else."""
     assert puts_other_name(claim, quoted)
 
 
@@ -50,4 +51,5 @@ def test_another_name_at_the_same_place(claim: str, quoted: str) -> None:
     ],
 )
 def test_the_same_name_in_other_words(claim: str, quoted: str) -> None:
+    """Short forms, defined terms, other orders of words and rows of tables are no other names."""
     assert not puts_other_name(claim, quoted)
