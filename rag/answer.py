@@ -36,7 +36,7 @@ from rag.routing import in_turn
 from rag.shapes import Answer, Candidate, Disagreement, Generation, Hit, Searched, Tokens
 from rag.span_reader import SpanReader
 from rag.statements import Checker
-from rag.unknown_names import unknown_names
+from rag.unknown_names import about_others
 from rag.words import numbers
 
 WEIGHED = 8
@@ -123,8 +123,8 @@ class Answerer:
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
         if supports and supports[0].figure:
             evidence = max(evidence, FIGURE_FOUND)
-        if unknown := unknown_names(question, self.catalog, [item.passage for item in found]):
-            draft = Draft(note=f"{' and '.join(unknown)}: that stands nowhere in these documents.")
+        if as_of is None and (why := about_others(question, self.catalog, [one.passage for one in found], collections)):
+            draft = Draft(note=why)
         elif evidence < self.limits.min_evidence or not supports:
             draft = Draft(note="No passage says enough about what is asked; the nearest ones are listed.")
         elif may_clarify and (offered := self._open(question, supports, evidence)):

@@ -21,13 +21,7 @@ from rag.keywords import Keywords
 from rag.naming import Naming
 from rag.passages import Passage, live_passages, nearest_in, passages_of, vectors_of
 from rag.report_shapes import CollectionStatus, DocumentStatus, DocumentText
-from rag.schema import (
-    chunks,
-    documents,
-    embeddings,
-    jobs,
-    versions,
-)
+from rag.schema import chunks, documents, embeddings, jobs, versions
 from rag.shapes import FailedFile
 from rag.store import Store
 from rag.version_rows import below
@@ -220,6 +214,10 @@ class Catalog:
     ) -> list[tuple[Passage, float]]:
         """Return live passages with any of the words, best first, within a scope where one is given: see `Keywords.search`."""
         return self._keywords.search(words, other, collections, limit, scope, whole)
+
+    def stands_in(self, word: str, ids: Sequence[str]) -> bool:
+        """Return whether a live passage of one of these documents has a word."""
+        return self._keywords.stands_in(word, ids)
 
     def scope(self, wanted: Filter, collections: Sequence[str]) -> Scope:
         """Return what a filter leaves of some collections."""

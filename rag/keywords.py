@@ -53,6 +53,17 @@ class Keywords:
             known = self._now(connection)
             return _count(connection, known, words), known.total
 
+    def stands_in(self, word: str, document_ids: Sequence[str]) -> bool:
+        """Return whether a live passage of one of these documents has a word."""
+        marks = ", ".join("?" * len(document_ids))
+        query = (
+            "SELECT 1 FROM chunk_words JOIN chunks ON chunks.id = chunk_words.rowid "
+            f"WHERE chunk_words MATCH ? AND chunks.document_id IN ({marks}) LIMIT 1"
+        )
+        with self.store.read() as connection:
+            found = connection.exec_driver_sql(query, (match_expression(word), *document_ids)).first()
+        return found is not None
+
     def search(
         self,
         words: Sequence[str],

@@ -1,4 +1,5 @@
-"""Finds names in a question that stand nowhere in the documents: what they say of others is no answer to it."""
+"""Finds names in a question that stand nowhere in the documents, or in none of those that it asks: what they say of others is no
+answer to it."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
+from rag.answer_type import asks_several
 from rag.catalog import Catalog
 from rag.passages import Passage
+from rag.retrieve import NAMED_CLEARLY
 from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, tokens
 
 _ENGLISH = re.compile(
@@ -22,6 +25,8 @@ _NOT_NAMES = frozenset(
     prof inc corp ltd llc company english german french spanish italian dutch portuguese chinese
     """.split()
 ).union(MONTHS, WEEKDAYS)
+MOST_NAMED = 50
+"""Documents that one question names, at most."""
 _SHORTEST = 4
 _ABBREVIATION = 5
 """Letters up to which a word in capitals may stand for other words."""
@@ -43,6 +48,28 @@ def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> 
         return []
     there = {word.lower() for passage in found for word in tokens(f"{passage.path} {passage.heading} {passage.text}")}
     return [name for name in missing if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
+
+
+def about_others(question: str, catalog: Catalog, found: Sequence[Passage], collections: Sequence[str]) -> str:
+    """Return why what was found is about others than a question asks for, "" where it need not be: a name stands nowhere, or in
+    none of the documents that the question names ("LinkedIn" in Amazon's reports). What names a document itself may be whose
+    the others are, and need not stand in them."""
+    if unknown := unknown_names(question, catalog, found):
+        return f"{' and '.join(unknown)}: that stands nowhere in these documents."
+    others = list(dict.fromkeys(_names(question)))
+    if not others or len(_ENGLISH.findall(question)) < 2 or asks_several(question):
+        return ""
+    within = catalog.require_collections(collections)
+    by_name = catalog.naming.documents(question, within, MOST_NAMED)
+    named = [item.document_id for item in by_name if item.share >= NAMED_CLEARLY * by_name[0].share]
+    lacking = [
+        name
+        for name in others
+        if named and not catalog.stands_in(name, named) and not catalog.naming.documents(name, within)
+    ]
+    there = {word.lower() for one in found if one.document_id in named for word in tokens(f"{one.heading} {one.text}")}
+    lacking = [name for name in lacking if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
+    return f"{' and '.join(lacking)}: that stands in none of the documents that are asked." if lacking else ""
 
 
 def _names(question: str) -> Iterator[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from rag.library import Library
+from rag.settings import Settings
 from rag.unknown_names import unknown_names
 
 
@@ -40,3 +44,29 @@ def test_a_question_about_somebody_else_is_not_answered(library: Library) -> Non
     assert answer.passages
     known = library.ask("What is the annual maintenance fee for a vessel with an equipment set of type B?")
     assert known.outcome == "answered"
+
+
+@pytest.fixture
+def two(settings: Settings, tmp_path: Path) -> Iterator[Library]:
+    """A home with a report of each of two companies, of which one owns a third."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    sales = "Net sales were $5.3 billion in the third quarter, and operating income was $410 million.\n"
+    (folder / "Teal Shipping 2024 Q3.txt").write_text(f"Teal Shipping\n\n{sales}")
+    (folder / "Norway Bulk 2024 Q3.txt").write_text(
+        "Norway Bulk\n\nThe revenue of Brunvoll was $1.1 billion in the third quarter.\n"
+    )
+    with Library(settings, "tests") as opened:
+        opened.ingest([folder], "documents")
+        yield opened
+
+
+def test_what_stands_in_another_document_only(two: Library) -> None:
+    """A name that stands only in a document that is not asked is no matter of the one that is: its own figures are no answer."""
+    of_another = two.ask("What were the net sales of Brunvoll at Teal Shipping in the third quarter?")
+    assert of_another.outcome == "not_found"
+    assert of_another.note == "Brunvoll: that stands in none of the documents that are asked."
+    its_own = two.ask("What was the revenue of Brunvoll at Norway Bulk in the third quarter?")
+    assert its_own.outcome == "answered" and "1.1 billion" in its_own.answer
+    without = two.ask("What were the net sales of Teal Shipping in the third quarter?")
+    assert without.outcome == "answered" and "5.3 billion" in without.answer
