@@ -56,7 +56,8 @@ def replaced(last: str, rest: str, prep: str | None, names: Callable[[str], bool
     if parts and not names(bare) and body[parts[-1][0]].isupper():  # of Products for of Services
         known = parts
     elif names(bare) or bare[:1].isupper():
-        known = [(start, end) for start, end in _named(body) if names(body[start:end])] or _named(body)
+        same = [(start, end) for start, end in _named(body) if names(body[start:end]) == names(bare)]
+        known = same or _named(body)  # a document's name for one, another name for one that is none
     elif prep is None and (focus := _focus(body)) is not None:
         known = [focus]
     elif (prep or "").lower() in ("of", "for"):  # of the van for of the truck
