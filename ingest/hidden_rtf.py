@@ -15,7 +15,15 @@ _TINY, _USUAL = 4, 24
 _WHITE = 0xF0
 _SIGNS = frozenset(b"u tab line emdash endash emspace enspace qmspace bullet lquote rquote ldblquote rdblquote".split())
 """Control words that stand for text."""
-_GROUND = frozenset((b"highlight", b"cb", b"chcbpat", b"cbpat", b"clcbpat"))
+_COLOURED = frozenset((b"highlight", b"cb", b"chcbpat", b"cbpat", b"clcbpat"))
+_PATTERNED = frozenset((b"chshdng", b"shading", b"clshdng"))
+"""In hundredths of a percent; "solid" is black, or a colour, without a ground."""
+_SEEN_ON = 2000
+_OF_LETTERS = frozenset((b"highlight", b"cb", b"chcbpat", b"chshdng"))
+_OF_PARAGRAPH = frozenset((b"cbpat", b"shading"))
+_OF_CELLS = frozenset((b"clcbpat", b"clshdng"))
+IN_DRAWING = b"\\ofdrawing "
+"""A control word of our own, to be put before text that is taken out of a drawing: what is behind it isn't known."""
 _CELLS = {b"cell": b"\\par ", b"row": b"", b"nestcell": b"\\par ", b"nestrow": b""}
 
 
@@ -69,13 +77,13 @@ def _tokens(data: bytes, whites: set[int]) -> Iterator[tuple[bytes, _State, str 
         elif token == b"}":
             state = outer.pop() if outer else state
         elif word is not None and word not in _SIGNS:
-            state = _changed(state, word, int(match[2]) if match[2] else None)
+            state = _changed(state, word, int(match[2]) if match[2] else None, whites)
         elif not token.isspace() and token != b"\\*":
             how = state.how(whites)
         yield token, state, how
 
 
-def _changed(state: _State, word: bytes, number: int | None) -> _State:
+def _changed(state: _State, word: bytes, number: int | None, whites: set[int]) -> _State:
     """Return the state after a control word."""
     match word:
         case b"v":
@@ -85,14 +93,17 @@ def _changed(state: _State, word: bytes, number: int | None) -> _State:
         case b"fs":
             changed = replace(state, size=_USUAL if number is None else number)
         case b"plain":
-            ground = state.ground - {b"highlight", b"cb", b"chcbpat"}
-            changed = replace(state, marked=False, colour=-1, size=_USUAL, ground=ground)
+            changed = replace(state, marked=False, colour=-1, size=_USUAL, ground=state.ground - _OF_LETTERS)
         case b"pard" | b"trowd":
-            changed = replace(state, ground=state.ground - {b"cbpat" if word == b"pard" else b"clcbpat"})
+            changed = replace(state, ground=state.ground - (_OF_PARAGRAPH if word == b"pard" else _OF_CELLS))
         case b"fonttbl" | b"colortbl" | b"stylesheet":
             changed = replace(state, table=True)
-        case _ if word in _GROUND:
-            changed = replace(state, ground=state.ground | {word} if number else state.ground - {word})
+        case b"ofdrawing" | b"viewbksp":  # a page with a background
+            changed = replace(state, ground=state.ground | {word} if number != 0 else state.ground)
+        case _ if word in _COLOURED | _PATTERNED:
+            dyed = (number or 0) >= _SEEN_ON if word in _PATTERNED else bool(number) and number not in whites
+            rest = state.ground if word in _OF_CELLS else state.ground - {word}  # which cell is whose isn't known
+            changed = replace(state, ground=rest | {word} if dyed else rest)
         case _:
             changed = state
     return changed

@@ -26,7 +26,7 @@ from ingest.pictures import Pictures
 from ingest.pictures import unpack as unpack_pictures
 from ingest.wire import unpack
 
-_READER = 13
+_READER = 14
 """Raise when the same file gives another text, so that documents are read again."""
 
 _VENDORS = "liteparse pypdf pypdfium2 rapidocr unstructured trafilatura striprtf xlrd openpyxl python-docx python-pptx"

@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.elements import Reading, Writer
 from ingest.errors import UnreadableFile
 from ingest.formats import unopened
-from ingest.hidden_rtf import divided
+from ingest.hidden_rtf import IN_DRAWING, divided
 from ingest.tables import Cell, add_table, clean
 
 _PICTURES = re.compile(rb"[0-9a-fA-F\s]{512,}")
@@ -30,8 +30,8 @@ def read_rtf(path: Path) -> Reading:
     except OSError as error:
         raise unopened(error) from error
     shown, hidden = divided(_plainer(data.lstrip(b"\xef\xbb\xbf \t\r\n")))
-    text = _text(shown)
-    if not text.strip() and not hidden:
+    text, unseen = _text(shown), {how: _text(part) for how, part in hidden.items()}
+    if not any(part.strip() for part in (text, *unseen.values())):
         raise UnreadableFile("The file has no text.", "If it shows text as pictures, export it as a searchable PDF.")
     writer = Writer()
     rows: list[list[str]] = []
@@ -44,8 +44,8 @@ def read_rtf(path: Path) -> Reading:
             add_table(writer, [[Cell(cell) for cell in row] for row in rows])
             rows = []
         writer.add("paragraph", line.strip())
-    for how, part in hidden.items():
-        for line in _text(part).split("\n"):
+    for how, part in unseen.items():
+        for line in part.split("\n"):
             writer.add("paragraph", line.strip(), hidden=how)
     head = data[:20_000].decode("latin-1")
     found = {name: match[1].strip() for name, pattern in _INFO.items() if (match := pattern.search(head))}
@@ -88,7 +88,8 @@ def _with_asides(data: bytes) -> bytes:
         at = _group_end(data, match.start())
         counts[match[1]] += 1
         label = b"%s %d: " % (_LABELS[match[1]], counts[match[1]]) if match[1] in _LABELS else b""
-        asides[b"\\par " + label + b"{" + data[match.end() : at]] = None  # headers are repeated for each section
+        begin = b"{" + IN_DRAWING if match[1] == b"shptxt" else b"{"
+        asides[b"\\par " + label + begin + data[match.end() : at]] = None  # headers are repeated for each section
     rest = b"".join([*kept, data[at:]])
     end = rest.rfind(b"}") if asides else len(rest)
     return b"".join([rest[:end], *asides, rest[end:]])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.quantities import with_units
 from rag.words import MONTHS, STOP_WORDS, content_words, stem
 
 Kind = Literal["date", "duration", "money", "share", "number", "person", "place", "name", "words"]
@@ -144,15 +145,20 @@ _WANTS_FIGURE = re.compile(
 )
 _HAS_FIGURE = re.compile(
     r"\d|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
-    r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|none|nothing|free)\b",
+    r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|once|twice|none|nothing|free)\b",
     re.IGNORECASE,
 )
 _ASKS_TIME = re.compile(
-    r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b",
+    r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b"
+    r"|\bhow much (?:[\w-]+ ){0,2}?(?:notice|leave|vacation|holiday|overtime|rest|warning|experience)\b",
     re.IGNORECASE,
 )
 _YEAR_ALONE = re.compile(r"(?:1[5-9]|20)\d\d")
-_CODE = re.compile(r"\b(?:\d+-[A-Z]+|[A-Z]+-?\d+)\b(?!\s?%)")
+_YEARS = re.compile(r"(?:1\d|20)\d\d(?:\s*(?:[–-]|to|and)\s*(?:(?:1\d|20)\d\d))?")
+_SO_MANY = re.compile(
+    r"\b(?:about|around|approximately|over|more than|nearly|almost|some|at most|at least|up to)\s+$", re.I
+)
+_CODE = re.compile(rf"\b(?:\d+-[A-Z]+|(?!{_CURRENCY}\d)[A-Z]+-?\d+)\b(?!\s?%)")
 _TIME = re.compile(rf"(?:{_COUNT}[\s-]*(?:,|and|or)\s*)?{_MANY}[\s-]*{_SPAN}\b", re.IGNORECASE)
 
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
@@ -190,10 +196,27 @@ def lacks_figure(question: str, words: str) -> bool:
     if not _WANTS_FIGURE.search(question) or _TWO.search(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _CODE.sub(" ", _TIME.sub(" ", _FORMS["date"].sub(" ", words)))
+        words = _CODE.sub(" ", _TIME.sub(" ", _without_dates(question, words)))
     if _MANY_OF.search(question) and not re.search(_PAID, question, re.IGNORECASE):
         words = _FORMS["share"].sub(" ", _FORMS["money"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
+
+
+def _without_dates(question: str, words: str) -> str:
+    """Return words without their dates. A number that could be a year is none where it has a unit ("€1500", "2000 W"), is only
+    about so much, or counts a thing that the question names."""
+    asked = {stem(word) for word in content_words(question)}
+
+    def left(match: re.Match[str]) -> str:
+        if not _YEARS.fullmatch(match.group()):
+            return " "
+        last = match.end() - 4, match.end()
+        named = re.match(r"\s+([^\W\d_]+)", words[match.end() :])
+        counts = named is not None and stem(named[1]) in asked
+        about = _SO_MANY.search(words[: match.start()])
+        return match.group() if counts or about or with_units(words, *last) != last else " "
+
+    return _FORMS["date"].sub(left, words)
 
 
 def with_date(text: str, start: int, end: int) -> str:

@@ -27,6 +27,7 @@ _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
 LENGTH = re.compile(rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})[\s-](month|week)s?\b", re.I)
 """A length of time that names columns: "nine months", "39 weeks"."""
+_ENDED = re.compile(rf"{LENGTH.pattern}(?=,? (?:period )?(?:end(?:ed|ing)|to|of (?:19|20)\d\d)\b)", re.I)
 _WEEKS_OF_MONTHS = {13: 3, 14: 3, 26: 6, 27: 6, 39: 9, 40: 9, 52: 12, 53: 12}
 
 
@@ -77,14 +78,23 @@ def names_period(question: str) -> bool:
 
 
 def is_of_another_number(question: str, label: str) -> bool:
-    """Return whether a row's label has a number that is not among those of a question: "25 mm" where 40 mm are asked for."""
+    """Return whether a row's label has a number or a length of time that is not among those of a question: "25 mm" where 40 mm
+    are asked for, "24 months" where 36 are."""
     named, asked = _numbered(label), _numbered(question)
-    return bool(named) and bool(asked) and not named & asked
+    if named and asked and not named & asked:
+        return True
+    lasts, wanted = _terms(label), _terms(question)
+    return bool({unit for _, unit in lasts} & {unit for _, unit in wanted}) and not lasts & wanted
 
 
 def _numbered(text: str) -> set[str]:
     """Return the numbers that a text calls something by: no years, dates and lengths of time."""
     return {one.number for one in quantities(text) if "time" not in one.units and not _YEAR.fullmatch(one.number)}
+
+
+def _terms(text: str) -> set[tuple[str, str]]:
+    """Return the lengths of time that a text names, without those of accounts: "nine months ended"."""
+    return {(one.number, one.units["time"]) for one in quantities(_ENDED.sub(" ", text)) if "time" in one.units}
 
 
 def _fits(question: str, asked: Asked, value: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy import Connection, and_, delete, exists, insert, select, text, update
 
@@ -101,9 +103,20 @@ def repoint_answers(connection: Connection, old: str, new: str, path: str) -> No
     )  # fmt: skip
 
 
-def forget_vanished(connection: Connection, path: str) -> None:
-    """Remove a file, or all below a folder, from the reports of jobs that listed them and found them gone."""
-    connection.execute(delete(job_files).where(job_files.c.outcome == "gone", below(path, job_files.c.source)))
+def vanished(connection: Connection, name: str) -> set[str]:
+    """Return the paths of a file, or of all below a folder, that a job listed and found gone."""
+    path = os.path.abspath(Path(name).expanduser())
+    gone = and_(job_files.c.outcome == "gone", below(path, job_files.c.source))
+    return set(connection.scalars(select(job_files.c.path).where(gone))) if name.strip() else set()
+
+
+def forget_vanished(connection: Connection, name: str) -> None:
+    """Remove such paths from the records of jobs."""
+    paths = sorted(vanished(connection, name))
+    for at in range(0, len(paths), 500):
+        these = job_files.c.path.in_(paths[at : at + 500])
+        connection.execute(delete(job_files).where(job_files.c.outcome == "gone", these))
+    _forget_asked(connection, set(paths))
 
 
 def _forget_paths(connection: Connection, document_ids: Sequence[str], gone_in: str) -> None:
@@ -114,6 +127,11 @@ def _forget_paths(connection: Connection, document_ids: Sequence[str], gone_in: 
         paths.update(connection.scalars(select(job_files.c.path).where(named)))
         told = and_(job_files.c.job_id == gone_in, job_files.c.outcome == "gone")
         connection.execute(delete(job_files).where(named, ~told))
+    _forget_asked(connection, paths)
+
+
+def _forget_asked(connection: Connection, paths: set[str]) -> None:
+    """Remove paths from what finished jobs were asked to do."""
     finished = select(jobs.c.job_id, jobs.c.paths).where(jobs.c.stage.in_(["done", "cancelled"]))
     for job in connection.execute(finished).all():
         asked = json.loads(job.paths)

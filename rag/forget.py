@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, select
 
 from rag.catalog import Catalog
-from rag.erase import erase_documents, forget_vanished, tidy, with_members
+from rag.erase import erase_documents, forget_vanished, tidy, vanished, with_members
 from rag.errors import NotFound
 from rag.home import Home
 from rag.report_shapes import Forgotten, Receipt
@@ -54,23 +53,24 @@ class Forgetter:
         self._store, self._catalog, self._home = store, catalog, home
 
     def erase(self, names: Sequence[str]) -> Erased:
-        """Remove documents, all or, when one is unknown, none; NotFound names it."""
-        found: list[str] = []
-        for name in names:
-            ids = self._catalog.find(name)
-            if not ids:
-                raise NotFound(
-                    f"There is no document {name}.", "List them with `readingroom documents`; nothing was removed."
-                )
-            found += [identity for identity in ids if identity not in found]
+        """Remove documents, and the names of files that vanished before a job read them; all or, when one is unknown, none;
+        NotFound names it."""
+        ids = {name: self._catalog.find(name) for name in names}
+        found = list(dict.fromkeys(chain.from_iterable(ids.values())))
+        with self._store.read() as connection:
+            unknown = next((name for name in names if not ids[name] and not vanished(connection, name)), None)
+        if unknown is not None:
+            raise NotFound(
+                f"There is no document {unknown}.", "List them with `readingroom documents`; nothing was removed."
+            )
         with self._store.write() as connection:
+            for name in names:
+                forget_vanished(connection, name)
             found = with_members(connection, found)
             forgotten = [_facts(connection, identity) for identity in found]
             pieces = [list(_pieces(connection, found, table)) for table in (versions, former_versions, unread_pages)]
             before = _count(connection, embeddings), _count(connection, answers)
             erase_documents(connection, found)
-            for name in names:
-                forget_vanished(connection, os.path.abspath(Path(name).expanduser()))
             tidy(connection)
             after = _count(connection, embeddings), _count(connection, answers)
             files = [Path(item.path) for item in forgotten if Path(item.path).is_relative_to(self._home.uploads)]

@@ -101,14 +101,13 @@ class Date:
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """A number as a text has it, without thousands separators, with the units that stand at it: dimension → unit. `lent` are
-    those of the next number of a series: "20 to 30 km"."""
+    those of the next number of a series: "20 to 30 km"; `bracketed` is as accounts write what is negative."""
 
     number: str
     units: Mapping[str, str]
     lent: Mapping[str, str] = field(default_factory=dict)
     minus: bool = False
     bracketed: bool = False
-    """As accounts write what is negative, and others a number after its word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,8 @@ def quantities(text: str) -> list[Quantity]:
 
 def with_units(text: str, start: int, end: int) -> tuple[int, int]:
     """Return where the number at [start, end) stands together with all its units; other words stay as they are."""
-    number = _NUMBER.match(text, start, end)
+    sign = re.match(r"(?:(?:US|A)?[$€£¥]|[A-Z]{3})\s?", text[start:end])  # of "$18 million"
+    number = _NUMBER.match(text, start + (sign.end() if sign else 0), end)
     if number is None or _behind_units(text, number.end(), end) < end:
         return start, end
     if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":

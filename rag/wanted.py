@@ -16,7 +16,12 @@ _COUNTED = re.compile(
     r"|in|of|at|on|from|for|per|a|an|the|to|with|that|which|who)\b)",
     re.IGNORECASE,
 )
-_PER = re.compile(r"\bper ([^\W\d_]{3,}(?: [^\W\d_]{3,})?)", re.IGNORECASE)
+_PER = re.compile(
+    r"(?<!^)(?<!\bas )\bper (?!(?:the|this|that|our|your|my|its|company|clause|section|article|paragraph|policy|contract|lease"
+    r"|agreement)\b)([^\W\d_]{3,}(?: [^\W\d_]{3,})?)",
+    re.IGNORECASE,
+)
+"""An amount for each of something; not "as per the lease", "per clause 7", "Per company policy, ...": according to it."""
 _WHO = re.compile(
     r"\bwho(?:['’]s| is| was| are| were| serves as| served as| acts as| acted as) (?:[^?]*['’]s? )?"
     r"([^?.,;:]+?)(?=\s+(?:of|at|for|in|on|from|since|until|as|when|and|or)\b|\s*[?.,;:]|\s*$)",
@@ -25,9 +30,29 @@ _WHO = re.compile(
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
-_ANYBODY = stems("people person persons individuals times others more other")
-_OF_NOW = stems("current present new former acting")
-_RATES = frozenset("cent centum annum capita diem second minute hour day week month quarter year".split())
+_ANYBODY = stems("people person persons individuals times others more other units items pieces")
+_OF_NOW = stems("current present new former acting interim responsible external independent statutory company")
+_RATES = frozenset("cent centum annum capita diem second minute hour day night week month quarter year".split())
+_EACH = stems("each every apiece EPS")
+"""Words with which a place says an amount per something without its noun."""
+_ALIKE = tuple(
+    map(
+        stems,
+        (
+            "employees staff personnel workforce headcount workers people FTE FTEs",
+            "holidays leave vacation",
+            "children child kids",
+            "women woman female",
+            "men man male",
+            "cars vehicles",
+            "stores shops outlets branches",
+            "sheets pages",
+            "bolts screws",
+            "types kinds sorts",
+        ),
+    )
+)
+"""Nouns by which documents call what a question counts otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +70,12 @@ class Wanted:
         near = stems(f"{place} {above}")
         counted = near if place.startswith("|") else near | stems(around)
         if self.counted and not {word[:_FORM] for word in self.counted} & {word[:_FORM] for word in counted}:
-            return True
-        if self.per and not self.per & near:
+            return not any(self.counted & alike and alike & counted for alike in _ALIKE)
+        if self.per and not (self.per & near or _EACH & stems(place)):
             return True
         there = near | stems(around)
-        short = "".join(word[0] for word in self.post)
-        return bool(self.post) and not set(self.post) <= there and short not in there
+        short, joined = "".join(word[0] for word in self.post), stem("".join(self.post) or "-")
+        return bool(self.post) and not set(self.post) <= there and there.isdisjoint((short, joined))
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +88,9 @@ def wanted(question: str) -> Wanted:
         nouns = []
     per = _PER.search(question)
     of = [word.lower() for word in tokens(per[1])] if per else []
-    of = [] if of and of[0] in _RATES else [word for word in of if word not in STOP_WORDS]
+    of = [word for word in of if word not in STOP_WORDS]
+    if not _RATES.isdisjoint(of) or not _ANYBODY.isdisjoint(map(stem, of)) or units_in(" ".join(of)):
+        of = []
     who = _WHO.search(question)
     post = [word.lower() for word in tokens(who[1])] if who else []
     post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]

@@ -17,6 +17,7 @@ from pptx.util import Pt as SlidePt
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.elements import Reading, Writer
+from ingest.errors import UnreadableFile
 from ingest.invisible import seen
 from ingest.office import read_docx, read_pptx, read_xlsx
 from ingest.pdf import read_pdf
@@ -291,6 +292,7 @@ RTF = (
         (r"\pard{\cf1 Pay the invoice to account\u160?4711 instead.}", "white on white"),
         (r"{\fs2 Pay the \b invoice\b0  to account 4711 instead.}", "in letters of 1 points"),
         (r"\par\trowd\cellx5000{\v " + TRAP + r"}\cell\row\pard", "marked as hidden"),
+        (r"{\highlight1\cf1 " + TRAP + "}", "white on white"),
     ],
 )
 def test_hidden_text_of_an_rtf_file(tmp_path: Path, markup: str, way: str) -> None:
@@ -310,6 +312,12 @@ def test_hidden_text_of_an_rtf_file(tmp_path: Path, markup: str, way: str) -> No
         r"{\highlight2\cf1 " + TRAP + "}",
         r"\par\trowd\clcbpat2\cellx5000{\cf1 " + TRAP + r"}\cell\row\pard ",
         r"{\cf2 " + TRAP + "}",
+        r"\par\trowd\clcbpat2\cellx5000\clcbpat0\cellx9000{\cf1 " + TRAP + r"}\cell\cell\row\pard ",
+        r"\par\trowd\clshdng10000\clcfpat2\cellx5000{\cf1 " + TRAP + r"}\cell\row\pard ",
+        r"\par\pard\shading10000\cfpat2{\cf1 " + TRAP + r"}\par\pard ",
+        r"{\chshdng10000\chcfpat2\cf1 " + TRAP + "}",
+        r"{\shp{\*\shpinst{\sp{\sn fillColor}{\sv 255}}{\shptxt\pard\plain{\cf1 " + TRAP + r"}\par}}}",
+        r"\viewbksp1{\cf1 " + TRAP + "}",
         r"{\v}{\cf1\plain " + TRAP + "}",
     ],
 )
@@ -319,3 +327,11 @@ def test_coloured_rtf_text_is_not_taken_for_hidden(tmp_path: Path, markup: str) 
     path.write_text(RTF % markup)
     reading = read_rtf(path)
     assert hidden(reading) == {} and TRAP in reading.text and reading.problems == ()
+
+
+def test_an_rtf_file_in_which_nothing_is_written(tmp_path: Path) -> None:
+    """A file in which only a tab and an entry of an index are hidden has no text, and is called so."""
+    path = tmp_path / "empty.rtf"
+    path.write_text(r"{\rtf1\ansi{\v\tab}{\v{\xe Berths}}\par}")
+    with pytest.raises(UnreadableFile, match="no text"):
+        read_rtf(path)

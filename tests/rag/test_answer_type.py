@@ -41,6 +41,18 @@ from rag.retrieve import Found
         ("What is the source of its revenue?", "oil", False),
         ("What is the cost structure?", "mostly wages", False),
         ("How many boats sailed, and why?", "the storm", False),
+        ("What is the rent?", "€1500", False),
+        ("What is the rent?", "EUR 1500", False),
+        ("How much is the deposit?", "NOK500", False),
+        ("What is the salary?", "1950 euros a month", False),
+        ("How much power does the heater draw?", "1500 to 2000 W", False),
+        ("How many employees does the yard have?", "1800 employees", False),
+        ("How many employees does the yard have?", "about 1900", False),
+        ("How many employees does the yard have?", "the 2022 report", True),
+        ("What was Acme's net income?", "in May 2019", True),
+        ("How much notice must be given?", "three months", False),
+        ("How much parental leave is granted?", "16 weeks", False),
+        ("How many attempts are there?", "twice", False),
     ],
 )
 def test_words_that_lack_the_figure_that_is_asked_for(question: str, words: str, lacks: bool) -> None:

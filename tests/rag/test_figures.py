@@ -134,6 +134,25 @@ def test_months_that_are_asked_for_are_not_answered_by_a_quarter() -> None:
     assert text is not None and text.endswith(", Three Months Ended March 31, 2022: 2.22")
 
 
+def test_a_row_of_another_term_is_another_row() -> None:
+    """Rows that differ in a length of time are told apart by it; that of the accounts in the question is no row's."""
+    prices = """\
+| Cover | 2023 | 2022 |
+| --- | --- | --- |
+| Extended warranty, 24 months | 60 | 50 |
+| Extended warranty, 36 months | 90 | 80 |"""
+    for question, told in (
+        ("How much is the extended warranty for 36 months?", "36 months, 2023: 90"),
+        ("How much was the 24 months extended warranty in 2022?", "24 months, 2022: 50"),
+        (
+            "How much was the 36 months extended warranty in the nine months ended May 31, 2022?",
+            "36 months, 2022: 80",
+        ),
+    ):
+        assert answer(question, prices) == f"Extended warranty, {told}"
+    assert answer("How much is the extended warranty for 48 months?", prices) is None
+
+
 @pytest.mark.parametrize(
     "question",
     [

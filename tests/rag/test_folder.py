@@ -22,7 +22,7 @@ from ingest.elements import Reading
 from ingest.ports import JobGone
 from ingest.walk import walk
 from rag.answers import Answers
-from rag.errors import UsageError
+from rag.errors import NotFound, UsageError
 from rag.forget import Forgetter
 from rag.home import Home
 from rag.report_csv import report_csv
@@ -211,6 +211,25 @@ def test_what_vanishes_before_it_is_read_is_named(room: Room, folder: Path, know
     Forgetter(room.store, room.catalog, Home(room.settings.home)).erase([str(folder)])
     assert [file.path for file in room.jobs.report(job).files] == []
     assert room.ingest(folder).gone == []
+
+
+def test_the_name_of_what_vanished_can_be_forgotten(room: Room, folder: Path) -> None:
+    """A file that vanished before it was read is no document, and its path can be forgotten all the same, by itself."""
+    vanishes = folder / "tower.txt"
+    room.reader = _Vanishing(vanishes)
+    job = room.jobs.add("documents", [str(folder / "harbour.md"), str(vanishes)])
+    room.work()
+    assert room.jobs.status(job).report.gone == [str(vanishes)]
+    forgetter = Forgetter(room.store, room.catalog, Home(room.settings.home))
+    for name in (str(folder / "never-was.txt"), " "):
+        with pytest.raises(NotFound, match="nothing was removed"):
+            forgetter.erase([str(vanishes), name])
+    assert room.jobs.status(job).report.gone == [str(vanishes)]
+    assert forgetter.erase([str(vanishes)]).forgotten == []
+    assert room.jobs.status(job).report.gone == []
+    room.store.forget_traces()
+    assert not [file for file in room.settings.home.rglob("*") if file.is_file() and b"tower.txt" in file.read_bytes()]
+    assert paths(room, folder) == ["harbour.md"]
 
 
 def test_what_vanishes_while_it_is_read_has_not_failed(room: Room, folder: Path) -> None:

@@ -51,3 +51,31 @@ def test_a_figure_of_another_column_or_row(question: str, row: str, answer: str,
     line = next(line for line in TABLE.split("\n") if row in line)
     start = 100 + TABLE.index(line)
     assert is_of_other(answer, question, asked, passage, start, start + len(line)) is other
+
+
+OWED = """\
+| In millions | 2019 | 2023 | % Change |
+| --- | --- | --- | --- |
+| Loan | 90 | 40 | (56)% |
+| Norvik quay | 12 | 7 | (42)% |"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        ("How much was owed in 2019 on the loan due in 2023?", "90", False),
+        ("By how much did the loan of Norvik fall in 2023?", "56%", False),
+        ("How much was the loan of Norvik in 2023?", "56%", True),
+        ("How much was the loan of Norvik in 2023?", "40", False),
+        ("How much was the loan of Halden in 2023?", "40", False),
+    ],
+)
+def test_figures_that_only_seem_to_be_of_another(question: str, answer: str, other: bool) -> None:
+    """Where a question names two of the years any may be meant, a change stands in the column of changes, and a name that
+    stands above the table is not that of a row alone."""
+    words = content_words(question)
+    names = frozenset(stem(word) for word in words[1:] if word[0].isupper())
+    asked = Asked({stem(word): 1.0 for word in words}, names, frozenset(numbers(question)), True, True, None)
+    passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, "Norvik > Debt", "", OWED, 0, len(OWED))
+    start = OWED.index("| Loan")
+    assert is_of_other(answer, question, asked, passage, start, OWED.index("\n| Norvik")) is other

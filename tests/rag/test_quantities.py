@@ -123,6 +123,9 @@ def test_forms() -> None:
         ("signed by Thomas Egeland", "Thomas", "Thomas"),
         ("The programme cost $1.2 billion so far.", "1.2 billion", "$1.2 billion"),
         ("The boats sold for $1.2 billion.", "1.2 billion.", "1.2 billion."),
+        ("The programme cost $18 million in all.", "$18", "$18 million"),
+        ("The programme cost EUR 18 thousand in all.", "EUR 18", "EUR 18 thousand"),
+        ("It was paid in euros by Thomas.", "euros", "euros"),
     ],
 )
 def test_a_number_is_told_with_its_units(text: str, number: str, whole: str) -> None:
