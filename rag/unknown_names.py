@@ -17,6 +17,7 @@ _ENGLISH = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|did|does|do|has|have|the|of)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W\d_]+(?:[-&'’.][^\W\d_]+)*")
+_ENDS = re.compile(r"[.?!:;]\s")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _DETERMINERS = frozenset("the a an this these those each every any all no our your their its his her".split())
 _NOT_NAMES = frozenset(
@@ -56,7 +57,7 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
     the others are, and need not stand in them."""
     if unknown := unknown_names(question, catalog, found):
         return f"{' and '.join(unknown)}: that stands nowhere in these documents."
-    others = list(dict.fromkeys(_names(question)))
+    others = [name for name in dict.fromkeys(_names(question)) if not name.isupper()]  # EBITDA may be worked out
     if not others or len(_ENGLISH.findall(question)) < 2 or asks_several(question):
         return ""
     within = catalog.require_collections(collections)
@@ -77,11 +78,12 @@ def _names(question: str) -> Iterator[str]:
     capitals = [word for word in words[1:] if word.group()[0].isupper()]
     if len(capitals) > len(words) / 2:  # a title: capitals say nothing
         return
-    led = True  # by a determiner, or by the beginning of the question
+    led = True  # by a determiner, or by the beginning of a sentence
     for number, word in enumerate(words):
         said = _POSSESSIVE.sub("", word.group())
-        if number == 0 or not said[0].isupper():
-            led = number == 0 or word.group().lower() in _DETERMINERS
+        begins = number == 0 or _ENDS.search(question, words[number - 1].end(), word.start()) is not None
+        if begins or not said[0].isupper():
+            led = begins or word.group().lower() in _DETERMINERS
             continue
         short = said.isupper() and len(said) <= _ABBREVIATION
         if not led and not short and len(said) >= _SHORTEST and said.lower() not in STOP_WORDS | _NOT_NAMES:

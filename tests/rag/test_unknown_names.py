@@ -22,6 +22,7 @@ from rag.unknown_names import unknown_names
         ("What Is The Liability Cap Under Agreement Zulu?", []),  # a title
         ("Was kostet die Wartung der Anlage bei Siemens im Jahr?", []),  # German has capitals everywhere
         ("What does IBM pay a year?", []),  # may be an abbreviation of what is there
+        ("What is the fee of the set? Answer in euros, please: Round it up.", []),  # the first word of a sentence, too
         ("Siemens pays how much of the fee?", []),  # the first word has a capital anyway
     ],
 )
@@ -68,5 +69,7 @@ def test_what_stands_in_another_document_only(two: Library) -> None:
     assert of_another.note == "Brunvoll: that stands in none of the documents that are asked."
     its_own = two.ask("What was the revenue of Brunvoll at Norway Bulk in the third quarter?")
     assert its_own.outcome == "answered" and "1.1 billion" in its_own.answer
+    worked_out = two.ask("What were the EBITDAR and the net sales of Teal Shipping in the third quarter?")
+    assert "none of the documents" not in worked_out.note
     without = two.ask("What were the net sales of Teal Shipping in the third quarter?")
     assert without.outcome == "answered" and "5.3 billion" in without.answer
