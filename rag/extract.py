@@ -47,7 +47,11 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     kind, or the cell of the best row; else it is the best sentence, and a second one that is nearly as good and says something
     else. A sentence that itself asks, and a row that has only its label, are quoted only where there is nothing else.
     """
-    supports = [item for item in supports if not (_ASKS.search(item.text) or _is_only_label(item.text))] or supports
+    supports = [
+        item
+        for item in supports
+        if item.figure or not (_ASKS.search(item.text) or _is_only_label(item.text) or _is_dash(question, asked, item))
+    ] or supports
     supports = _called(question, _below_captions(supports))
     best = supports[0]
     text = _prose(best.text)
@@ -111,6 +115,14 @@ def _is_only_label(text: str) -> bool:
     """Return whether a row has one short cell, as one has that names the rows below it: "Net sales:"."""
     filled = [one for one in cells(text) if one] if text.startswith("|") else []
     return len(filled) == 1 and len(filled[0].split()) < PHRASE
+
+
+def _is_dash(question: str, asked: Asked, support: Support) -> bool:
+    """Return whether a dash stands in the cell of a row that is asked for, or in all: it answers nobody who asks no figure."""
+    if not support.text.startswith("|"):
+        return False
+    row, _, at = _place(question, asked, support)
+    return not any(one.strip("-–— $€£%") for one in (row[1:] if at is None else [row[at]]))
 
 
 def _prose(text: str) -> str:

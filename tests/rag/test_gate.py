@@ -154,6 +154,22 @@ def test_a_sentence_that_asks_is_not_the_answer() -> None:
     ]
 
 
+def test_a_row_of_dashes_is_not_the_answer() -> None:
+    """A row that has a dash in the column that counts answers no question but one for its figure."""
+    table = "| EUR | 2023 | 2024 |\n| --- | --- | --- |\n| Buoys laid in Norway | 12 | $ - |"
+    text = f"{table}\n\nBuoys are laid in Norway and Denmark."
+    row, sentence = (
+        support(text, "| Buoys laid in Norway | 12 | $ - |"),
+        support(text, "Buoys are laid in Norway and Denmark."),
+    )
+    question = "What are the countries in which buoys are laid?"
+    wanted = asked(question, "countries", "buoys", "laid")
+    assert extract(question, wanted, [row, sentence])[0].stands == (sentence.found, sentence.start, sentence.end)
+    assert extract(question, wanted, [row])[0].stands == (row.found, row.start, row.end)
+    figure = replace(row, figure=True)
+    assert extract(question, wanted, [figure, sentence])[0].stands == (row.found, row.start, row.end)
+
+
 def test_signs_against_an_answer() -> None:
     """A sentence that denies what is asked, or says the opposite of one of its words, shows it."""
     first = support("The ferry is the first vessel of the fleet.", "The ferry is the first vessel of the fleet.")
