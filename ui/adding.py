@@ -187,7 +187,7 @@ def _report(api: Api, current: Work) -> None:
         pages, passages, seconds = (sum(getattr(job, name) for job in jobs) for name in ("pages", "chunks", "seconds"))
         show(f"{pages:,} pages, {passages:,} passages, {seconds:,.1f} seconds", "rr-small")
         if gone := [path for job in jobs for path in job.gone]:
-            show(f"{len(gone):,} vanished before they were read: {', '.join(gone[:ROWS])}", "rr-small")
+            show(f"{len(gone):,} vanished before being read: {', '.join(gone[:ROWS])}", "rr-small")
         if failed:
             rows = [(file.path, file.reason, file.remedy) for file in failed]
             st.html(table_html(("File", "Why it was not read", "What to do"), rows))
