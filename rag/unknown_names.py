@@ -62,6 +62,8 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
         return ""
     within = catalog.require_collections(collections)
     by_name = catalog.naming.documents(question, within, MOST_NAMED)
+    if len(by_name) == MOST_NAMED:  # there may be more
+        return ""
     named = [item.document_id for item in by_name if item.share >= NAMED_CLEARLY * by_name[0].share]
     lacking = [
         name
