@@ -1,5 +1,4 @@
-"""Finds names in a question that stand nowhere in the documents, or in none of those that it asks: what they say of others is no
-answer to it."""
+"""Finds names in a question that stand nowhere in the documents, or in none that it asks: others' words answer nothing."""
 
 from __future__ import annotations
 
