@@ -180,15 +180,15 @@ class Asked:
     def is_another(self, found: Found, start: int, end: int) -> bool:
         """Return whether the sentence or table row at [start, end) is about another of a kind than the question: severity 1 for
         severity 3, or in the document of another than the one that the question names, or lacks what it counts, the per what
-        of its amount, or the post. What is around a sentence is its
-        passage; around a row, its header, caption and headings."""
+        of its amount, or the post. What is around a sentence is its passage; around a row, its header, caption and headings."""
         passage = found.passage
         if self._names_others(passage):
             return True
+        if not self.marks and self.wanted == Wanted():
+            return False
         header = header_row(passage, start)
         sentence = passage.text[start - passage.start : end - passage.start]
-        row = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}"
-        place = row if header else sentence
+        place = f"{header}\n{caption(passage, start)}\n{sentence}\n{numbered(header, sentence)}" if header else sentence
         called = Path(passage.path).stem.replace("_", " ").replace("-", " ")
         above = f"{passage.heading}\n{passage.context}\n{called}"
         whole = f"{sentence}\n{group_row(passage, start)}\n{place}" if sentence.startswith("|") else sentence
