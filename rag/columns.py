@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rag.answer_type import is_date, kind_asked
 from rag.evidence import Asked
@@ -24,11 +25,11 @@ CHANGE = re.compile(r"\bchange|\bvs\b|\bversus\b|\bvariance|\bincrease|\bgrowth|
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DATE = re.compile(rf"\b({'|'.join(_MONTHS)})[a-z]*\.?\s+(\d{{1,2}}),?(?:\s+((?:19|20)\d\d))?", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_NUMBERS = "one two three four five six seven eight nine ten eleven twelve".split()
-LENGTH = re.compile(rf"\b(\d{{1,2}}|{'|'.join(_NUMBERS)})[\s-](month|week)s?\b", re.I)
+_NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+LENGTH = re.compile(rf"\b(\d{{1,2}}|{_NUMBERS})[\s-](month|week)s?\b", re.I)
 """A length of time that names columns: "nine months", "39 weeks"."""
 _ENDED = re.compile(rf"{LENGTH.pattern}(?=,? (?:period )?(?:end(?:ed|ing)|to|of (?:19|20)\d\d)\b)", re.I)
-_WEEKS_OF_MONTHS = {13: 3, 14: 3, 26: 6, 27: 6, 39: 9, 40: 9, 52: 12, 53: 12}
+_WEEKS_OF_MONTHS = {"13": "3", "14": "3", "26": "6", "27": "6", "39": "9", "40": "9", "52": "12", "53": "12"}
 
 
 def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> int | None:
@@ -87,14 +88,23 @@ def is_of_another_number(question: str, label: str) -> bool:
     return bool({unit for _, unit in lasts} & {unit for _, unit in wanted}) and not lasts & wanted
 
 
-def _numbered(text: str) -> set[str]:
-    """Return the numbers that a text calls something by: no years, dates and lengths of time."""
-    return {one.number for one in quantities(text) if "time" not in one.units and not _YEAR.fullmatch(one.number)}
+@lru_cache(maxsize=4096)
+def _numbered(text: str) -> frozenset[str]:
+    """Return the numbers of a text that are no years and no lengths of time."""
+    return frozenset(
+        one.number for one in quantities(text) if "time" not in one.units and not _YEAR.fullmatch(one.number)
+    )
 
 
-def _terms(text: str) -> set[tuple[str, str]]:
+def _terms(text: str) -> frozenset[tuple[str, str]]:
     """Return the lengths of time that a text names, without those of accounts: "nine months ended"."""
-    return {(one.number, one.units["time"]) for one in quantities(_ENDED.sub(" ", text)) if "time" in one.units}
+    return _spans(_ENDED.sub(" ", text))
+
+
+@lru_cache(maxsize=4096)
+def _spans(text: str) -> frozenset[tuple[str, str]]:
+    """Return the lengths of time that a text names, as numbers and units."""
+    return frozenset((one.number, one.units["time"]) for one in quantities(text) if "time" in one.units)
 
 
 def _fits(question: str, asked: Asked, value: str) -> bool:
@@ -112,14 +122,13 @@ def _days(text: str) -> set[tuple[str, str]]:
     return {(match[1][:3].lower(), match[2]) for match in _DATE.finditer(text)}
 
 
-def _lengths(text: str) -> set[tuple[int, str]]:
+def _lengths(text: str) -> set[tuple[str, str]]:
     """Return the lengths of time in months or weeks that a text names; the weeks that companies count for months are those."""
-    found = set()
-    for match in LENGTH.finditer(text):
-        number = int(match[1]) if match[1].isdigit() else _NUMBERS.index(match[1].lower()) + 1
-        months = _WEEKS_OF_MONTHS.get(number) if match[2].lower() == "week" else number
-        found.add((number, "weeks") if months is None else (months, "months"))
-    return found
+    found = {span for span in _spans(text) if span[1] in ("month", "week")}
+    return {
+        (_WEEKS_OF_MONTHS[number], "month") if unit == "week" and number in _WEEKS_OF_MONTHS else (number, unit)
+        for number, unit in found
+    }
 
 
 def _date(header: str) -> tuple[int, int, int]:
