@@ -25,7 +25,7 @@ _NOT_NAMES = frozenset(
     prof inc corp ltd llc company english german french spanish italian dutch portuguese chinese
     """.split()
 ).union(MONTHS, WEEKDAYS)
-MOST_NAMED = 50
+_MOST_NAMED = 50
 """Documents that one question names, at most."""
 _SHORTEST = 4
 _ABBREVIATION = 5
@@ -34,47 +34,51 @@ _ALIKE = 0.75
 """Likeness of two words, by difflib, from which on one may be a slip of the other."""
 
 
-def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> list[str]:
-    """Return the names of a question in English that no passage of the catalog has, nor anything like them what was found for it.
-
-    A name is a run of words with capitals behind no article: "the Vendor" may be called otherwise in the documents.
-    """
-    names = list(dict.fromkeys(_names(question)))
-    if not names or len(_ENGLISH.findall(question)) < 2:
-        return []
-    counts, total = catalog.document_frequency(names)
-    missing = [name for name in names if not counts[name]] if total else []
-    if not missing:
-        return []
-    there = {word.lower() for passage in found for word in tokens(f"{passage.path} {passage.heading} {passage.text}")}
-    return [name for name in missing if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
-
-
 def about_others(question: str, catalog: Catalog, found: Sequence[Passage], collections: Sequence[str]) -> str:
     """Return why what was found is about others than a question asks for, "" where it need not be: a name stands nowhere, or in
     none of the documents that the question names ("LinkedIn" in Amazon's reports). What names a document itself may be whose
     the others are, and need not stand in them."""
     if unknown := unknown_names(question, catalog, found):
         return f"{' and '.join(unknown)}: that stands nowhere in these documents."
-    others = [name for name in dict.fromkeys(_names(question)) if not name.isupper()]  # EBITDA may be worked out
-    if not others or len(_ENGLISH.findall(question)) < 2 or asks_several(question):
+    others = [name for name in _names(question) if not name.isupper()]  # EBITDA may be worked out
+    if not others or asks_several(question):
         return ""
     within = catalog.require_collections(collections)
-    by_name = catalog.naming.documents(question, within, MOST_NAMED)
-    if len(by_name) == MOST_NAMED:  # there may be more
+    by_name = catalog.naming.documents(question, within, _MOST_NAMED)
+    if not by_name or len(by_name) == _MOST_NAMED:  # there may be more
         return ""
     named = [item.document_id for item in by_name if item.share >= NAMED_CLEARLY * by_name[0].share]
-    lacking = [
-        name
-        for name in others
-        if named and not catalog.stands_in(name, named) and not catalog.naming.documents(name, within)
-    ]
-    there = {word.lower() for one in found if one.document_id in named for word in tokens(f"{one.heading} {one.text}")}
-    lacking = [name for name in lacking if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
+    lacking = [name for name in others if not catalog.stands_in(name, named)]
+    lacking = [name for name in lacking if not catalog.naming.documents(name, within)]
+    lacking = _unlike(lacking, [passage for passage in found if passage.document_id in named])
     return f"{' and '.join(lacking)}: that stands in none of the documents that are asked." if lacking else ""
 
 
-def _names(question: str) -> Iterator[str]:
+def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> list[str]:
+    """Return the names of a question in English that no passage of the catalog has, nor anything like them what was found for it.
+
+    A name is a run of words with capitals behind no article: "the Vendor" may be called otherwise in the documents.
+    """
+    if not (names := _names(question)):
+        return []
+    counts, total = catalog.document_frequency(names)
+    return _unlike([name for name in names if not counts[name]], found) if total else []
+
+
+def _unlike(names: Sequence[str], found: Sequence[Passage]) -> list[str]:
+    """Return the names that no word of passages is like: those may be slips of it."""
+    if not names:
+        return []
+    there = {word.lower() for passage in found for word in tokens(f"{passage.path} {passage.heading} {passage.text}")}
+    return [name for name in names if not difflib.get_close_matches(name.lower(), there, 1, _ALIKE)]
+
+
+def _names(question: str) -> list[str]:
+    """Return the names of a question, none where it isn't in English or is a title."""
+    return list(dict.fromkeys(_capitals(question))) if len(_ENGLISH.findall(question)) >= 2 else []
+
+
+def _capitals(question: str) -> Iterator[str]:
     words = list(_WORD.finditer(question))
     capitals = [word for word in words[1:] if word.group()[0].isupper()]
     if len(capitals) > len(words) / 2:  # a title: capitals say nothing
