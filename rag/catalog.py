@@ -21,7 +21,8 @@ from rag.keywords import Keywords
 from rag.naming import Naming
 from rag.passages import Passage, live_passages, nearest_in, passages_of, vectors_of
 from rag.report_shapes import CollectionStatus, DocumentStatus, DocumentText
-from rag.schema import chunks, documents, embeddings, jobs, versions
+from rag.schema import chunks, documents, embeddings, versions
+from rag.schema_jobs import jobs
 from rag.shapes import FailedFile
 from rag.store import Store
 from rag.version_rows import below

@@ -10,19 +10,8 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, delete, exists, insert, select, text, update
 
 from rag.former_rows import drop_former
-from rag.schema import (
-    answer_documents,
-    answers,
-    chunks,
-    documents,
-    embeddings,
-    former_chunks,
-    job_files,
-    jobs,
-    retired,
-    unread_pages,
-    versions,
-)
+from rag.schema import answer_documents, answers, chunks, documents, embeddings, former_chunks, retired, versions
+from rag.schema_jobs import job_files, jobs, unread_pages
 from rag.unread_rows import drop_unread
 from rag.version_rows import below
 

@@ -15,17 +15,8 @@ from rag.erase import erase_documents, forget_vanished, tidy, vanished, with_mem
 from rag.errors import NotFound
 from rag.home import Home
 from rag.report_shapes import Forgotten, Receipt
-from rag.schema import (
-    answers,
-    chunks,
-    documents,
-    embeddings,
-    former_chunks,
-    former_versions,
-    pages,
-    unread_pages,
-    versions,
-)
+from rag.schema import answers, chunks, documents, embeddings, former_chunks, former_versions, pages, versions
+from rag.schema_jobs import unread_pages
 from rag.store import Store
 
 SAMPLES = 12

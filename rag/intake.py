@@ -32,7 +32,8 @@ from rag.job_rows import (
     without_too_many,
 )
 from rag.lease import LEASE_SECONDS, is_running, this_process, without_idle
-from rag.schema import descriptions, documents, job_files, jobs, unread_pages
+from rag.schema import descriptions, documents
+from rag.schema_jobs import job_files, jobs, unread_pages
 from rag.store import Store
 from rag.unread_rows import drop_unread, insert_unread, looked_at
 from rag.vector_rows import count_without_vector, insert_vectors, mark_embedded, texts_without_vector

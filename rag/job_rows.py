@@ -15,7 +15,8 @@ from ingest.elements import INSIDE
 from ingest.pipeline import UNLISTED
 from ingest.ports import Job, Task, Version
 from rag.erase import erase_documents
-from rag.schema import documents, job_files, jobs
+from rag.schema import documents
+from rag.schema_jobs import job_files, jobs
 from rag.version_rows import ROWS_AT_ONCE, below, document_id
 
 ATTEMPTS = 3

@@ -17,7 +17,8 @@ from rag.errors import NotFound, UsageError
 from rag.intake import UNFINISHED
 from rag.lease import LEASE_SECONDS, is_running
 from rag.report_shapes import IngestReport, JobReport, JobStatus, Stage
-from rag.schema import documents, job_files, jobs, unread_pages
+from rag.schema import documents
+from rag.schema_jobs import job_files, jobs, unread_pages
 from rag.shapes import FailedFile
 from rag.store import Store
 from rag.unread_rows import drop_unread

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import and_, delete, exists, or_, select, update
 
-from rag.schema import chunks, documents, embeddings, generations, job_files, jobs, retired
+from rag.schema import chunks, documents, embeddings, generations, retired
+from rag.schema_jobs import job_files, jobs
 from rag.store import Store
 from rag.vectors import VectorIndex
 

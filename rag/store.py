@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError
 from rag.errors import HomeMismatch, HomeUnusable, ReadingRoomError
 from rag.home import Home, unusable
 from rag.migrate import migrate
-from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, UNREAD_INDEX, facts, metadata
+from rag.schema import FORMER_INDEX, KEYWORD_INDEX, SCHEMA_VERSION, facts, metadata
+from rag.schema_jobs import UNREAD_INDEX
 
 CACHE_MB, WORKER_CACHE_MB = 64, 8
 """What a search reads again is kept in memory; what the worker writes is not read again: a long document would only fill it."""

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, and_, func, select
 
 from rag.catalog import Catalog
 from rag.passages import match_expression
-from rag.schema import documents, job_files
+from rag.schema import documents
+from rag.schema_jobs import job_files
 from rag.shapes import UnreadPage
 
 MOST = 5

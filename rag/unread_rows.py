@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, text
 
-from rag.schema import unread_pages
+from rag.schema_jobs import unread_pages
 from rag.words import segments
 
 _AT_ONCE = 500

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, se
 
 from ingest.pipeline import embedded_text
 from ingest.ports import Job, Vectors
-from rag.schema import chunks, documents, embeddings, job_files
+from rag.schema import chunks, documents, embeddings
+from rag.schema_jobs import job_files
 
 
 def texts_without_vector(connection: Connection, job: Job, embedder: str, limit: int) -> list[tuple[str, str]]:

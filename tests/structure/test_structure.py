@@ -100,7 +100,6 @@ ONE_PURPOSE = {
 
 LONG = {
     "ingest/pdf_page.py": "the blocks of a page take their words in one order",
-    "rag/schema.py": "all tables of the catalog",
     "rag/library.py": "everything that can be done with a home, one method each",
 }
 """Files of more than 300 lines, with the reason."""
