@@ -15,7 +15,9 @@ from rag.routing import Candidate, Difficulty
 from rag.settings import Settings
 
 ASK_AGAIN_SECONDS = 30.0
-"""How long it is believed that a server has a model, or that it is not there."""
+"""How long it is believed that a server has a model, that it is not there, or an error that took long to find out."""
+SLOW_SECONDS = 1.5
+"""An error of a look that took no longer is believed by nobody: the next question looks again, and the model may be back."""
 
 Open = Callable[[str, str], LanguageModel | None]
 """Opens a model by backend and name; None where nothing is there and nobody promised it."""
@@ -23,11 +25,11 @@ Open = Callable[[str, str], LanguageModel | None]
 
 @dataclass(slots=True)
 class _Opened:
-    """A model as it was when it was looked at last: there, not there, or an error."""
+    """A model as it was when it was looked at last: there, not there, or an error. `seconds` are those of its last answer."""
 
     model: LanguageModel | None
     error: ModelError | None
-    looked: float
+    until: float
     seconds: float = 0.0
 
 
@@ -125,13 +127,12 @@ class ModelChoice:
         local = backend in ("embedded", "transformers")
         with self._turn:
             opened = self._opened.get(name)
-            now = time.monotonic()
             # a server's model may be another one by now: with a pin it is looked at for every question
-            old = (
-                opened is not None and not local and (now - opened.looked > ASK_AGAIN_SECONDS or bool(self._pins.all()))
+            old = opened is not None and (
+                opened.error is not None if local else time.monotonic() > opened.until or bool(self._pins.all())
             )
-            if opened is None or old or (local and opened.error is not None):
-                fresh = self._look(backend, model, now)
+            if opened is None or old:
+                fresh = self._look(backend, model)
                 if opened is not None:
                     fresh.seconds = opened.seconds
                     if opened.model is not None and fresh.model is not None and opened.model.card == fresh.model.card:
@@ -142,11 +143,13 @@ class ModelChoice:
                 raise opened.error
             return opened.model
 
-    def _look(self, backend: str, model: str, now: float) -> _Opened:
+    def _look(self, backend: str, model: str) -> _Opened:
+        began = time.monotonic()
         try:
-            return _Opened(self._open(backend, model), None, now)
+            return _Opened(self._open(backend, model), None, began + ASK_AGAIN_SECONDS)
         except ModelError as error:
-            return _Opened(None, error, now)
+            slow = time.monotonic() - began > SLOW_SECONDS
+            return _Opened(None, error, began + (ASK_AGAIN_SECONDS if slow else 0.0))
 
     def _check(self, model: LanguageModel) -> str:
         """Return a warning about a model that is not the pinned one; raise ModelError where the settings refuse it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from rag.errors import ModelError, SettingsError
 from rag.evidence import Features, Support
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
-from rag.model_choice import ModelChoice
+from rag.model_choice import SLOW_SECONDS, ModelChoice
 from rag.model_record import Pins
 from rag.passages import Passage
 from rag.retrieve import Found
@@ -157,8 +158,29 @@ def test_a_server_that_is_configured_and_down_is_said(home: Path) -> None:
     )
     down = ModelError("No server answers at http://127.0.0.1:9.", "Start it.")
     models = {"openai:": down, "ollama:m": None, "embedded:c": Named(TRUE, name="c")}
-    first = next(choice_of(settings, models).candidates())
+    choice = choice_of(settings, models)
+    first = next(choice.candidates())
     assert (first.model.card.name, first.why) == ("c", "No server answers at http://127.0.0.1:9. Start it.")
+    models["openai:"] = Named(TRUE, name="back")
+    assert next(choice.candidates()).model.card.name == "back"
+
+
+def test_an_error_that_takes_long_to_find_out_is_believed_for_a_while(home: Path) -> None:
+    """Else each question would wait for a host that drops what is sent to it."""
+    settings = settings_with(home, READINGROOM_ANSWER__OPENAI_HOST="http://127.0.0.1:9")
+    looked: list[str] = []
+
+    def open_model(backend: str, name: str) -> LanguageModel | None:
+        looked.append(backend)
+        if backend == "openai":
+            time.sleep(SLOW_SECONDS + 0.1)
+            raise ModelError("The server gave no answer in time.", "Look at it.")
+        return Named(TRUE, name=name)
+
+    choice = ModelChoice(settings, open_model, Pins(settings.home / "pins.json"))
+    for _ in range(3):
+        assert next(choice.candidates()).model.card.name == "c"
+    assert looked.count("openai") == 1
 
 
 def test_a_model_of_ollama_that_somebody_named_is_missed_aloud(with_ollama: Settings) -> None:
