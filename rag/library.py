@@ -195,7 +195,8 @@ class Library:
         from rag.stop import Stop, stoppable
 
         asked = Asked(check_question(question), collections, wanted, as_of, conversation_id)
-        yield from stoppable(self._asking.stream(asked), stop or Stop())
+        with self.models.admit():
+            yield from stoppable(self._asking.stream(asked), stop or Stop())
 
     def ask(
         self,
@@ -213,7 +214,8 @@ class Library:
 
     def replay(self, answer_id: str, stop: Stop | None = None) -> Replay:
         """Ask the question of a kept answer again; return what differs, and why. `stop` ends it from another thread."""
-        return self._asking.replay(answer_id, stop)
+        with self.models.admit():
+            return self._asking.replay(answer_id, stop)
 
     def draft(self, question: str, collections: Sequence[str] = ()) -> Answer:
         """Return the answer to a question without storing it: for measuring."""

@@ -25,7 +25,7 @@ from rag.model_process import ModelProcess, check_file, file_stamp, memory_besid
 from rag.model_profiles import profile_of, template_options
 from rag.openai_server import CHATML, hash_of, system_role
 from rag.stop import stopping, traced, unstopped
-from rag.turns import Turns
+from rag.turns import WAITING, Turns
 
 if TYPE_CHECKING:
     import httpx
@@ -60,7 +60,7 @@ class EmbeddedModel:
         idle_seconds: float = 300.0,
         start_seconds: float = 120.0,
         answer_seconds: float = 300.0,
-        waiting: int = 8,
+        waiting: int = WAITING,
         slots: int = 1,
         memory: int = 0,
         batch: int = BATCH_TOKENS,

@@ -17,7 +17,7 @@ from rag.ollama_server import PORT, OllamaServer, ThinkingRefused, full_name
 from rag.openai_server import hash_of
 from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
-from rag.turns import Turns
+from rag.turns import WAITING, Turns
 
 Thinking = Literal["off", "on", "low", "medium", "high"]
 NO_TEMPLATE = "{{ .Prompt }}"
@@ -46,7 +46,7 @@ class OllamaModel:
         connect_seconds: float = 2.0,
         answer_seconds: float = 300.0,
         busy_seconds: float = 30.0,
-        waiting: int = 8,
+        waiting: int = WAITING,
     ) -> None:
         refuse_cloud_name(name)
         self._name, self._thinking, self._keep_seconds = name, thinking, keep_seconds

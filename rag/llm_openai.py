@@ -15,7 +15,7 @@ from rag.openai_connection import PORT, OpenAIConnection, SchemaRefused
 from rag.openai_server import look, with_schema
 from rag.stop import stopping
 from rag.token_estimate import check_nothing_dropped, estimate_chat
-from rag.turns import Turns
+from rag.turns import WAITING, Turns
 
 
 class OpenAIModel:
@@ -38,7 +38,7 @@ class OpenAIModel:
         connect_seconds: float = 2.0,
         answer_seconds: float = 300.0,
         load_seconds: float = 120.0,
-        waiting: int = 8,
+        waiting: int = WAITING,
         thinks: bool = False,
     ) -> None:
         self._answer_seconds = answer_seconds

@@ -17,7 +17,7 @@ from rag.llm_reply import ReplyCollector
 from rag.model_profiles import profile_of
 from rag.openai_server import hash_of, with_schema
 from rag.stop import current, stopping
-from rag.turns import Turns
+from rag.turns import WAITING, Turns
 
 _INSTALL = "Run `make models`."
 
@@ -31,7 +31,13 @@ class TransformersModel:
     """
 
     def __init__(
-        self, folder: Path, window: int = 4096, *, threads: int = 0, waiting: int = 8, answer_seconds: float = 300.0
+        self,
+        folder: Path,
+        window: int = 4096,
+        *,
+        threads: int = 0,
+        waiting: int = WAITING,
+        answer_seconds: float = 300.0,
     ) -> None:
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder} is not a folder with a model.", "It must hold config.json and *.safetensors.")

@@ -1,18 +1,20 @@
-"""Chooses who answers: by difficulty where questions are routed, else the first of those that the settings name."""
+"""Chooses who answers, by difficulty where questions are routed; lets in as many questions as the models have places for."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from rag.errors import ModelError
+from rag.errors import ModelBusy, ModelError
 from rag.llm import LanguageModel
 from rag.model_record import Pins
 from rag.routing import Candidate, Difficulty
 from rag.settings import Settings
+from rag.turns import WAITING
 
 ASK_AGAIN_SECONDS = 30.0
 """How long it is believed that a server has a model, that it is not there, or an error that took long to find out."""
@@ -44,6 +46,7 @@ class ModelChoice:
         self._settings, self._open, self._pins = settings, open_model, pins
         self._opened: dict[str, _Opened] = {}
         self._turn = threading.Lock()
+        self._counting, self._admitted = threading.Lock(), 0
 
     def __call__(self) -> LanguageModel | None:
         """Return the model to ask first, or None when `answer.model` is `none`; raise ModelError when there is none."""
@@ -78,6 +81,36 @@ class ModelChoice:
         if missed and not given:
             *before, last = {str(error): error for error in missed}.values()  # one may stand in two places
             raise ModelError(" ".join([*map(str, before), last.message]), last.remedy) if before else last
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Hold a place for a question, from before it is searched for until it is answered; raise ModelBusy when there is none.
+
+        There are as many as all models that can be asked answer at once and let wait. Without a model nobody has to wait.
+        """
+        places = self._places()
+        with self._counting:
+            if places and self._admitted >= places:
+                raise ModelBusy(f"{self._admitted} questions are being answered or wait already.", "Ask again later.")
+            self._admitted += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._admitted -= 1
+
+    def _places(self) -> int:
+        if self._settings.answer.model == "none":
+            return 0
+        there = 0
+        for name in dict.fromkeys(name for name, _ in self._order(Difficulty(0, (), False))):
+            try:
+                model = self._get(name)
+            except ModelError:
+                continue  # said by the answer, which looks for it again
+            if model is not None:
+                there += WAITING + (self._settings.answer.slots if name.startswith("embedded:") else 1)
+        return there
 
     def close(self) -> None:
         """End the embedded models' processes and release connections."""

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from rag.errors import ModelBusy
 from rag.stop import current
 
+WAITING = 8
+"""Questions that may wait for a model while it answers others."""
 _LOOK_SECONDS = 0.1
 
 

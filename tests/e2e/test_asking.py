@@ -92,18 +92,23 @@ def test_a_client_that_hangs_up_stops_the_model(served: Server, accept: str) -> 
 
 
 def test_a_full_queue_is_said_with_when_to_ask_again(served: Server) -> None:
-    """The first questions of a server, all at once: those over the places get a 503 with Retry-After, searches go on, and who
-    leaves makes room."""
+    """The first questions of a server, all at once: those over the places get a 503 with Retry-After before anything is looked
+    for, searches go on, and who leaves makes room."""
     asked = [send(served, FEE, "application/json") for _ in range(PLACES + 5)]
     head, _, body = wait_for(lambda: _refusal(asked), "a full queue", seconds=240, pause=0.2).partition("\r\n\r\n")
     headers = {key.lower(): value for key, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])}
     assert int(headers["retry-after"]) > 0 and headers["content-type"] == "application/problem+json"
-    assert "busy" in json.loads(body)["detail"] and json.loads(body)["retry_after"] == int(headers["retry-after"])
+    assert f"{PLACES} questions" in json.loads(body)["detail"] and json.loads(body)["retry_after"] == int(
+        headers["retry-after"]
+    )
+    nowhere = {"question": FEE, "collections": ["nowhere"]}
+    assert served.post("/v1/ask", json=nowhere).status_code == 503  # 404 as soon as its collection is looked for
     assert served.post("/v1/search", json={"question": FEE}).json()["hits"]
     for connection in asked:
         connection.close()
     answered = wait_for(lambda: _answered(served), "room for a question")
     assert answered["outcome"] == "answered"
+    assert served.post("/v1/ask", json=nowhere).status_code == 404
 
 
 def _refusal(connections: list[socket.socket]) -> str | None:

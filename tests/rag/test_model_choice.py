@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from rag.answer import Answerer, last_answer
 from rag.build import build_choice, promised
-from rag.errors import ModelError, SettingsError
+from rag.errors import ModelBusy, ModelError, SettingsError
 from rag.evidence import Features, Support
 from rag.library import Library
 from rag.llm import Completion, LanguageModel, Message, ModelCard
@@ -243,6 +244,29 @@ def test_a_large_model_that_is_too_slow_gives_way(home: Path) -> None:
     first = next(choice.candidates(HARD))
     assert first.model.card.name == "a"
     assert "needed 12 s" in first.why
+
+
+def test_as_many_questions_are_let_in_as_the_models_answer_and_let_wait(home: Path) -> None:
+    """Each model that is there answers one, the embedded one `answer.slots`, and lets eight wait; without a model all come in."""
+    alone = settings_with(
+        home, READINGROOM_ANSWER__SLOTS="2", READINGROOM_ROUTING__SMALL="", READINGROOM_ROUTING__LARGE=""
+    )
+    served = settings_with(home, READINGROOM_ANSWER__OPENAI_HOST="http://127.0.0.1:9")
+    down, there = ModelError("No server answers.", "Start it."), Named(TRUE)
+    models = {f"embedded:{name}": there for name in "abc"}
+    for settings, openai, places in ((alone, down, 10), (served, there, 36), (served, down, 27)):
+        choice = choice_of(settings, {**models, "openai:": openai, f"ollama:{settings.answer.ollama_model}": None})
+        with ExitStack() as inside:
+            for _ in range(places):
+                inside.enter_context(choice.admit())
+            with pytest.raises(ModelBusy, match=f"{places} questions"), choice.admit():
+                raise AssertionError("there was one more place")
+        with choice.admit():
+            pass
+    nobody = choice_of(settings_with(home, READINGROOM_ANSWER__MODEL="none"), {})
+    with ExitStack() as inside:
+        for _ in range(100):
+            inside.enter_context(nobody.admit())
 
 
 def test_none_means_nobody(home: Path) -> None:
