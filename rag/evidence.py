@@ -59,10 +59,10 @@ class Features:
     `own`: words of the question in the sentence, those left out that name its document; `passage`: the same in the sentence, its
     passage, headings or file name; `likeness`: cosine of the two vectors; `names` and `figures`: shares of the
     question's capitalised names, and of its numbers and codes (E200), in the passage, the latter for a table row in the row, its
-    header, caption and headings; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the sentence,
-    its headings or its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none; `states`: 0 for
-    a line that looks like a heading or is a table's header row, for one without any of the question's words, and for one about
-    another of the kind that is asked about: they state nothing of what is asked.
+    group, header, caption and headings; `focus`: 1 when the noun that is asked for ("what rent", "the rent of") stands in the
+    sentence, its headings or its table header; `kind`: 0 when a number or a date is asked for and the sentence adds none;
+    `states`: 0 for a line that looks like a heading or is a table's header row, for one without any of the question's words,
+    and for one about another of the kind that is asked about: they state nothing of what is asked.
     """
 
     own: float
@@ -163,7 +163,7 @@ class Asked:
         content = {word: weight for word, weight in self.weights.items() if word not in named} or self.weights
         whole = sum(content.values()) or 1.0
         around = own | over | stems(passage.text) | named
-        place = f"{header} {caption(passage, start)} {sentence}" if header else passage.text
+        place = f"{header} {caption(passage, start)} {group_row(passage, start)} {sentence}" if header else passage.text
         said = numbers(f"{above} {place}") | (stems(place) | over if header else around)
         heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence)) or _in_capitals(sentence)
         return Features(

@@ -1,4 +1,4 @@
-"""Tells which value a sentence gives to which year: "19% and 17% in 2023 and 2022, respectively"."""
+"""Tells which value a sentence gives to which year or name: "19% and 17% in 2023 and 2022, respectively"."""
 
 from __future__ import annotations
 
@@ -10,44 +10,54 @@ from rag.words import A_MONTH, content_words, stems
 
 _SAID = re.compile(r"\brespectively\b", re.IGNORECASE)
 _YEAR = rf"(?:{A_MONTH} \d{{1,2}},? |fiscal (?:years? )?|FY ?)?(?:19|20)\d\d"
-_YEARS = re.compile(rf"({_YEAR}(?:, {_YEAR})*,? and {_YEAR}),?\s*$", re.IGNORECASE)
+_YEARS = re.compile(rf"{_YEAR}(?:, {_YEAR})*,? and {_YEAR}", re.IGNORECASE)
 _VALUE = (
     r"(?:(?:US)?[$€£¥]\s?)?\(?\d+(?:[.,]\d+)*\)?(?:\s?%| per ?cent| (?:thousand|million|billion|trillion)"
     r"| (?:basis|percentage) points)?"
 )
 _VALUES = re.compile(rf"{_VALUE}(?:, {_VALUE})*,? (?:and|or) {_VALUE}", re.IGNORECASE)
+_AT_ONCE = re.compile(
+    rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) (?:fiscal (?:years? )?)?{_YEAR} and {_YEAR}", re.IGNORECASE
+)
 _ONE = re.compile(_VALUE, re.IGNORECASE)
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_AND = re.compile(r",? and |, ")
+_DOES = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|will|would|owns?|owned|holds?|held|paid|span|total+ed|amounted|represent(?:s|ed)?|"
+    r"account(?:s|ed)?|contribut(?:es?|ed)|comprised?|earned|generated|received|recorded|recogni[sz]ed|rose|grew|fell|"
+    r"(?:in|de)creased|declined)\b"
+)
+_TO = re.compile(r"^[^,;]*?\b(?:for|to|by|in|from|at|with|of)\s+(?=\S)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Part of a sentence that gives so many values to as many years, both in order: what it alone says, places of the values, the
-    years."""
+    """Part of a sentence that gives so many values to as many things, both in order: what it alone says, places of the values,
+    and the words that only one of the things has, for each: a year, or a name."""
 
     text: str
     values: tuple[tuple[int, int], ...]
-    years: tuple[str, ...]
+    things: tuple[frozenset[str], ...]
 
 
 def shares_out(sentence: str) -> bool:
     """Return whether a sentence gives several values to several things."""
-    return bool(_SAID.search(sentence))
+    return bool(_SAID.search(sentence)) or next(_parts(sentence), None) is not None
 
 
 def meant(question: str, sentence: str) -> tuple[int, int] | None:
     """Return the place of the value that a question for one year asks for, None where that can't be told."""
     asked = stems(" ".join(content_words(question)))
-    parts = [part for part in _parts(sentence) if len(_named(part, question)) == 1]
-    shared = [len(asked & stems(part.text)) for part in parts]
+    parts = [(part, named[0]) for part in _parts(sentence) if len(named := _named(part, question)) == 1]
+    shared = [len(asked & stems(part.text)) for part, _ in parts]
     if not parts or shared.count(max(shared)) > 1:
         return None
-    best = parts[shared.index(max(shared))]
-    return best.values[best.years.index(_named(best, question)[0])]
+    part, at = parts[shared.index(max(shared))]
+    return part.values[at]
 
 
 def confuses(answer: str, question: str, sentence: str) -> bool:
-    """Return whether an answer has a value of a sentence, but not the one for the year that it, or its question, names."""
+    """Return whether an answer has a value of a sentence, but not the one for the year or name that it, or its question, has."""
     said = set(_DIGITS.findall(answer))
     about = f"{question} {answer}"
     if not said or not shares_out(sentence):
@@ -58,26 +68,61 @@ def confuses(answer: str, question: str, sentence: str) -> bool:
     return place is not None and bool(said & given) and not set(_DIGITS.findall(sentence[slice(*place)])) <= said
 
 
-def _named(part: Share, text: str) -> list[str]:
-    """Return those of its years that a text names."""
-    return [year for year in part.years if re.search(rf"(?<!\d){year}(?!\d)", text)]
+def _named(part: Share, text: str) -> list[int]:
+    """Return which of its things a text names."""
+    words = stems(text) | set(re.findall(r"(?<!\d)\d{4}(?!\d)", text))
+    return [number for number, thing in enumerate(part.things) if thing & words]
 
 
 def _parts(sentence: str) -> Iterator[Share]:
-    """Yield the parts of a sentence that end with "respectively" and hold one list of values as long as the list of years."""
+    """Yield the parts of a sentence that end with "respectively" and hold one list of values as long as a list of years or names;
+    or with a list of years at once behind one of as many values: "was 5 and 6 in 2023 and 2022"."""
     begin = 0
-    for said in _SAID.finditer(sentence):
-        text = sentence[begin : said.start()]
-        listed = _YEARS.search(text)
-        if listed is not None:
-            years = tuple(match.group() for match in re.finditer(r"(?:19|20)\d\d", listed[1]))
-            found = [
-                [value.span() for value in _ONE.finditer(text, *match.span())]
-                for match in _VALUES.finditer(text, 0, listed.start())
-            ]
-            fitting = [values for values in found if len(values) == len(years)]
-            if len(fitting) == 1 and len(set(years)) == len(years):
+    for said in list(_SAID.finditer(sentence)) or list(_AT_ONCE.finditer(sentence)):
+        text = sentence[begin : said.start() + len(said.group()) * (said.re is _AT_ONCE)]
+        years = list(_YEARS.finditer(text))
+        if len(years) == 1:
+            found = [re.findall(r"(?:19|20)\d\d", years[0].group())]
+            listed = [(years[0].start(), years[0].end())]
+        else:
+            found, listed = [], []
+        lists = [
+            [value.span() for value in _ONE.finditer(text, *match.span())]
+            for match in _VALUES.finditer(text)
+            if not any(a < match.end() and match.start() < b for a, b in listed)
+        ]
+        if not years and len(lists) == 1:
+            found = [_after(text[lists[0][-1][1] :]), _before(text[: lists[0][0][0]], len(lists[0]))]
+        for things in found:
+            fitting = [values for values in lists if len(values) == len(things)]
+            apart = [stems(thing) | {thing} for thing in things]
+            own = tuple(frozenset(one - set().union(*apart[:n], *apart[n + 1 :])) for n, one in enumerate(apart))
+            if len(fitting) == 1 and all(own):
                 # what stands before the first values is said of all parts
-                own = text if begin else text[fitting[0][-1][1] :]
-                yield Share(own, tuple((begin + a, begin + b) for a, b in fitting[0]), years)
+                alone = text if begin else text[fitting[0][-1][1] :]
+                yield Share(alone, tuple((begin + a, begin + b) for a, b in fitting[0]), own)
+                break
         begin = said.end()
+
+
+def _after(text: str) -> list[str]:
+    """Return the names that a list of values is followed by: "5 and 6 for pumps and valves"."""
+    return _even(_AND.split(_TO.sub("", text.strip(" ,")))) if " and " in text else []
+
+
+def _before(text: str, count: int) -> list[str]:
+    """Return the names of so many things that have the values: "pumps and valves were"."""
+    does = next((match for match in _DOES.finditer(text) if " and " in text[: match.start()]), None)
+    if does is None:
+        return []
+    return _even(_AND.split(text[: does.start()].strip())[-count:])
+
+
+def _even(names: list[str]) -> list[str]:
+    """Return the names of a list without what belongs to all: "net sales of steel and timber hulls"."""
+    parts = [name.split()[1:] if name.lower().startswith(("the ", "our ", "its ")) else name.split() for name in names]
+    if len(parts) < 2 or not all(parts):
+        return []
+    longest = max(len(words) for words in parts[1:])
+    between = max((len(words) for words in parts[1:-1]), default=len(parts[-1]) - 1)
+    return [" ".join(words) for words in (parts[0][-longest:], *parts[1:-1], parts[-1][: max(1, between)])]

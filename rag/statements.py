@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.ports import Embedder, Vectors
+from rag.answer_type import lacks_figure
 from rag.claim import adds, holds, places, states
 from rag.evidence import Asked, chance
 from rag.excerpts import orders
@@ -50,9 +51,11 @@ class Checker:
     def check(self, reply: Reply) -> list[Said] | None:
         """Return the statements of a reply, or None when none of them rests on what the reply quotes.
 
-        One statement must stand where the reply's quote stands and say nearly as much about what is asked as the best
-        sentence does. Every other one needs a place of its own that says it.
+        One without a figure answers no question for one. One statement must stand where the reply's quote stands and say nearly
+        as much about what is asked as the best sentence does. Every other one needs a place of its own that says it.
         """
+        if lacks_figure(self.question, reply.answer):
+            return None
         texts = statements(reply.answer)
         vector = self.embedder.embed_question(self.question)
         for at, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""Says whether a place lacks what a question asks for in words: what is counted, per what, or which post somebody has."""
+"""Says whether a place lacks what a question asks for: what is counted, per what, which post somebody has, or the month."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.quantities import units_in
+from rag.quantities import dates, units_in
 from rag.words import STOP_WORDS, stem, stems, tokens
 
 _FORM = 4
@@ -16,6 +16,8 @@ _COUNTED = re.compile(
     r"|in|of|at|on|from|for|per|a|an|the|to|with|that|which|who)\b)",
     re.IGNORECASE,
 )
+_COUNTED_AT_ONCE = re.compile(r"\bhow many ((?:[\w-]+ )??[\w-]*s)\b", re.IGNORECASE)
+"""Where no word that we know follows: "how many engineers work on it?"."""
 _PER = re.compile(
     r"(?<!^)(?<!\bas )\bper (?!(?:the|this|that|our|your|my|its|company|clause|section|article|paragraph|policy|contract|lease"
     r"|agreement)\b)([^\W\d_]{3,}(?: [^\W\d_]{3,})?)",
@@ -58,15 +60,18 @@ _ALIKE = tuple(
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Stems of what a question counts and of what it asks an amount per, of which a place must have one; and of the words of a
-    post, all of which must stand around it."""
+    post, all of which must stand around it; and months with their years, as year times 12 and month."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
     post: tuple[str, ...] = ()
+    months: frozenset[int] = frozenset()
 
     def is_lacking(self, place: str, above: str, around: str) -> bool:
         """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
         the text that it stands in; what a row counts is said at the row, not around it."""
+        if self._is_of_other_year(place, above):
+            return True
         near = stems(f"{place} {above}")
         counted = near if place.startswith("|") else near | stems(around)
         if self.counted and not {word[:_FORM] for word in self.counted} & {word[:_FORM] for word in counted}:
@@ -77,14 +82,26 @@ class Wanted:
         short, joined = "".join(word[0] for word in self.post), stem("".join(self.post) or "-")
         return bool(self.post) and not set(self.post) <= there and there.isdisjoint((short, joined))
 
+    def _is_of_other_year(self, place: str, above: str) -> bool:
+        """Return whether a place has dates of a month that is asked about, all in other years, and none that span it."""
+        if not self.months:
+            return False
+        there = _months(place)
+        same = {month for month in there if any(month % 12 == one % 12 for one in self.months)}
+        known = there | _months(above)
+        return bool(same) and not any(min(known) <= month <= max(known) for month in self.months)
+
 
 @lru_cache(maxsize=4096)
 def wanted(question: str) -> Wanted:
     """Return what a place must have in words to answer a question. Lengths of time and measures may be told in other units,
     people and posts of one word by other names."""
-    counted = _COUNTED.search(question)
-    nouns = [stem(word) for word in tokens(counted[1])] if counted else []
-    if counted and (any(units_in(word) for word in tokens(counted[1])) or _ANYBODY.intersection(nouns)):
+    counted = _COUNTED.search(question) or _COUNTED_AT_ONCE.search(question)
+    words = tokens(counted[1]) if counted else []
+    while words[-1:] and words[-1][-1] != "s" and any(word[-1] == "s" for word in words):
+        words.pop()  # a verb: "how many engineers work on it?"
+    nouns = [stem(word) for word in words]
+    if counted and (any(units_in(word) for word in words) or _ANYBODY.intersection(nouns)):
         nouns = []
     per = _PER.search(question)
     of = [word.lower() for word in tokens(per[1])] if per else []
@@ -95,4 +112,9 @@ def wanted(question: str) -> Wanted:
     post = [word.lower() for word in tokens(who[1])] if who else []
     post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]
     named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
-    return Wanted(frozenset(word for word in nouns if word not in STOP_WORDS), frozenset(map(stem, of)), named)
+    nouns = [word for word in nouns if word not in STOP_WORDS]
+    return Wanted(frozenset(nouns), frozenset(map(stem, of)), named, _months(question))
+
+
+def _months(text: str) -> frozenset[int]:
+    return frozenset(12 * date.year + date.month for date in dates(text) if date.year and date.month)

@@ -1,4 +1,4 @@
-"""Sentences that give several values to several years: which one is meant, and which claims mix them up."""
+"""Sentences that give several values to several years or names: which one is meant, and which claims mix them up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ TAX = (
     "for the nine months ended March 31, 2023 and 2022, respectively."
 )
 SALES = "Sales of pumps were $1.5 million, $2.25 million and $900 thousand in 2023, 2022 and 2021, respectively."
+
+YARD = "In 2022 a yard (Lumo Yard) was founded of which we and Brage own 51% and 49%, respectively."
+HULLS = "Steel, timber and glass hulls were $5, $6 and $7, respectively."
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,22 @@ SALES = "Sales of pumps were $1.5 million, $2.25 million and $900 thousand in 20
         ("What were the sales of pumps in 2021?", SALES, "$900 thousand"),
         ("What were the sales of pumps in 2019?", SALES, None),
         ("What were the sales of pumps in 2022?", "Sales were $2 in 2022 and $3 in 2021.", None),
+        ("What share of Lumo Yard does Brage own?", YARD, "49%"),
+        ("What share of Lumo Yard does Tveit own?", YARD, None),
+        ("What did timber hulls cost?", HULLS, "$6"),
+        ("What did timber and steel cost?", HULLS, None),
+        ("What was lent to the north?", "5 and 6 was lent for the south and the north, respectively.", "6"),
+        ("How many weeks has 2022?", "The fiscal years 2023 and 2022 span 53 and 52 weeks, respectively.", "52"),
+        (
+            "What did it have on April 1, 2023?",
+            "As of April 1, 2023 and May 4, 2022, it had $2.0 billion and $10.0 billion of paper, respectively.",
+            "$2.0 billion",
+        ),
+        (
+            "What was it in May 2022?",
+            "It was $2.6 billion and $2.3 billion as of May 31, 2022 and July 3, 2023.",
+            "$2.6 billion",
+        ),
         ("What were sales in 2022?", "Costs of 3 and 4 and sales of 5 and 6 in 2023 and 2022, respectively.", None),
     ],
 )
@@ -43,3 +62,6 @@ def test_claims_with_the_value_of_another_year() -> None:
     assert not confuses("The sales of pumps were $2.25 million in 2022.", "What were the sales?", SALES)
     assert not confuses("Sales fell from $1.5 million in 2023 to $2.25 million in 2022.", "Did sales fall?", SALES)
     assert not confuses("Pumps were sold.", "What was sold in 2022?", SALES)
+    assert confuses("51%.", "What share does Brage own?", YARD) and not confuses(
+        "49%.", "What share does Brage own?", YARD
+    )

@@ -19,6 +19,13 @@ from rag.wanted import Wanted, wanted
         ("How many welders did the yard have?", "In all 18 work here.", "", "Welders are paid monthly.", False),
         ("How many welders did the yard have?", "In all 18 work here.", "", "Painters are paid monthly.", True),
         ("How many people work here?", "| Staff | 18 |", "", "", False),
+        ("How many welders work on the quay?", "Painters work there.", "", "", True),
+        ("How many boats came in August 2023?", "| August 1, 2022 - August 31, 2022 | 12 |", "Boats", "", True),
+        ("How many boats came in August 2023?", "| August 1, 2023 - August 31, 2023 | 12 |", "Boats", "", False),
+        ("How many boats came in August 2023?", "| August 1, 2022 | 12 |", "Boats, August 2023", "", False),
+        ("How many boats came in August 2023?", "12 boats came from May 2021 to August 2024.", "", "", False),
+        ("How many boats came in August 2023?", "12 boats came in May 2023.", "", "", False),
+        ("How many boats came in 2023?", "12 boats came in August 2022.", "", "", False),
         ("How many kilometres is the road?", "The road is 3 miles long.", "", "", False),
         (
             "What price per share was paid for Lumo?",
