@@ -16,6 +16,8 @@ _VALUE = (
     r"| (?:basis|percentage) points)?"
 )
 _VALUES = re.compile(rf"{_VALUE}(?:, {_VALUE})*,? (?:and|or) {_VALUE}", re.IGNORECASE)
+_A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_DATED = re.compile(rf"({A_MONTH})[a-z]*\.?,? (?:\d{{1,2}}(?:st|nd|rd|th)?,? )?((?:19|20)\d\d)(?!\d)", re.IGNORECASE)
 _AT_ONCE = re.compile(
     rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) (?:fiscal (?:years? )?)?{_YEAR} and {_YEAR}", re.IGNORECASE
 )
@@ -70,7 +72,13 @@ def confuses(answer: str, question: str, sentence: str) -> bool:
 
 def _named(part: Share, text: str) -> list[int]:
     """Return which of its things a text names."""
-    words = stems(text) | set(re.findall(r"(?<!\d)\d{4}(?!\d)", text))
+    dated = {match.span(2): f"{match[1][:3]} {match[2]}".lower() for match in _DATED.finditer(text)}
+    years = [match for match in _A_YEAR.finditer(text) if match.span() not in dated]
+    words = {word for word in stems(text) if not _A_YEAR.fullmatch(word)} | {
+        *dated.values(),
+        *(match.group() for match in years),
+    }
+    words |= {f"any {match.group()}" for match in _A_YEAR.finditer(text)}
     return [number for number, thing in enumerate(part.things) if thing & words]
 
 
@@ -82,7 +90,7 @@ def _parts(sentence: str) -> Iterator[Share]:
         text = sentence[begin : said.start() + len(said.group()) * (said.re is _AT_ONCE)]
         years = list(_YEARS.finditer(text))
         if len(years) == 1:
-            found = [re.findall(r"(?:19|20)\d\d", years[0].group())]
+            found = [_years(years[0].group())]
             listed = [(years[0].start(), years[0].end())]
         else:
             found, listed = [], []
@@ -95,7 +103,7 @@ def _parts(sentence: str) -> Iterator[Share]:
             found = [_after(text[lists[0][-1][1] :]), _before(text[: lists[0][0][0]], len(lists[0]))]
         for things in found:
             fitting = [values for values in lists if len(values) == len(things)]
-            apart = [stems(thing) | {thing} for thing in things]
+            apart = [set(thing) for thing in things]
             own = tuple(frozenset(one - set().union(*apart[:n], *apart[n + 1 :])) for n, one in enumerate(apart))
             if len(fitting) == 1 and all(own):
                 # what stands before the first values is said of all parts
@@ -105,12 +113,23 @@ def _parts(sentence: str) -> Iterator[Share]:
         begin = said.end()
 
 
-def _after(text: str) -> list[str]:
+def _years(text: str) -> list[set[str]]:
+    """Return the years of a list, each with its month, or that of the one before, where it has one: "March 31, 2023 and 2022"."""
+    months = {match.span(2): match[1][:3].lower() for match in _DATED.finditer(text)}
+    found: list[set[str]] = []
+    month = ""
+    for match in _A_YEAR.finditer(text):
+        month, year = months.get(match.span(), month), match.group()
+        found.append({year, f"{month} {year}"} if month else {f"any {year}"})
+    return found
+
+
+def _after(text: str) -> list[set[str]]:
     """Return the names that a list of values is followed by: "5 and 6 for pumps and valves"."""
     return _even(_AND.split(_TO.sub("", text.strip(" ,")))) if " and " in text else []
 
 
-def _before(text: str, count: int) -> list[str]:
+def _before(text: str, count: int) -> list[set[str]]:
     """Return the names of so many things that have the values: "pumps and valves were"."""
     does = next((match for match in _DOES.finditer(text) if " and " in text[: match.start()]), None)
     if does is None:
@@ -118,11 +137,11 @@ def _before(text: str, count: int) -> list[str]:
     return _even(_AND.split(text[: does.start()].strip())[-count:])
 
 
-def _even(names: list[str]) -> list[str]:
-    """Return the names of a list without what belongs to all: "net sales of steel and timber hulls"."""
+def _even(names: list[str]) -> list[set[str]]:
+    """Return the words of the names of a list without what belongs to all: "net sales of steel and timber hulls"."""
     parts = [name.split()[1:] if name.lower().startswith(("the ", "our ", "its ")) else name.split() for name in names]
     if len(parts) < 2 or not all(parts):
         return []
     longest = max(len(words) for words in parts[1:])
     between = max((len(words) for words in parts[1:-1]), default=len(parts[-1]) - 1)
-    return [" ".join(words) for words in (parts[0][-longest:], *parts[1:-1], parts[-1][: max(1, between)])]
+    return [stems(" ".join(words)) for words in (parts[0][-longest:], *parts[1:-1], parts[-1][: max(1, between)])]

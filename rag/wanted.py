@@ -88,8 +88,8 @@ class Wanted:
             return False
         there = _months(place)
         same = {month for month in there if any(month % 12 == one % 12 for one in self.months)}
-        known = there | _months(above)
-        return bool(same) and not any(min(known) <= month <= max(known) for month in self.months)
+        known = _months(above)
+        return bool(same) and not any(min(there) <= month <= max(there) or month in known for month in self.months)
 
 
 @lru_cache(maxsize=4096)

@@ -44,6 +44,17 @@ HULLS = "Steel, timber and glass hulls were $5, $6 and $7, respectively."
             "It was $2.6 billion and $2.3 billion as of May 31, 2022 and July 3, 2023.",
             "$2.6 billion",
         ),
+        (
+            "What was it in July 2022?",
+            "It was $2.6 billion and $2.3 billion as of May 31, 2022 and July 3, 2023.",
+            None,
+        ),
+        (
+            "What was it in 2022?",
+            "It was $2.6 billion and $2.3 billion as of May 31, 2022 and July 3, 2023.",
+            "$2.6 billion",
+        ),
+        ("What was it on July 3, 2022?", "It was $2 and $3 in fiscal 2022 and 2023, respectively.", "$2"),
         ("What were sales in 2022?", "Costs of 3 and 4 and sales of 5 and 6 in 2023 and 2022, respectively.", None),
     ],
 )

@@ -24,6 +24,13 @@ from rag.wanted import Wanted, wanted
         ("How many boats came in August 2023?", "| August 1, 2023 - August 31, 2023 | 12 |", "Boats", "", False),
         ("How many boats came in August 2023?", "| August 1, 2022 | 12 |", "Boats, August 2023", "", False),
         ("How many boats came in August 2023?", "12 boats came from May 2021 to August 2024.", "", "", False),
+        (
+            "How many boats came in May 2022?",
+            "12 and 13 boats came in August 2022 and May 2023.",
+            "As of April 2019",
+            "",
+            True,
+        ),
         ("How many boats came in August 2023?", "12 boats came in May 2023.", "", "", False),
         ("How many boats came in 2023?", "12 boats came in August 2022.", "", "", False),
         ("How many kilometres is the road?", "The road is 3 miles long.", "", "", False),
