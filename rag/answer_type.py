@@ -190,10 +190,15 @@ def kind_asked(question: str) -> Kind:
     return next((kind for kind, form in _ASKS if form.search(question)), "words")
 
 
+def wants_figure(question: str) -> bool:
+    """Return whether a question asks how many or how much, or for an amount or a year, and for nothing else."""
+    return bool(_WANTS_FIGURE.search(question)) and not _TWO.search(question)
+
+
 def lacks_figure(question: str, words: str) -> bool:
     """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates,
     codes ("10-Q") and lengths of time are none where no time is asked for, prices and shares none of how many."""
-    if not _WANTS_FIGURE.search(question) or _TWO.search(question):
+    if not wants_figure(question):
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
         words = _CODE.sub(" ", _TIME.sub(" ", _without_dates(question, words)))

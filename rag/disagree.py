@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.answer_type import asks_several
+from rag.answer_type import asks_several, kind_asked, wants_figure
 from rag.catalog import Catalog, Facets
 from rag.evidence import Support
 from rag.followup_slots import PERIOD
@@ -36,6 +36,7 @@ FORMER = 20
 """Passages of a document's former versions that are set against what it says now."""
 LEADS = 8
 """The best supports of a question that are looked at before it is taken as clear."""
+_OF_EACH = ("date", "money", "share", "number", "person")
 ASK = "Which one do you mean?"
 
 
@@ -96,7 +97,8 @@ def asked_back(
     question: str, supports: Sequence[Support], catalog: Catalog, thresholds: Thresholds = CHOSEN
 ) -> list[Candidate]:
     """Return what an open question may mean: of its best supports the first is taken that other documents contradict and whose
-    documents are of other organisations or periods; nothing when there is none, or when it asks for all of them."""
+    documents are of other organisations or periods, else those of several organisations that a question without a name may be
+    about; nothing when there is none, or when it asks for all of them."""
     if asks_several(question):
         return []
     for first in supports[:LEADS]:
@@ -105,7 +107,28 @@ def asked_back(
         found = conflict(first, supports, catalog, thresholds=thresholds)
         if found and (offered := candidates(question, found, catalog)):
             return offered
-    return []
+    found = _of_any(question, supports, catalog, thresholds)
+    return candidates(question, found, catalog) if found else []
+
+
+def _of_any(question: str, supports: Sequence[Support], catalog: Catalog, thresholds: Thresholds) -> Conflict | None:
+    """Return the supports of several organisations, one each, of a question for a figure, a date or a person that names nothing
+    and finds it in reports of a period: each organisation has its own."""
+    words = tokens(question)[1:]
+    names = [word for word in words if word[0].isupper() and word.lower() not in MONTHS and not PERIOD.fullmatch(word)]
+    if names or not (wants_figure(question) or kind_asked(question) in _OF_EACH):
+        return None
+    least = thresholds.nearly_as_good * max((support.score for support in supports), default=0.0)
+    signs = [(one, one.features) for one in supports if one.score >= least]
+    good = [one for one, sign in signs if sign.kind and sign.focus and sign.states]
+    facets = catalog.facets([one.found.passage.document_id for one in good])
+    chosen: dict[str, Support] = {}
+    for one in good:
+        own = facets[document_id := one.found.passage.document_id]
+        known = own.organisation and own.kind in OF_A_PERIOD and len(chosen) < MOST
+        if known and all(_of_other_organisations(own, facets[other]) for other in chosen):
+            chosen[document_id] = one
+    return Conflict(tuple(chosen.values()), facets) if len(chosen) > 1 else None
 
 
 def candidates(question: str, found: Conflict, catalog: Catalog) -> list[Candidate]:
@@ -219,11 +242,15 @@ class _Said:
 
 def _apart(mine: Facets, other: Facets) -> bool:
     """Say whether documents are of different organisations, or speak of different periods."""
-    known = bool(mine.organisation and other.organisation)
-    if known and not set(mine.organisation.split("\n")) & set(other.organisation.split("\n")):
+    if _of_other_organisations(mine, other):
         return True
     of_periods = mine.kind in OF_A_PERIOD and other.kind in OF_A_PERIOD and bool(mine.period and other.period)
     return of_periods and mine.period != other.period
+
+
+def _of_other_organisations(mine: Facets, other: Facets) -> bool:
+    known = bool(mine.organisation and other.organisation)
+    return known and not set(mine.organisation.split("\n")) & set(other.organisation.split("\n"))
 
 
 def _said_at(support: Support) -> _Said:

@@ -63,6 +63,20 @@ def test_a_question_that_names_one_is_not_asked_back(room: Library) -> None:
     assert answer.outcome == "answered" and "2,350" in answer.answer and answer.candidates == []
 
 
+def test_a_figure_of_no_company_is_asked_back_among_reports(room: Library, folder: Path) -> None:
+    """Two annual reports call it by other words in other tables: whose is meant is asked, and not where the question says it."""
+    for name, called, value in (("Norvik", "Total revenue", "5,120"), ("Tarrow", "Net revenue", "8,310")):
+        head = f"# {name} Ltd annual report 2022\n\n{name} Ltd presents its annual report for the year 2022."
+        rows = f"| in thousands | 2022 | 2021 |\n| --- | --- | --- |\n| {called} | {value} | 4,{value[2:]} |"
+        (folder / f"{name.lower()}-annual-report-2022.md").write_text(f"{head}\n\n## Income statement\n\n{rows}\n")
+    room.ingest([folder], "documents")
+    back = room.ask("What was the revenue in 2022?")
+    assert (back.outcome, {item.label for item in back.candidates}) == ("clarify", {"Norvik", "Tarrow"})
+    said = room.ask("What was the revenue of Tarrow in 2022?")
+    assert said.outcome == "answered" and "8,310" in said.answer
+    assert room.ask("What was the revenue in 2022 of each company?").outcome != "clarify"
+
+
 def test_documents_that_disagree_are_shown_side_by_side(room: Library) -> None:
     """Both numbers, with their quotes and dates, the newer document first."""
     answer = room.ask("How much can the crane at the east quay lift?")

@@ -29,6 +29,11 @@ def known(words: str) -> bool:
         (SALES, "what about the gross margin", "What were the gross margin of Norvik in 2021?"),
         ("What was Intel's revenue?", "and AMD?", "What was AMD's revenue?"),
         ("What was Intel's revenue from Data Center in 2023?", "And Gaming?", "What was Intel's revenue from Gaming in 2023?"),
+        (
+            "How much LinkedIn revenue did Intel report for the three months ended September 30, 2022?",
+            "And Gaming?",
+            "How much Gaming revenue did Intel report for the three months ended September 30, 2022?",
+        ),
         ("What did AMD pay for Xilinx?", "And Pensando?", "What did AMD pay for Pensando?"),
         ("What did AMD pay for Xilinx?", "And Intel?", "What did Intel pay for Xilinx?"),
         ("What was Intel's revenue in 2022?", "What about its net income?", "What was Intel's net income in 2022?"),
