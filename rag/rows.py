@@ -8,6 +8,7 @@ from ingest.tables import is_amount
 from rag.passages import Passage
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|fiscal years?|years?:?$|quarters?:?$)", re.IGNORECASE)
 RULE = "| ---"
 CAPTION = 160
 """Longest line, in characters, that counts as a table's caption."""
@@ -61,9 +62,12 @@ def group_row(passage: Passage, start: int) -> str:
 
 
 def is_header(passage: Passage, start: int) -> bool:
-    """Return whether a rule row follows the row that begins at `start`."""
-    rest = passage.text[start - passage.start :]
-    return rest.partition("\n")[2].startswith(RULE)
+    """Return whether a rule row follows the row that begins at `start`, or it only names periods: "| Year ended | 2022 | 2021 |"."""
+    row, _, rest = passage.text[start - passage.start :].partition("\n")
+    label, *titles = cells(row)
+    years = {title for title in titles if title}
+    of_periods = bool(years) and all(map(_YEAR.fullmatch, years)) and (not label or bool(_PERIOD.search(label)))
+    return rest.startswith(RULE) or (row.startswith("|") and of_periods)
 
 
 def caption(passage: Passage, start: int) -> str:

@@ -7,6 +7,7 @@ import pytest
 from rag.evidence import Asked
 from rag.other_cell import is_of_other
 from rag.passages import Passage
+from rag.rows import is_header
 from rag.words import content_words, numbers, stem
 
 TABLE = """\
@@ -79,3 +80,23 @@ def test_figures_that_only_seem_to_be_of_another(question: str, answer: str, oth
     passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, "Norvik > Debt", "", OWED, 0, len(OWED))
     start = OWED.index("| Loan")
     assert is_of_other(answer, question, asked, passage, start, OWED.index("\n| Norvik")) is other
+
+
+@pytest.mark.parametrize(
+    ("row", "names_periods"),
+    [
+        ("| Three Months Ended September 30, | 2022 | 2021 |", True),
+        ("| As of | 2022 |  |", True),
+        ("|  | 2022 | 2021 |", True),
+        ("| Gaming | 3,610 | 3,593 |", False),
+        ("| Founded | 1998 | 2004 |", False),
+        ("| Three Months Ended September 30, |  |  |", False),
+        ("2022", False),
+    ],
+)
+def test_a_second_header_row_is_known(row: str, names_periods: bool) -> None:
+    """A row that only names periods states nothing, wherever it stands in a table."""
+    text = f"| (In millions) |  |  |\n| --- | --- | --- |\n{row}\n| Devices | 1,448 | 1,414 |"
+    passage = Passage("d.v.0", "c", "d", "v", "a.pdf", 1, "", "", text, 0, len(text))
+    assert is_header(passage, text.index(row)) is names_periods
+    assert is_header(passage, 0) and not is_header(passage, text.index("| Devices"))
