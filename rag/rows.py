@@ -62,7 +62,7 @@ def group_row(passage: Passage, start: int) -> str:
 
 
 def is_header(passage: Passage, start: int) -> bool:
-    """Return whether a rule row follows the row that begins at `start`, or it only names periods: "| Year ended | 2022 | 2021 |"."""
+    """Return whether a rule row follows the row that begins at `start`, or it only names periods: "| Year ended | 2022 |"."""
     row, _, rest = passage.text[start - passage.start :].partition("\n")
     label, *titles = cells(row)
     years = {title for title in titles if title}
