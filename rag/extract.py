@@ -10,7 +10,7 @@ from rag.columns import column
 from rag.evidence import SURE, Asked, Support
 from rag.quantities import with_units
 from rag.respectively import meant, shares_out
-from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row
+from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row, holds_only_years
 from rag.statements import Said
 from rag.words import numbers, stem, tokens, units
 
@@ -112,7 +112,9 @@ def _called(question: str, supports: Sequence[Support]) -> Sequence[Support]:
 
 
 def _is_only_label(text: str) -> bool:
-    """Return whether a row has one short cell, as one has that names the rows below it: "Net sales:"."""
+    """Return whether a row has one short cell, as one has that names the rows below it: "Net sales:"; or names only periods."""
+    if holds_only_years(text):
+        return True
     filled = [one for one in cells(text) if one] if text.startswith("|") else []
     return len(filled) == 1 and len(filled[0].split()) < PHRASE
 

@@ -59,15 +59,25 @@ def meant(question: str, sentence: str) -> tuple[int, int] | None:
 
 
 def confuses(answer: str, question: str, sentence: str) -> bool:
-    """Return whether an answer has a value of a sentence, but not the one for the year or name that it, or its question, has."""
+    """Return whether an answer has a value of a sentence, but not the one for the year or name that it, or its question, has; or
+    the name or year of another value than the question."""
     said = set(_DIGITS.findall(answer))
     about = f"{question} {answer}"
+    if any(_takes_other(answer, question, part, sentence) for part in _parts(sentence)):
+        return True
     if not said or not shares_out(sentence):
         return False
     values = {sentence[a:b] for part in _parts(sentence) for a, b in part.values}
     given = {number for value in values for number in _DIGITS.findall(value)}
     place = meant(about, sentence)
     return place is not None and bool(said & given) and not set(_DIGITS.findall(sentence[slice(*place)])) <= said
+
+
+def _takes_other(answer: str, question: str, part: Share, sentence: str) -> bool:
+    asked = set(_DIGITS.findall(question))
+    held = [at for at, place in enumerate(part.values) if set(_DIGITS.findall(sentence[slice(*place)])) <= asked]
+    named = _named(part, answer)
+    return len(held) == len(named) == 1 and held != named and not _named(part, question)
 
 
 def _named(part: Share, text: str) -> list[int]:

@@ -62,12 +62,17 @@ def group_row(passage: Passage, start: int) -> str:
 
 
 def is_header(passage: Passage, start: int) -> bool:
-    """Return whether a rule row follows the row that begins at `start`, or it only names periods: "| Year ended | 2022 |"."""
+    """Return whether a rule row follows the row that begins at `start`, or it holds only years."""
     row, _, rest = passage.text[start - passage.start :].partition("\n")
+    return rest.startswith(RULE) or holds_only_years(row)
+
+
+def holds_only_years(row: str) -> bool:
+    """Return whether a row holds years and no other values: "| Three Months Ended September 30, | 2022 | 2021 |"."""
     label, *titles = cells(row)
     years = {title for title in titles if title}
-    of_periods = bool(years) and all(map(_YEAR.fullmatch, years)) and (not label or bool(_PERIOD.search(label)))
-    return rest.startswith(RULE) or (row.startswith("|") and of_periods)
+    of_periods = not label or bool(_PERIOD.search(label))
+    return row.startswith("|") and of_periods and bool(years) and all(map(_YEAR.fullmatch, years))
 
 
 def caption(passage: Passage, start: int) -> str:

@@ -73,6 +73,9 @@ def test_claims_with_the_value_of_another_year() -> None:
     assert not confuses("The sales of pumps were $2.25 million in 2022.", "What were the sales?", SALES)
     assert not confuses("Sales fell from $1.5 million in 2023 to $2.25 million in 2022.", "Did sales fall?", SALES)
     assert not confuses("Pumps were sold.", "What was sold in 2022?", SALES)
+    assert confuses("Brage.", "Who owns 51% of Lumo Yard?", YARD) and not confuses("Brage.", "Who owns 49%?", YARD)
+    assert confuses("In 2021.", "When were sales of pumps $2.25 million?", SALES)
+    assert not confuses("In 2022.", "When were sales of pumps $2.25 million?", SALES)
     assert confuses("51%.", "What share does Brage own?", YARD) and not confuses(
         "49%.", "What share does Brage own?", YARD
     )
