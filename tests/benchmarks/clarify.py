@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from rag.disagree import Thresholds, asked_back, conflict, disagreement
+from rag.disagree import Thresholds, asked_back, conflict
 from rag.evidence import Asked, Support
 from rag.excerpts import sources, support
 from rag.gate import signs
@@ -149,7 +149,8 @@ def _weigh(library: Library, collection: str, question: str, label: str) -> Weig
     found, _ = library.retriever.find(question, [collection], 8)
     quotable, _ = sources(found, library.catalog)
     asked = Asked.of(question, library.catalog, quotable)
-    supports, _ = support(question, asked, quotable, library.catalog, library.embedder)
+    reader = library.live.answerer.reader
+    supports, _ = support(question, asked, quotable, library.catalog, library.embedder, reader)
     chance = library.live.answerer.gate.chance(signs(question, supports)) if supports else 0.0
     return Weighed(question, label, supports, chance >= library.settings.answer.min_evidence_alone)
 
@@ -189,7 +190,7 @@ def _disagree(library: Library, one: Weighed, thresholds: Thresholds) -> bool:
     if not one.alone:
         return False
     found = conflict(one.supports[0], one.supports, library.catalog, one_name=True, thresholds=thresholds)
-    return found is not None and bool(disagreement(found).sides)
+    return found is not None
 
 
 if __name__ == "__main__":
