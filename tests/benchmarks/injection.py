@@ -26,7 +26,7 @@ from typing import Any
 
 from ingest.pdf import read_pdf
 from rag.answer import Answerer, Limits, last_answer
-from rag.model_choice import ModelChoice
+from rag.build import build_choice
 from rag.question import GLOSSARY, load_glossary
 from rag.rerank import NoReranker
 from rag.retrieve import Retriever
@@ -179,7 +179,7 @@ class Arm:
         self.room = Room(settings)
         self.folder = settings.home.parent / "documents"
         self.folder.mkdir()
-        self.models = ModelChoice(settings)
+        self.models = build_choice(settings)
         glossary = load_glossary(GLOSSARY)
         self.retriever = Retriever(
             self.room.catalog, self.room.index, self.room.embedder, glossary, NoReranker(), 100, 0

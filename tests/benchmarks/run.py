@@ -24,6 +24,7 @@ import psutil
 from rag.build import build_choice, build_embedder
 from rag.library import Library
 from rag.prompt import Excerpt, messages
+from rag.report_shapes import JobStatus
 from rag.settings import PROJECT, load_settings
 
 FILINGS = PROJECT.parent / "shared" / "data" / "kgrag_sec10q" / "docs"
@@ -98,7 +99,11 @@ def machine() -> dict[str, Any]:
 def ingest(library: Library, paths: list[Path]) -> dict[str, Any]:
     marks: dict[str, float] = {}
     began = time.monotonic()
-    report = library.ingest(paths, "bench", lambda status: marks.setdefault(status.stage, time.monotonic() - began))
+
+    def told(status: JobStatus) -> None:
+        marks.setdefault(status.stage, time.monotonic() - began)
+
+    report = library.ingest(paths, "bench", told)
     whole = time.monotonic() - began
     with library.store.read() as connection:
         texts = [
