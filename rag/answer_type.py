@@ -129,7 +129,6 @@ NOT_QUANTITY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """Dates, years, section numbers and references: numbers, but not how much of something."""
-
 _MANY_OF = re.compile(r"\bhow many\b(?! per ?cent)", re.IGNORECASE)
 """Asks for a count, which no share and no price is."""
 
