@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +27,11 @@ WINDING = "On which day is the tower clock wound?"
 
 
 class Chosen:
-    """Stands where the choice of a model stands: gives the model it is told to give."""
+    """Stands where the choice of a model stands: gives the model it is told to give, and lets every question in."""
 
     def __init__(self, model: LanguageModel | None = None) -> None:
         self.model = model
+        self.admit = nullcontext
 
     def __call__(self) -> LanguageModel | None:
         return self.model
