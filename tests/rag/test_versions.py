@@ -21,8 +21,7 @@ from tests.processes import rows
 
 WINDING = "On which day is the tower clock wound?"
 DAY = 86400.0
-TODAY = date.today()
-LONG_AGO, BEFORE = TODAY - timedelta(days=20), TODAY - timedelta(days=5)
+LONG_AGO, BEFORE = date.today() - timedelta(days=20), date.today() - timedelta(days=5)
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def rewrite(room: Library, tower: Path, day: str) -> None:
 def test_an_answer_as_of_a_date_rests_on_the_version_then_live(room: Library, tower: Path) -> None:
     """The former version answers for a day before the change, the live one for today; quotes are slices of their text."""
     rewrite(room, tower, "Friday")
-    then, now = room.ask(WINDING, as_of=BEFORE), room.ask(WINDING, as_of=TODAY)
+    then, now = room.ask(WINDING, as_of=BEFORE), room.ask(WINDING, as_of=date.today())
     assert "Monday" in then.answer and "Friday" not in then.answer and then.as_of == BEFORE
     assert "Friday" in now.answer and room.ask(WINDING).answer == now.answer
     (place,) = then.citations
@@ -83,12 +82,12 @@ def test_a_former_version_that_said_otherwise_is_shown(room: Library, tower: Pat
     room.ingest([tower.parent], "documents")
     answer = room.ask("What does the tower clock weigh?")
     (found,) = answer.disagreements
-    assert "340 kg" in answer.answer and [side.until for side in found.sides] == [None, TODAY.isoformat()]
+    assert "340 kg" in answer.answer and [side.until for side in found.sides] == [None, date.today().isoformat()]
     assert [side.quote for side in found.sides] == ["The tower clock weighs 340 kg.", "The tower clock weighs 310 kg."]
     former = found.sides[1]
     assert room.catalog.text(former.document_id, former.version).text[former.start : former.end] == former.quote
     assert room.ask("How often does the bell ring at noon?").disagreements == []
-    assert room.ask("What does the tower clock weigh?", as_of=TODAY).disagreements == []
+    assert room.ask("What does the tower clock weigh?", as_of=date.today()).disagreements == []
 
 
 def test_filters_hold_for_former_versions(room: Library, tower: Path) -> None:
@@ -183,8 +182,8 @@ def test_forgetting_takes_all_versions(room: Library, settings: Settings, tower:
 def test_the_command_line_answers_as_of_a_date(run: Run, filled_home: Path) -> None:
     """`ask --as-of` takes a date; one before the home began is refused with the day on which it did."""
     assert (
-        run("ask", "When does the agreement end?", "--as-of", TODAY.isoformat(), "--json").json["as_of"]
-        == TODAY.isoformat()
+        run("ask", "When does the agreement end?", "--as-of", date.today().isoformat(), "--json").json["as_of"]
+        == date.today().isoformat()
     )
     early = run("ask", "When does the agreement end?", "--as-of", "2001-02-03")
     assert early.code == 1 and "2001-02-03" in early.stderr and time.strftime("%Y-") in early.stderr
