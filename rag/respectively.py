@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.quantities import Date, dates
 from rag.words import A_MONTH, content_words, stems
 
 _SAID = re.compile(r"\brespectively\b", re.IGNORECASE)
@@ -17,7 +18,6 @@ _VALUE = (
 )
 _VALUES = re.compile(rf"{_VALUE}(?:, {_VALUE})*,? (?:and|or) {_VALUE}", re.IGNORECASE)
 _A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_DATED = re.compile(rf"({A_MONTH})[a-z]*\.?,? (?:\d{{1,2}}(?:st|nd|rd|th)?,? )?((?:19|20)\d\d)(?!\d)", re.IGNORECASE)
 _AT_ONCE = re.compile(
     rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) (?:fiscal (?:years? )?)?{_YEAR} and {_YEAR}", re.IGNORECASE
 )
@@ -48,29 +48,30 @@ def shares_out(sentence: str) -> bool:
 
 
 def meant(question: str, sentence: str) -> tuple[int, int] | None:
-    """Return the place of the value that a question for one year asks for, None where that can't be told."""
-    asked = stems(" ".join(content_words(question)))
-    parts = [(part, named[0]) for part in _parts(sentence) if len(named := _named(part, question)) == 1]
-    shared = [len(asked & stems(part.text)) for part, _ in parts]
-    if not parts or shared.count(max(shared)) > 1:
-        return None
-    part, at = parts[shared.index(max(shared))]
-    return part.values[at]
+    """Return the place of the value that a question for one year or name asks for, None where that can't be told."""
+    return _meant(question, list(_parts(sentence)))
 
 
 def confuses(answer: str, question: str, sentence: str) -> bool:
     """Return whether an answer has a value of a sentence, but not the one for the year or name that it, or its question, has; or
     the name or year of another value than the question."""
-    said = set(_DIGITS.findall(answer))
-    about = f"{question} {answer}"
-    if any(_takes_other(answer, question, part, sentence) for part in _parts(sentence)):
+    parts = list(_parts(sentence))
+    if any(_takes_other(answer, question, part, sentence) for part in parts):
         return True
-    if not said or not shares_out(sentence):
-        return False
-    values = {sentence[a:b] for part in _parts(sentence) for a, b in part.values}
-    given = {number for value in values for number in _DIGITS.findall(value)}
-    place = meant(about, sentence)
+    said = set(_DIGITS.findall(answer))
+    given = {number for part in parts for place in part.values for number in _DIGITS.findall(sentence[slice(*place)])}
+    place = _meant(f"{question} {answer}", parts)
     return place is not None and bool(said & given) and not set(_DIGITS.findall(sentence[slice(*place)])) <= said
+
+
+def _meant(question: str, parts: Sequence[Share]) -> tuple[int, int] | None:
+    asked = stems(" ".join(content_words(question)))
+    told = [(part, named[0]) for part in parts if len(named := _named(part, question)) == 1]
+    shared = [len(asked & stems(part.text)) for part, _ in told]
+    if not told or shared.count(max(shared)) > 1:
+        return None
+    part, at = told[shared.index(max(shared))]
+    return part.values[at]
 
 
 def _takes_other(answer: str, question: str, part: Share, sentence: str) -> bool:
@@ -82,13 +83,10 @@ def _takes_other(answer: str, question: str, part: Share, sentence: str) -> bool
 
 def _named(part: Share, text: str) -> list[int]:
     """Return which of its things a text names."""
-    dated = {match.span(2): f"{match[1][:3]} {match[2]}".lower() for match in _DATED.finditer(text)}
-    years = [match for match in _A_YEAR.finditer(text) if match.span() not in dated]
-    words = {word for word in stems(text) if not _A_YEAR.fullmatch(word)} | {
-        *dated.values(),
-        *(match.group() for match in years),
-    }
-    words |= {f"any {match.group()}" for match in _A_YEAR.finditer(text)}
+    years = set(_A_YEAR.findall(text))
+    dated = [date for date in dates(text) if date.month and date.year]
+    bare = years - {str(date.year) for date in dated}
+    words = stems(text) - years | bare | {f"any {year}" for year in years} | {_month(date) for date in dated}
     return [number for number, thing in enumerate(part.things) if thing & words]
 
 
@@ -96,8 +94,9 @@ def _parts(sentence: str) -> Iterator[Share]:
     """Yield the parts of a sentence that end with "respectively" and hold one list of values as long as a list of years or names;
     or with a list of years at once behind one of as many values: "was 5 and 6 in 2023 and 2022"."""
     begin = 0
-    for said in list(_SAID.finditer(sentence)) or list(_AT_ONCE.finditer(sentence)):
-        text = sentence[begin : said.start() + len(said.group()) * (said.re is _AT_ONCE)]
+    said = [match.span() for match in _SAID.finditer(sentence)]
+    for stop, after in said or [(match.end(), match.end()) for match in _AT_ONCE.finditer(sentence)]:
+        text = sentence[begin:stop]
         years = list(_YEARS.finditer(text))
         if len(years) == 1:
             found = [_years(years[0].group())]
@@ -113,25 +112,28 @@ def _parts(sentence: str) -> Iterator[Share]:
             found = [_after(text[lists[0][-1][1] :]), _before(text[: lists[0][0][0]], len(lists[0]))]
         for things in found:
             fitting = [values for values in lists if len(values) == len(things)]
-            apart = [set(thing) for thing in things]
-            own = tuple(frozenset(one - set().union(*apart[:n], *apart[n + 1 :])) for n, one in enumerate(apart))
+            own = tuple(frozenset(one - set().union(*things[:n], *things[n + 1 :])) for n, one in enumerate(things))
             if len(fitting) == 1 and all(own):
                 # what stands before the first values is said of all parts
                 alone = text if begin else text[fitting[0][-1][1] :]
                 yield Share(alone, tuple((begin + a, begin + b) for a, b in fitting[0]), own)
                 break
-        begin = said.end()
+        begin = after
 
 
 def _years(text: str) -> list[set[str]]:
     """Return the years of a list, each with its month, or that of the one before, where it has one: "March 31, 2023 and 2022"."""
-    months = {match.span(2): match[1][:3].lower() for match in _DATED.finditer(text)}
     found: list[set[str]] = []
-    month = ""
-    for match in _A_YEAR.finditer(text):
-        month, year = months.get(match.span(), month), match.group()
-        found.append({year, f"{month} {year}"} if month else {f"any {year}"})
+    month = 0
+    for match in re.finditer(_YEAR, text, re.IGNORECASE):
+        month = next((date.month for date in dates(match.group())), month)
+        year = match.group()[-4:]
+        found.append({year, _month(Date(0, month, int(year)))} if month else {f"any {year}"})
     return found
+
+
+def _month(date: Date) -> str:
+    return f"month {date.month} of {date.year}"
 
 
 def _after(text: str) -> list[set[str]]:
