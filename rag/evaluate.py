@@ -80,38 +80,42 @@ def read_qrels(file: Path) -> dict[str, dict[str, int]]:
 
 
 def ask_set(
-    settings: Settings,
-    folder: Path,
-    split_name: str,
-    cache: Path | None,
-    progress: Callable[[str], None],
-    prepared: Callable[[Library], None] = lambda library: None,
+    settings: Settings, folder: Path, split_name: str, cache: Path | None, progress: Callable[[str], None]
 ) -> tuple[list[Asked], dict[str, dict[str, int]]]:
     """Put a set in BEIR's form into a home of its own and ask its judged questions; return answers and judgements.
 
     Every text is a document with its title as heading; it is split, embedded and searched as any document is. `cache` is a
-    folder in which its vectors are kept for the next time; `prepared` may change how the library searches.
+    folder in which its vectors are kept for the next time.
     """
+    questions, judged = read_judged(folder, split_name)
+    with open_set(settings, folder, cache, progress) as (library, names):
+        return ask_questions(library, names, questions, progress), judged
+
+
+def read_judged(folder: Path, split_name: str) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """Return the judged questions of a set, in the order of their keys, and the judgements; raise UsageError where one lacks."""
     judged = read_qrels(folder / "qrels" / f"{split_name}.tsv")
     questions = {str(row["_id"]): str(row["text"]) for row in read_lines(folder / "queries.jsonl", ("_id", "text"))}
     if missing := sorted(set(judged) - set(questions)):
         raise UsageError(f"queries.jsonl has no question `{missing[0]}`, which is judged.", "Complete the set.")
-    with open_set(settings, folder, cache, progress, prepared) as (library, names):
-        answers = []
-        for number, key in enumerate(sorted(judged), start=1):
-            answers.append(_ask(library, key, questions[key], [SET], names))
-            if number % 250 == 0:
-                progress(f"{number} of {len(judged)} questions asked")
-    return answers, judged
+    return {key: questions[key] for key in sorted(judged)}, judged
+
+
+def ask_questions(
+    library: Library, names: Mapping[str, str], questions: Mapping[str, str], progress: Callable[[str], None]
+) -> list[Asked]:
+    """Ask an open set, and return its documents by the set's names."""
+    answers = []
+    for number, (key, question) in enumerate(questions.items(), start=1):
+        answers.append(_ask(library, key, question, [SET], names))
+        if number % 250 == 0:
+            progress(f"{number} of {len(questions)} questions asked")
+    return answers
 
 
 @contextmanager
 def open_set(
-    settings: Settings,
-    folder: Path,
-    cache: Path | None,
-    progress: Callable[[str], None],
-    prepared: Callable[[Library], None] = lambda library: None,
+    settings: Settings, folder: Path, cache: Path | None, progress: Callable[[str], None]
 ) -> Iterator[tuple[Library, dict[str, str]]]:
     """Give a throw-away home that holds a set's texts, and the catalog's ids of its documents → the set's."""
     texts = read_lines(folder / "corpus.jsonl", ("_id", "text"))
@@ -120,7 +124,6 @@ def open_set(
         Library(settings.model_copy(update={"home": Path(home)}), "eval") as library,
     ):
         progress(f"{len(texts)} texts: splitting and embedding")
-        prepared(library)
         yield library, fill(library, texts, cache, progress)
 
 

@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,31 +81,36 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
     for name in options.sets:
-        variants = WITHOUT if options.ablation else {"": WITHOUT[""]}
-        measured = {}
-        for variant, changed in variants.items():
-            if variant == "no names" and name in BEIR:
-                continue  # their texts have no names
-            measured[variant or "as it is"] = one = _measure(name, changed, options)
+        variants = [
+            one for one in WITHOUT if not one or (options.ablation and (one, name in BEIR) != ("no names", True))
+        ]
+        result["sets"][name] = measured = {}
+        for variant, one in _measure(name, variants, options):
+            measured[variant or "as it is"] = one
             _print(name, variant, one)
-        result["sets"][name] = measured
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def _measure(name: str, changed: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    def prepared(library: Library) -> None:
-        library.live.__dict__["retriever"] = replace(library.retriever, **changed)
-
-    if name in BEIR:
-        return _beir(options.data / "beir" / name, prepared, options.scorer)
-    with filings(name, options.data) as library:
-        prepared(library)
-        if name == "financebench":
-            return _financebench(library, options.data / name / "questions.jsonl", options.scorer)
-        if name == "kgrag":
-            return _kgrag(library, options.data / "kgrag_sec10q" / "qna_data.csv")
-        return _chunking(library, options.data / "chunking_eval")
+def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Open a set once, measure each variant and give it; texts of sets in BEIR's form name no documents."""
+    folder = options.data / "beir" / name
+    with ExitStack() as opened:
+        if name in BEIR:
+            library, names = opened.enter_context(evaluate.open_set(load_settings({}), folder, WORK / "vectors", _say))
+        else:
+            library = opened.enter_context(filings(name, options.data))
+        retriever = library.retriever
+        for variant in variants:
+            library.live.__dict__["retriever"] = replace(retriever, **WITHOUT[variant])
+            if name in BEIR:
+                yield variant, _beir(library, names, folder, options.scorer)
+            elif name == "financebench":
+                yield variant, _financebench(library, options.data / name / "questions.jsonl", options.scorer)
+            elif name == "kgrag":
+                yield variant, _kgrag(library, options.data / "kgrag_sec10q" / "qna_data.csv")
+            else:
+                yield variant, _chunking(library, options.data / "chunking_eval")
 
 
 def _say(line: str) -> None:
@@ -123,9 +129,9 @@ def filings(name: str, data: Path) -> Library:
     return library
 
 
-def _beir(folder: Path, prepared: Callable[[Library], None], scorer: Path) -> dict[str, Any]:
-    settings = load_settings({})
-    answers, judged = evaluate.ask_set(settings, folder, "test", WORK / "vectors", _say, prepared)
+def _beir(library: Library, names: Mapping[str, str], folder: Path, scorer: Path) -> dict[str, Any]:
+    questions, judged = evaluate.read_judged(folder, "test")
+    answers = evaluate.ask_questions(library, names, questions, _say)
     found = {}
     for half, keys in _halves(sorted(judged)).items():
         with tempfile.TemporaryDirectory() as place:
