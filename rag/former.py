@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from ingest.ports import Vectors
+from rag.bm25 import MOST, WEIGHTS, idf
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, conditions, scope_of
-from rag.keywords import BM25_WEIGHTS, MOST
 from rag.passages import Passage, cosines, match_expression, passage_of
 from rag.schema import documents, former_versions, versions
 from rag.store import Store
@@ -145,10 +144,10 @@ def _keyword(
     best = 0.0
     for word in words:
         count = connection.execute(counted, {"word": match_expression(word)}).scalar_one()
-        best += MOST * max(1e-6, math.log((total - count + 0.5) / (count + 0.5)))  # as FTS5 has it
+        best += MOST * idf(count, total)
     rows = connection.execute(
         text(
-            f"SELECT f.id, -bm25(former_words, {BM25_WEIGHTS}) AS score FROM former_words "
+            f"SELECT f.id, -bm25(former_words, {WEIGHTS}) AS score FROM former_words "
             "JOIN former_chunks f ON f.id = former_words.rowid WHERE former_words MATCH :match "
             "AND f.former_id IN (SELECT value FROM json_each(:ids)) ORDER BY score DESC, f.id LIMIT :limit"
         ),

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from rag.bm25 import MOST, WEIGHTS, idf, likeliest, runs, scores
 from rag.filters import Scope
 from rag.passages import Passage, match_expression, passages_by_row
 from rag.remembered import Remembered
 from rag.store import Store
 from rag.whole import Whole
 
-BM25_WEIGHTS = "2.0, 1.5, 1.0, 1.0"
-"""Weights of title, heading, text and segments in FTS5's bm25()."""
-MOST = 2.2
-"""FTS5's k1 + 1: what a word adds to BM25 at most, times its rarity."""
 ROWS = 10_000
 """Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
 FIRST = 10
@@ -31,7 +27,13 @@ HELD = 200
 COMMON = 5_000
 """Passages with each word of a piece from which on the index is not asked for it: going through them takes too long."""
 _COUNTED = 200_000
-"""A word that more passages have is not counted further: it says next to nothing."""
+"""A word that more passages have, and more than half of all, is not counted further: to BM25 it says nothing."""
+GONE_THROUGH = 50_000
+"""Places of a question's words in the index up to which going through all of them takes less than looking at a scope alone."""
+LOOKED_UP = 5_000
+"""Look-ups of a word in a run of passages, some 10 microseconds each: a scope of more is found by going through the index."""
+CHOSEN = 3
+"""How many times as many as wanted are scored of a scope's passages: those whose words weigh most together."""
 
 
 @dataclass(slots=True)
@@ -45,10 +47,10 @@ class Keywords:
         """Return the inverse document frequency of each word, as FTS5's bm25() has it."""
         with self.store.read() as connection:
             known = self._now(connection)
-            return {word: _idf(count, known.total) for word, count in _count(connection, known, words).items()}
+            return {word: idf(count, known.total) for word, count in _count(connection, known, words).items()}
 
     def counts(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
-        """Return how many live passages have each word (at most 200,000 are counted), and the number of live passages."""
+        """Return how many live passages have each word, counted to 200,000 or half of them, and the number of live passages."""
         with self.store.read() as connection:
             known = self._now(connection)
             return _count(connection, known, words), known.total
@@ -84,29 +86,35 @@ class Keywords:
         with self.store.read() as connection:
             known = self._now(connection)
             counts = _count(connection, known, [*words, *other])
-            best = MOST * sum(_idf(counts[word], known.total) for word in words) or 1.0
+            best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
             everywhere = scope is None and known.collections <= set(collections)
             rows: list[tuple[int, float]] = []
-            for match in _expressions(counts, known.total, scope is not None and scope.chunks <= ROWS):
-                rows = (
-                    _best(connection, match, limit)
-                    if everywhere
-                    else _ranked(connection, match, collections, limit, scope)
-                )
+            chosen: Sequence[str] = ()
+            for chosen, match in _choices(counts, known.total, scope is not None and scope.chunks <= ROWS):
+                if everywhere:
+                    rows = _best(connection, match, limit)
+                elif scope is not None and scope.chunks <= ROWS:
+                    rows = _within(connection, match, {word: counts[word] for word in chosen}, known, scope, limit)
+                else:
+                    rows = _ranked(connection, match, collections, limit, scope)
                 if rows:
                     break
             held = [(one, _holders(connection, known, one)) for one in whole] if rows else []
             if more := {row for _, some in held for row in some or ()} - {row for row, _ in rows}:
                 inside = more if everywhere else _inside(connection, more, collections, scope)
-                rows += _scored(connection, match, inside, limit)
+                rarity = {word: idf(counts[word], known.total) for word in chosen}
+                theirs = scores(connection, rarity, inside, known.mean)
+                rows += sorted(((row, theirs.get(row, 0.0)) for row in inside), key=lambda pair: (-pair[1], pair[0]))[
+                    :limit
+                ]
             passages = passages_by_row(connection, [row[0] for row in rows])
-        scores = {row: max(0.0, score) for row, score in rows if row in passages}
+        values = {row: max(0.0, score) for row, score in rows if row in passages}
         for one, some in held:
-            having = some if some is not None else {row for row in scores if one.stands_in(passages[row].text)}
-            worth = _idf(len(having) if some is not None else HELD, known.total)
-            for row in having & scores.keys():
-                scores[row] += WHOLE * worth
-        found = [(passages[row], score / best) for row, score in scores.items()]
+            having = some if some is not None else {row for row in values if one.stands_in(passages[row].text)}
+            worth = idf(len(having) if some is not None else HELD, known.total)
+            for row in having & values.keys():
+                values[row] += WHOLE * worth
+        found = [(passages[row], score / best) for row, score in values.items()]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))[:limit]
 
     def languages(self, document_ids: Iterable[str]) -> dict[str, str | None]:
@@ -124,9 +132,9 @@ class Keywords:
         return known
 
 
-def _expressions(counts: dict[str, int], total: int, every: bool) -> list[str]:
-    """Return what to match, in turn until something is found: the rare words first where there are too many passages, or every
-    word; one that most passages have adds nothing to BM25."""
+def _choices(counts: dict[str, int], total: int, every: bool) -> list[tuple[list[str], str]]:
+    """Return words to choose passages by, with what to match, in turn until something is found: the rare words first where there
+    are too many passages, or every word; one that most passages have adds nothing to BM25."""
     rarest = sorted((word for word in counts if counts[word]), key=lambda word: counts[word])
     if not rarest:
         return []
@@ -136,13 +144,15 @@ def _expressions(counts: dict[str, int], total: int, every: bool) -> list[str]:
             break
         chosen.append(word)
         rows += counts[word]
-    if chosen:
-        found = [" OR ".join(map(match_expression, chosen))]
-        return [*found, " OR ".join(map(match_expression, rarest))] if every else found
-    quoted = [match_expression(word) for word in rarest]
     if every:
-        return [" OR ".join(quoted)]
-    return [" AND ".join(quoted[:3]), " AND ".join(quoted[:2]), quoted[0]]
+        return [(words, _joined(words, "OR")) for words in (chosen, rarest) if words]
+    if chosen:
+        return [(chosen, _joined(chosen, "OR"))]
+    return [(rarest[:count], _joined(rarest[:count], "AND")) for count in (3, 2, 1)]
+
+
+def _joined(words: Sequence[str], sign: str) -> str:
+    return f" {sign} ".join(map(match_expression, words))
 
 
 def _count(connection: Connection, known: Remembered, words: Sequence[str]) -> dict[str, int]:
@@ -152,19 +162,17 @@ def _count(connection: Connection, known: Remembered, words: Sequence[str]) -> d
         if (count := known.counts.get(word)) is None:
             count = known.counts[word] = connection.exec_driver_sql(
                 "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
-                (match_expression(word), _COUNTED),
+                (match_expression(word), max(_COUNTED, known.total // 2 + 1)),
             ).scalar_one()
         found[word] = count
     return found
 
 
-def _idf(count: int, total: int) -> float:
-    return max(1e-6, math.log((total - count + 0.5) / (count + 0.5))) if total >= count else 1e-6
-
-
 def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, float]]:
     """Return the best rows of the whole index with their scores."""
-    query = f"SELECT rowid, bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? ORDER BY score"
+    query = (
+        f"SELECT rowid, bm25(chunk_words, {WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? ORDER BY score"
+    )
     return [(row[0], -row[1]) for row in connection.exec_driver_sql(f"{query} LIMIT ?", (match, limit)).all()]
 
 
@@ -192,17 +200,6 @@ def _inside(connection: Connection, rows: set[int], collections: Sequence[str], 
     return set(connection.scalars(text(query), {**values, "ids": json.dumps(sorted(rows))}))
 
 
-def _scored(connection: Connection, match: str, rows: set[int], limit: int) -> list[tuple[int, float]]:
-    """Return the best of some rows with their scores, 0 for those that have none of the words that choose."""
-    query = (
-        f"SELECT rowid, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? "
-        "AND rowid IN (SELECT value FROM json_each(?)) ORDER BY score DESC, rowid LIMIT ?"
-    )
-    best = connection.exec_driver_sql(query, (match, json.dumps(sorted(rows)), limit)).all()
-    scores = {int(row[0]): float(row[1]) for row in best}
-    return [*scores.items(), *((row, 0.0) for row in sorted(rows - scores.keys())[: limit - len(scores)])]
-
-
 def _condition(collections: Sequence[str], scope: Scope | None) -> tuple[str, dict[str, Any]]:
     """Return the condition on `chunks` c for some collections, or for a scope, which is of some already, and its values."""
     if scope is not None:
@@ -211,40 +208,45 @@ def _condition(collections: Sequence[str], scope: Scope | None) -> tuple[str, di
     return f"c.collection IN ({', '.join(':' + key for key in values)})", values
 
 
-def _span(connection: Connection, scope: Scope) -> tuple[int, int]:
-    """Return the first and last row of the chunks of a scope: a document's were inserted together."""
-    row = connection.execute(
-        text(
-            "SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM chunks "
-            "WHERE document_id IN (SELECT value FROM json_each(:ids))"
-        ),
-        {"ids": scope.values["scope_ids"]},
-    ).one()
-    return int(row[0]), int(row[1])
+def _within(
+    connection: Connection, match: str, counts: dict[str, int], known: Remembered, scope: Scope, limit: int
+) -> list[tuple[int, float]]:
+    """Return the best rows of a small scope: out of the whole index where the words are in few passages, or else by looking them
+    up in the scope's runs of passages, of which those are scored whose words weigh most together."""
+    query = f"SELECT c.id FROM chunks c WHERE {scope.condition} ORDER BY c.id"
+    inside = list(connection.scalars(text(query), scope.values))
+    places = runs(inside)
+    if not inside:
+        return []
+    if sum(counts.values()) > GONE_THROUGH and len(places) * len(counts) <= LOOKED_UP:
+        rarity = {word: idf(count, known.total) for word, count in counts.items()}
+        best = scores(connection, rarity, likeliest(connection, rarity, places, CHOSEN * limit), known.mean)
+        return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+    rows = connection.exec_driver_sql(
+        # the sign keeps SQLite from asking the index once for each row
+        f"SELECT rowid, -bm25(chunk_words, {WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? "
+        "AND +rowid IN (SELECT value FROM json_each(?)) AND rowid BETWEEN ? AND ? ORDER BY score DESC, rowid LIMIT ?",
+        (match, json.dumps(inside), inside[0], inside[-1], limit),
+    )
+    return [(int(row[0]), float(row[1])) for row in rows]
 
 
 def _ranked(
     connection: Connection, match: str, collections: Sequence[str], limit: int, scope: Scope | None
 ) -> list[tuple[int, float]]:
-    """Return the best rows of some collections or of a scope."""
+    """Return the best rows of some collections or of a large scope."""
     inside, values = _condition(collections, scope)
-    if scope is None or scope.chunks > ROWS:
-        # joining every passage that has a word costs more than scoring it
-        best = _best(connection, match, FIRST * limit)
-        scores = dict(best)
-        query = f"SELECT c.id, c.chunk_id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
-        rows = connection.execute(text(query), {**values, "ids": json.dumps(list(scores))}).all()
-        if len(rows) >= limit or len(best) < FIRST * limit:
-            order = sorted(rows, key=lambda row: (-scores[row[0]], row[1]))
-            return [(int(row[0]), scores[row[0]]) for row in order[:limit]]
+    # joining every passage that has a word costs more than scoring it
+    best = dict(_best(connection, match, FIRST * limit))
+    query = f"SELECT c.id, c.chunk_id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(:ids)) AND {inside}"
+    rows = connection.execute(text(query), {**values, "ids": json.dumps(list(best))}).all()
+    if len(rows) >= limit or len(best) < FIRST * limit:
+        order = sorted(rows, key=lambda row: (-best[row[0]], row[1]))
+        return [(int(row[0]), best[row[0]]) for row in order[:limit]]
     query = (
-        f"SELECT c.id, -bm25(chunk_words, {BM25_WEIGHTS}) AS score FROM chunk_words "
+        f"SELECT c.id, -bm25(chunk_words, {WEIGHTS}) AS score FROM chunk_words "
         f"JOIN chunks c ON c.id = chunk_words.rowid WHERE chunk_words MATCH :match AND {inside} "
     )
-    if scope is not None:
-        first, last = _span(connection, scope)
-        query += "AND chunk_words.rowid BETWEEN :first AND :last "
-        values = {**values, "first": first, "last": last}
     query += "ORDER BY score DESC, c.chunk_id LIMIT :limit"
     found = connection.execute(text(query), {**values, "match": match, "limit": limit})
     return [(int(row[0]), float(row[1])) for row in found]

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from rag.bm25 import numbers
+
 _MOST = 50_000
 """Entries of one kind; then all are forgotten."""
 _LANGUAGES = """
@@ -22,13 +24,15 @@ SELECT w.value, EXISTS (SELECT 1 FROM pages p WHERE p.document_id = w.value AND 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """How many live passages there are, of which collections, and what was asked of words and documents.
+    """How many live passages there are, with how many words each (`mean`), of which collections, and what was asked of words and
+    documents.
 
     A version of a document comes and goes with its passages, so that what is known of documents holds as long.
     """
 
     state: tuple[bytes, ...] = ()
     total: int = 0
+    mean: float = 0.0
     collections: frozenset[str] = frozenset()
     counts: dict[str, int] = field(default_factory=dict)
     languages: dict[str, str | None] = field(default_factory=dict)
@@ -37,14 +41,16 @@ class Remembered:
     def now(self, connection: Connection) -> Remembered:
         """Return itself, or a new beginning where the index has been written to, or too much is remembered.
 
-        FTS5's first two records change with each write; the first begins with the number of rows, which its bm25() uses.
+        FTS5's first two records change with each write; the first has the number of rows and each column's number of words,
+        which its bm25() uses.
         """
         rows = connection.exec_driver_sql("SELECT block FROM chunk_words_data WHERE id IN (1, 10) ORDER BY id")
         state = tuple(bytes(row[0]) for row in rows)
         if self.state == state and max(len(self.counts), len(self.languages), len(self.paged)) <= _MOST:
             return self
         there = connection.exec_driver_sql("SELECT DISTINCT collection FROM documents")
-        return Remembered(state, _first_number(state[0]), frozenset(row[0] for row in there))
+        total, *words = numbers(state[0]) or (0,)
+        return Remembered(state, total, sum(words) / max(1, total), frozenset(row[0] for row in there))
 
     def languages_of(self, connection: Connection, document_ids: Iterable[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""
@@ -60,13 +66,3 @@ def _looked_up(connection: Connection, query: str, known: dict[str, Any], names:
     if lacking := sorted(names - known.keys()):
         known.update((row[0], row[1]) for row in connection.exec_driver_sql(query, (json.dumps(lacking),)))
     return {name: known[name] for name in names if name in known}
-
-
-def _first_number(block: bytes) -> int:
-    """Return the number at the beginning of a record, as SQLite packs it: seven bits a byte, the highest first."""
-    number = 0
-    for byte in block[:8]:
-        number = number << 7 | byte & 0x7F
-        if byte < 0x80:
-            break
-    return number

@@ -261,18 +261,21 @@ answer_documents = Table(
     Index("answer_documents_document", "document_id"),
 )
 
-KEYWORD_INDEX = """
+TOKENIZER = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+"""How FTS5 takes words out of a text, in each of the keyword indexes."""
+
+KEYWORD_INDEX = f"""
 CREATE VIRTUAL TABLE IF NOT EXISTS chunk_words USING fts5(
     title, heading, text, segments, content='chunks', content_rowid='id',
-    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+    tokenize="{TOKENIZER}"
 )
 """
 """FTS5 over the live chunks, kept in step by the catalog in the same transaction; it stores no text of its own."""
 
-FORMER_INDEX = """
+FORMER_INDEX = f"""
 CREATE VIRTUAL TABLE IF NOT EXISTS former_words USING fts5(
     title, heading, text, segments, content='former_chunks', content_rowid='id',
-    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+    tokenize="{TOKENIZER}"
 )
 """
 """The same over the chunks of former versions, apart from the live ones: how rare a word is does not depend on the past."""

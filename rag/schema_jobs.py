@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, ForeignKeyConstraint, Index, Integer, String, Table, Text
 
-from rag.schema import metadata
+from rag.schema import TOKENIZER, metadata
 
 jobs = Table(
     "jobs",
@@ -60,10 +60,10 @@ unread_pages = Table(
     comment="pages of PDFs that a job has looked at and not read yet",
 )
 
-UNREAD_INDEX = """
+UNREAD_INDEX = f"""
 CREATE VIRTUAL TABLE IF NOT EXISTS unread_words USING fts5(
     text, segments, content='unread_pages', content_rowid='id',
-    tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+    tokenize="{TOKENIZER}"
 )
 """
 """The same over pages that were only looked at: no answer rests on them, so they are in no other index."""

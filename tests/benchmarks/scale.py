@@ -28,8 +28,8 @@ from sqlalchemy import text
 from ingest.elements import Page, Reading
 from ingest.pipeline import embedded_text
 from ingest.ports import Chunk, Seen, Task, Version
+from rag.bm25 import WEIGHTS
 from rag.filters import Filter
-from rag.keywords import BM25_WEIGHTS
 from rag.library import Library
 from rag.passages import match_expression
 from rag.question import understand
@@ -222,7 +222,7 @@ def _filtered(
             rows = connection.execute(
                 text(
                     "SELECT c.chunk_id FROM chunk_words JOIN chunks c ON c.id = chunk_words.rowid WHERE chunk_words MATCH :match "
-                    f"AND {scope.condition} ORDER BY bm25(chunk_words, {BM25_WEIGHTS}), c.chunk_id LIMIT 50"
+                    f"AND {scope.condition} ORDER BY bm25(chunk_words, {WEIGHTS}), c.chunk_id LIMIT 50"
                 ),
                 {"match": every_word, **scope.values},
             )

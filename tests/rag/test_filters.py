@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rag import keywords
 from rag.errors import NotFound, UsageError
 from rag.filters import Filter, parse_filter
 from rag.library import Library
@@ -91,6 +92,23 @@ def test_a_collection_is_searched_behind_better_passages_of_another(library: Lib
     (best, _), *rest = library.catalog.keyword_search(["Kongsvik", "rent"], ["wanted"], 1)
     assert Path(best.path).name == TARGET and not rest
     assert len(library.catalog.keyword_search(["Kongsvik", "rent"], ["others"], 30)) == 30
+
+
+@pytest.mark.parametrize("condition", ["type=txt", "type=pdf", "date=2021-03-02..2021-03-02", "pages=2..3"])
+def test_looking_words_up_in_a_scope_finds_what_going_through_the_index_finds(
+    library: Library, monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    """Which of the two takes less depends on the size of the index; passages and scores are the same."""
+    scope = library.catalog.scope(parse_filter([condition]), ["wanted", "others"])
+    words = "rent Kongsvik 107 delivery ferry terms Conditions".split()
+
+    def by(most: int) -> list[tuple[str, float]]:
+        monkeypatch.setattr(keywords, "GONE_THROUGH", most)
+        ranked = library.catalog.keyword_search(words, ["wanted", "others"], 30, (), scope)
+        return [(passage.chunk_id, round(score, 9)) for passage, score in ranked]
+
+    through, looked_up = by(10**9), by(0)
+    assert looked_up == through and len(through) > 2
 
 
 @pytest.mark.parametrize(
