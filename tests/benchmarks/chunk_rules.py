@@ -29,6 +29,10 @@ _NAMED = """said = reading.metadata
     name = " ".join(dict.fromkeys(filter(None, parts)))
     named = [replace(first, heading=" > ".join(filter(None, (name, first.heading)))) for first in firsts]
     contexts = _contexts(named, count)"""
+_BEFORE = """found = _contexts(firsts, count)
+    before = [" ".join(reading.text[max(0, start - 300) : start].split()[-30:]) for start in starts[:-1]]
+    both = ["\n".join(filter(None, pair)) for pair in zip(found, before, strict=True)]
+    contexts = [joined if size <= CONTEXT_TOKENS else one for joined, size, one in zip(both, count(both), found, strict=True)]"""
 VARIANTS: dict[str, dict[str, str]] = {
     "200, context 52": {},
     "100, context 52": {"CHUNK_TOKENS = 200": "CHUNK_TOKENS = 100"},
@@ -36,6 +40,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "230, context 22": {"CHUNK_TOKENS = 200": "CHUNK_TOKENS = 230", "CONTEXT_TOKENS = 52": "CONTEXT_TOKENS = 22"},
     "200, no context": {"CONTEXT_TOKENS = 52": "CONTEXT_TOKENS = 0"},
     "200, with the document's name": {_CONTEXTS: _NAMED},
+    "200, with 30 words of what is before": {_CONTEXTS: _BEFORE},
 }
 """What is replaced in `ingest/split.py`."""
 

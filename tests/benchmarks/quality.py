@@ -26,8 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag import evaluate
+from rag import evaluate, join
 from rag.evaluate import Asked
+from rag.join import ALIKE
 from rag.library import Library
 from rag.question import load_glossary
 from rag.retrieve import Weights
@@ -56,8 +57,11 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "200 candidates": {"candidates": 200},
     "10 looked into": {"weights": Weights(looked_into=10)},
     "100 looked into": {"weights": Weights(looked_into=100)},
+    "0.8 alike": {"alike": 0.8},
+    "none alike": {"alike": 2.0},
 }
-"""The search as it is, with one ingredient off, and with other numbers: what the retriever is made with instead."""
+"""The search as it is, with one ingredient off, and with other numbers: what the retriever is made with instead; `alike` is the
+share of common words from which on two passages are shown as one."""
 FOUND = 5
 """Hits of the long texts, as in their publication."""
 
@@ -81,9 +85,7 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
     for name in options.sets:
-        variants = [
-            one for one in WITHOUT if not one or (options.ablation and (one, name in BEIR) != ("no names", True))
-        ]
+        variants = [one for one in WITHOUT if not one or (options.ablation and _matters(one, name))]
         result["sets"][name] = measured = {}
         for variant, one in _measure(name, variants, options):
             measured[variant or "as it is"] = one
@@ -92,8 +94,13 @@ def main() -> int:
     return 0
 
 
+def _matters(variant: str, name: str) -> bool:
+    """Texts of sets in BEIR's form name no documents, and are not joined to hits."""
+    return name not in BEIR or (variant != "no names" and "alike" not in WITHOUT[variant])
+
+
 def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Open a set once, measure each variant and give it; texts of sets in BEIR's form name no documents."""
+    """Open a set once, measure each variant and give it."""
     folder = options.data / "beir" / name
     with ExitStack() as opened:
         if name in BEIR:
@@ -102,7 +109,9 @@ def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) ->
             library = opened.enter_context(filings(name, options.data))
         retriever = library.retriever
         for variant in variants:
-            library.live.__dict__["retriever"] = replace(retriever, **WITHOUT[variant])
+            changed = {"alike": ALIKE, **WITHOUT[variant]}
+            join.ALIKE = changed.pop("alike")
+            library.live.__dict__["retriever"] = replace(retriever, **changed)
             if name in BEIR:
                 yield variant, _beir(library, names, folder, options.scorer)
             elif name == "financebench":
