@@ -32,7 +32,7 @@ GONE_THROUGH = 50_000
 """Places of a question's words in the index up to which going through all of them takes less than looking at a scope alone."""
 LOOKED_UP = 5_000
 """Look-ups of a word in a run of passages, some 10 microseconds each: a scope of more is found by going through the index."""
-CHOSEN = 3
+CHOSEN = 5
 """How many times as many as wanted are scored of a scope's passages: those whose words weigh most together."""
 
 
