@@ -149,7 +149,17 @@ def _beir(library: Library, names: Mapping[str, str], folder: Path, scorer: Path
             qrels.write_text("question\tdocument\tgrade\n" + "".join(lines), encoding="utf-8")
             evaluate.write_run(run, [answer for answer in answers if answer.key in keys])
             found[half] = _scored(scorer, "retrieval", qrels, run)
-    return {**found, **evaluate.milliseconds(answers)}
+    causes = Counter(_first_right([name in judged[answer.key] for name, _, _ in answer.ranked]) for answer in answers)
+    return {**found, **evaluate.milliseconds(answers), "causes": dict(causes)}
+
+
+def _first_right(right: Sequence[bool]) -> str:
+    """Return where the first right text of a ranking stands."""
+    rank = right.index(True) + 1 if True in right else 0
+    for last, name in ((0, "not found"), (1, "first"), (3, "second or third"), (10, "fourth to tenth")):
+        if rank <= last:
+            return name
+    return "further down"
 
 
 def _financebench(library: Library, file: Path, scorer: Path) -> dict[str, Any]:
@@ -183,15 +193,16 @@ def _kgrag(library: Library, file: Path) -> dict[str, Any]:
     with open(file, encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     values: Measures = {"document@5": [], "document@1": []}
-    times = []
+    times, causes = [], Counter[str]()
     for row in rows:
         result = library.search(row["Question"], ["kgrag"], FOUND)
         names = [Path(hit.path).stem for hit in result.hits]
         times.append(Asked("", (), result.timings_ms["total"] / 1000))
+        right = [fnmatch.fnmatch(name, row["Source Docs"].strip()) for name in names]
+        causes[_first_right(right)] += 1
         for cut in (1, 5):
-            right = any(fnmatch.fnmatch(name, row["Source Docs"].strip()) for name in names[:cut])
-            values[f"document@{cut}"].append(float(right))
-    return {**_means(values), **evaluate.milliseconds(times)}
+            values[f"document@{cut}"].append(float(any(right[:cut])))
+    return {**_means(values), **evaluate.milliseconds(times), "causes": dict(causes)}
 
 
 def _chunking(library: Library, folder: Path) -> dict[str, Any]:
@@ -203,7 +214,7 @@ def _chunking(library: Library, folder: Path) -> dict[str, Any]:
         text = library.text(document.document_id).text
         texts[Path(document.path).stem] = (document.document_id, *_letters(text))
     values: Measures = {"recall@5": [], "iou@5": []}
-    missing = 0
+    missing, causes = 0, Counter[str]()
     for row in rows:
         identity, letters, places = texts[row["corpus_id"]]
         gold: set[int] = set()
@@ -218,8 +229,9 @@ def _chunking(library: Library, folder: Path) -> dict[str, Any]:
             shown |= {(hit.document_id, at) for at in range(hit.start, hit.end)}
         both = len(gold & {at for document, at in shown if document == identity})
         values["recall@5"].append(both / max(1, len(gold)))
+        causes["whole" if both == len(gold) else f"{'a part' if both else 'nothing'} in {row['corpus_id']}"] += 1
         values["iou@5"].append(both / max(1, len(gold) + len(shown) - both))
-    return {**_means(values), "gold spans not in the text": missing}
+    return {**_means(values), "gold spans not in the text": missing, "causes": dict(causes)}
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
@@ -264,7 +276,7 @@ def _print(name: str, variant: str, measured: Mapping[str, Any]) -> None:
         flush=True,
     )
     if causes := measured.get("causes"):
-        print(f"{'':13} {_listed(f'{cause}: {count}' for cause, count in causes.items())}", flush=True)
+        print(f"{'':13} {_listed(f'{cause}: {count}' for cause, count in sorted(causes.items()))}", flush=True)
 
 
 def _listed(parts: Iterable[str]) -> str:
