@@ -57,6 +57,7 @@ def _mean(connection: Connection) -> float:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_scores_are_those_of_the_whole_index(index: Connection, seed: int) -> None:
+    """Rare and common words, codes, pairs of Chinese signs and single ones, to nine figures."""
     chance = random.Random(seed)
     words = chance.sample([*WORDS, "收入", "業", "nowhere"], chance.randint(1, 8))
     rows = chance.sample(range(1, ROWS + 1), chance.randint(1, 60))
@@ -66,6 +67,7 @@ def test_scores_are_those_of_the_whole_index(index: Connection, seed: int) -> No
 
 
 def test_the_words_of_the_likeliest_weigh_most(index: Connection) -> None:
+    """Each word of a passage counts once, however often it stands there; rows outside the runs are left out."""
     words = ["covenant", "revenue", "Ångström"]
     rarity = _rarity(index, words)
     inside = [*range(20, 60), *range(200, 210)]
@@ -85,8 +87,10 @@ def test_the_words_of_the_likeliest_weigh_most(index: Connection) -> None:
 
 
 def test_runs_are_unbroken() -> None:
+    """Rows that follow each other are one run."""
     assert runs([3, 4, 5, 9, 11, 12]) == [(3, 5), (9, 9), (11, 12)] and runs([]) == []
 
 
 def test_no_passages_have_no_scores(index: Connection) -> None:
+    """Neither passages without words nor words without passages are an error."""
     assert scores(index, {"covenant": 1.0}, [], 50.0) == {} and scores(index, {}, [1], 50.0) == {}
