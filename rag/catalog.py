@@ -216,6 +216,10 @@ class Catalog:
         """Return live passages with any of the words, best first, within a scope where one is given: see `Keywords.search`."""
         return self._keywords.search(words, other, collections, limit, scope, whole)
 
+    def keyword_left_out(self, words: Sequence[str], other: Sequence[str], ids: Sequence[str]) -> dict[str, float]:
+        """Return keyword scores of live passages that a search may have left out: see `Keywords.left_out`."""
+        return self._keywords.left_out(words, other, ids)
+
     def stands_in(self, word: str, ids: Sequence[str]) -> bool:
         """Return whether a live passage of one of these documents has a word."""
         return self._keywords.stands_in(word, ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,10 @@ from rag.remembered import Remembered
 from rag.store import Store
 from rag.whole import Whole
 
-ROWS = 10_000
-"""Passages that one search scores, about a microsecond each: in larger catalogs the commonest words don't choose passages."""
+ROWS = 3_000
+"""Passages that one search goes through, a microsecond each: in larger catalogs the commonest words don't choose passages."""
+SMALL = 10_000
+"""Passages of a scope up to which each that has any word is looked at."""
 FIRST = 10
 """How many times as many as wanted are looked up by the index alone, before the documents' collections are asked."""
 WHOLE = 1.0
@@ -87,26 +89,12 @@ class Keywords:
             known = self._now(connection)
             counts = _count(connection, known, [*words, *other])
             best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
-            everywhere = scope is None and known.collections <= set(collections)
-            rows: list[tuple[int, float]] = []
-            chosen: Sequence[str] = ()
-            for chosen, match in _choices(counts, known.total, scope is not None and scope.chunks <= ROWS):
-                if everywhere:
-                    rows = _best(connection, match, limit)
-                elif scope is not None and scope.chunks <= ROWS:
-                    rows = _within(connection, match, {word: counts[word] for word in chosen}, known, scope, limit)
-                else:
-                    rows = _ranked(connection, match, collections, limit, scope)
-                if rows:
-                    break
+            rows, rarity = _rows(connection, known, counts, collections, scope, limit)
             held = [(one, _holders(connection, known, one)) for one in whole] if rows else []
             if more := {row for _, some in held for row in some or ()} - {row for row, _ in rows}:
-                inside = more if everywhere else _inside(connection, more, collections, scope)
-                rarity = {word: idf(counts[word], known.total) for word in chosen}
+                inside = _inside(connection, more, collections, scope)
                 theirs = scores(connection, rarity, inside, known.mean)
-                rows += sorted(((row, theirs.get(row, 0.0)) for row in inside), key=lambda pair: (-pair[1], pair[0]))[
-                    :limit
-                ]
+                rows += _in_order({row: theirs.get(row, 0.0) for row in inside})[:limit]
             passages = passages_by_row(connection, [row[0] for row in rows])
         values = {row: max(0.0, score) for row, score in rows if row in passages}
         for one, some in held:
@@ -116,6 +104,24 @@ class Keywords:
                 values[row] += WHOLE * worth
         found = [(passages[row], score / best) for row, score in values.items()]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))[:limit]
+
+    def left_out(self, words: Sequence[str], other: Sequence[str], chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Return the scores of live passages that a search without a filter may have left out: in a large catalog it goes through
+        those with rare words. Empty where it went through all.
+
+        What a question writes as one does not count in them.
+        """
+        with self.store.read() as connection:
+            known = self._now(connection)
+            counts = _count(connection, known, [*words, *other])
+            rarity = _rarity(counts, known)
+            went_through = next(iter(_choices(counts, known.total, False)), ([], ""))[0]
+            if not chunk_ids or rarity.keys() <= set(went_through):
+                return {}
+            query = "SELECT c.id, c.chunk_id FROM json_each(?) w CROSS JOIN chunks c ON c.chunk_id = w.value"
+            names = {row[0]: row[1] for row in connection.exec_driver_sql(query, (json.dumps(list(chunk_ids)),))}
+            best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
+            return {names[row]: score / best for row, score in scores(connection, rarity, names, known.mean).items()}
 
     def languages(self, document_ids: Iterable[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""
@@ -130,6 +136,44 @@ class Keywords:
     def _now(self, connection: Connection) -> Remembered:
         self._known = known = self._known.now(connection)
         return known
+
+
+def _rows(
+    connection: Connection,
+    known: Remembered,
+    counts: dict[str, int],
+    collections: Sequence[str],
+    scope: Scope | None,
+    limit: int,
+) -> tuple[list[tuple[int, float]], dict[str, float]]:
+    """Return the best rows with their BM25, and the words that it was counted by with their rarity.
+
+    In a large catalog rows are chosen by the rare words and then put in order by all words.
+    """
+    small = scope if scope is not None and scope.chunks <= SMALL else None
+    everywhere = scope is None and known.collections <= set(collections)
+    rarity = _rarity(counts, known)
+    for chosen, match in _choices(counts, known.total, small is not None):
+        if small is not None:
+            rows = _within(connection, match, {word: counts[word] for word in chosen}, known, small, limit)
+        else:
+            rows = (
+                _best(connection, match, limit) if everywhere else _ranked(connection, match, collections, limit, scope)
+            )
+            if not rarity.keys() <= set(chosen):
+                rows = _in_order(scores(connection, rarity, [row for row, _ in rows], known.mean))
+        if rows:
+            return rows, rarity
+    return [], rarity
+
+
+def _rarity(counts: Mapping[str, int], known: Remembered) -> dict[str, float]:
+    """Return the words that are somewhere and that BM25 gives any weight, with their inverse document frequency."""
+    return {word: idf(count, known.total) for word, count in counts.items() if 0 < 2 * count < known.total}
+
+
+def _in_order(scored: Mapping[int, float]) -> list[tuple[int, float]]:
+    return sorted(scored.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def _choices(counts: dict[str, int], total: int, every: bool) -> list[tuple[list[str], str]]:
@@ -220,8 +264,8 @@ def _within(
         return []
     if sum(counts.values()) > GONE_THROUGH and len(places) * len(counts) <= LOOKED_UP:
         rarity = {word: idf(count, known.total) for word, count in counts.items()}
-        best = scores(connection, rarity, likeliest(connection, rarity, places, CHOSEN * limit), known.mean)
-        return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+        chosen = likeliest(connection, rarity, places, CHOSEN * limit)
+        return _in_order(scores(connection, rarity, chosen, known.mean))[:limit]
     rows = connection.exec_driver_sql(
         # the sign keeps SQLite from asking the index once for each row
         f"SELECT rowid, -bm25(chunk_words, {WEIGHTS}) AS score FROM chunk_words WHERE chunk_words MATCH ? "
@@ -246,7 +290,7 @@ def _ranked(
     query = (
         f"SELECT c.id, -bm25(chunk_words, {WEIGHTS}) AS score FROM chunk_words "
         f"JOIN chunks c ON c.id = chunk_words.rowid WHERE chunk_words MATCH :match AND {inside} "
+        "ORDER BY score DESC, c.chunk_id LIMIT :limit"
     )
-    query += "ORDER BY score DESC, c.chunk_id LIMIT :limit"
     found = connection.execute(text(query), {**values, "match": match, "limit": limit})
     return [(int(row[0]), float(row[1])) for row in found]

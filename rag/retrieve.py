@@ -110,6 +110,7 @@ class Retriever:
         for name in clearly:
             cosines |= self._nearest_in(_within(name, scope), vector, self.candidates // 2)
         clock.lap("keyword")
+        rest = self.catalog.keyword_left_out(asked.words, asked.other, [key for key in cosines if key not in keyword])
         live = {key: passage for key, (passage, _) in keyword.items()}
         live |= self.catalog.passages([key for key in cosines if key not in live])
         likeness = {key: float(other @ vector) for key, other in others.items() if key not in cosines} | cosines
@@ -128,7 +129,8 @@ class Retriever:
         share = self._keyword_share(question, list(keyword.values()))
         found = []
         for key, passage in live.items():
-            score = share * (keyword[key][1] if key in keyword else 0.0) + (1 - share) * likeness.get(key, 0.0)
+            score = share * (keyword[key][1] if key in keyword else rest.get(key, 0.0))
+            score += (1 - share) * likeness.get(key, 0.0)
             score += self.weights.named * named.get(passage.document_id, 0.0)
             by: list[Search] = []
             if key in keyword:

@@ -111,6 +111,27 @@ def test_looking_words_up_in_a_scope_finds_what_going_through_the_index_finds(
     assert looked_up == through and len(through) > 2
 
 
+def test_where_rare_words_choose_passages_all_words_score_them(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a large catalog, where going through all passages with common words takes too long: what either search finds has the
+    score that it has in a small one."""
+    question = "When does the Buyer pay the price of a ferry, and what interest is due on late payment?"
+
+    def hits(most: int) -> tuple[dict[str, float], set[str]]:
+        monkeypatch.setattr(keywords, "ROWS", most)
+        found = library.found(question, ["wanted", "others"], 60)
+        return {item.passage.chunk_id: round(item.score, 6) for item in found}, {
+            item.passage.chunk_id for item in found if "keyword" in item.found_by
+        }
+
+    (every, through), (rare, chosen) = hits(10**6), hits(3)
+    assert len(through) == 10 and 0 < len(chosen) < 10
+    both = through & rare.keys()
+    assert len(both) > 3 and both - chosen, "one is found by vectors, and by keyword only where all are gone through"
+    assert {key: rare[key] for key in both} == {key: every[key] for key in both}
+
+
 @pytest.mark.parametrize(
     "condition",
     [
