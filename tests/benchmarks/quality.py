@@ -26,9 +26,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rag import evaluate, join
+from rag import evaluate, join, keywords
 from rag.evaluate import Asked
 from rag.join import ALIKE
+from rag.keywords import ROWS
 from rag.library import Library
 from rag.question import load_glossary
 from rag.retrieve import Weights
@@ -59,9 +60,13 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "100 looked into": {"weights": Weights(looked_into=100)},
     "0.8 alike": {"alike": 0.8},
     "none alike": {"alike": 2.0},
+    "all gone through": {"rows": 100.0},
+    "a tenth gone through": {"rows": 0.1},
+    "a hundredth": {"rows": 0.01},
 }
 """The search as it is, with one ingredient off, and with other numbers: what the retriever is made with instead; `alike` is the
-share of common words from which on two passages are shown as one."""
+share of common words from which on two passages are shown as one, `rows` the share of the passages that a keyword search goes
+through, as it does in a catalog so much larger."""
 FOUND = 5
 """Hits of the long texts, as in their publication."""
 
@@ -73,6 +78,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", default=[*BEIR, *OWN])
     parser.add_argument("--ablation", action="store_true")
+    parser.add_argument(
+        "--variants", nargs="*", choices=[*WITHOUT], default=[*WITHOUT], help="with --ablation: these alone"
+    )
     parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--scorer", type=Path, default=SHARED / "eval" / "score.py")
     parser.add_argument("--out", type=Path, default=WORK / "quality.json")
@@ -85,7 +93,9 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
     for name in options.sets:
-        variants = [one for one in WITHOUT if not one or (options.ablation and _matters(one, name))]
+        variants = [
+            one for one in WITHOUT if not one or (options.ablation and one in options.variants and _matters(one, name))
+        ]
         result["sets"][name] = measured = {}
         for variant, one in _measure(name, variants, options):
             measured[variant or "as it is"] = one
@@ -111,6 +121,8 @@ def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) ->
         for variant in variants:
             changed = {"alike": ALIKE, **WITHOUT[variant]}
             join.ALIKE = changed.pop("alike")
+            share = changed.pop("rows", None)
+            keywords.ROWS = ROWS if share is None else int(share * library.catalog.document_frequency(())[1])
             library.live.__dict__["retriever"] = replace(retriever, **changed)
             if name in BEIR:
                 yield variant, _beir(library, names, folder, options.scorer)
