@@ -65,7 +65,7 @@ class Catalog:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._keywords = Keywords(store)
+        self.keywords = Keywords(store)
         self.naming = Naming(store)
         self.former = Former(store)
 
@@ -214,15 +214,11 @@ class Catalog:
         whole: Sequence[Whole] = (),
     ) -> list[tuple[Passage, float]]:
         """Return live passages with any of the words, best first, within a scope where one is given: see `Keywords.search`."""
-        return self._keywords.search(words, other, collections, limit, scope, whole)
-
-    def keyword_left_out(self, words: Sequence[str], other: Sequence[str], ids: Sequence[str]) -> dict[str, float]:
-        """Return keyword scores of live passages that a search may have left out: see `Keywords.left_out`."""
-        return self._keywords.left_out(words, other, ids)
+        return self.keywords.search(words, other, collections, limit, scope, whole)
 
     def stands_in(self, word: str, ids: Sequence[str]) -> bool:
         """Return whether a live passage of one of these documents has a word."""
-        return self._keywords.stands_in(word, ids)
+        return self.keywords.stands_in(word, ids)
 
     def scope(self, wanted: Filter, collections: Sequence[str]) -> Scope:
         """Return what a filter leaves of some collections."""
@@ -231,7 +227,7 @@ class Catalog:
 
     def rarity(self, words: Sequence[str]) -> dict[str, float]:
         """Return how rare each word is among the live passages: see `Keywords.rarity`."""
-        return self._keywords.rarity(words)
+        return self.keywords.rarity(words)
 
     def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         """Return those of the chunks that are live: a vector of an old version finds nothing here."""
@@ -250,11 +246,11 @@ class Catalog:
 
     def languages(self, document_ids: Sequence[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""
-        return self._keywords.languages(document_ids)
+        return self.keywords.languages(document_ids)
 
     def paged(self, document_ids: Sequence[str]) -> set[str]:
         """Return those of the documents that have more than one page."""
-        return self._keywords.paged(document_ids)
+        return self.keywords.paged(document_ids)
 
     def in_scope(self, chunk_ids: Sequence[str], scope: Scope) -> set[str]:
         """Return those of the chunks that are in a scope."""
@@ -272,7 +268,7 @@ class Catalog:
 
     def document_frequency(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return for each word how many live passages contain it, and the number of live passages."""
-        return self._keywords.counts(words)
+        return self.keywords.counts(words)
 
     # numbers
 

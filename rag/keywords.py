@@ -28,9 +28,7 @@ HELD = 200
 """Passages that are read for what a question writes as one; what more may have is looked for among those found alone."""
 COMMON = 5_000
 """Passages with each word of a piece from which on the index is not asked for it: going through them takes too long."""
-_COUNTED = 200_000
-"""A word that more passages have, and more than half of all, is not counted further: to BM25 it says nothing."""
-GONE_THROUGH = 50_000
+GONE_THROUGH = 250_000
 """Places of a question's words in the index up to which going through all of them takes less than looking at a scope alone."""
 LOOKED_UP = 5_000
 """Look-ups of a word in a run of passages, some 10 microseconds each: a scope of more is found by going through the index."""
@@ -49,13 +47,13 @@ class Keywords:
         """Return the inverse document frequency of each word, as FTS5's bm25() has it."""
         with self.store.read() as connection:
             known = self._now(connection)
-            return {word: idf(count, known.total) for word, count in _count(connection, known, words).items()}
+            return {word: idf(count, known.total) for word, count in known.counted(connection, words).items()}
 
     def counts(self, words: Sequence[str]) -> tuple[dict[str, int], int]:
         """Return how many live passages have each word, counted to 200,000 or half of them, and the number of live passages."""
         with self.store.read() as connection:
             known = self._now(connection)
-            return _count(connection, known, words), known.total
+            return known.counted(connection, words), known.total
 
     def stands_in(self, word: str, document_ids: Sequence[str]) -> bool:
         """Return whether a live passage of one of these documents has a word."""
@@ -87,7 +85,7 @@ class Keywords:
             return []
         with self.store.read() as connection:
             known = self._now(connection)
-            counts = _count(connection, known, [*words, *other])
+            counts = known.counted(connection, [*words, *other])
             best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
             rows, rarity = _rows(connection, known, counts, collections, scope, limit)
             held = [(one, _holders(connection, known, one)) for one in whole] if rows else []
@@ -105,18 +103,22 @@ class Keywords:
         found = [(passages[row], score / best) for row, score in values.items()]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].chunk_id))[:limit]
 
-    def left_out(self, words: Sequence[str], other: Sequence[str], chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Return the scores of live passages that a search without a filter may have left out: in a large catalog it goes through
-        those with rare words. Empty where it went through all.
+    def left_out(
+        self, words: Sequence[str], other: Sequence[str], chunk_ids: Sequence[str], scope: Scope | None
+    ) -> dict[str, float]:
+        """Return the scores of live passages that a search may have left out: in a large catalog it goes through those with rare
+        words. Empty where it went through all.
 
         What a question writes as one does not count in them.
         """
+        if not chunk_ids or _small(scope):
+            return {}
         with self.store.read() as connection:
             known = self._now(connection)
-            counts = _count(connection, known, [*words, *other])
-            rarity = _rarity(counts, known)
+            counts = known.counted(connection, [*words, *other])
+            rarity = known.rarity(counts)
             went_through = next(iter(_choices(counts, known.total, False)), ([], ""))[0]
-            if not chunk_ids or rarity.keys() <= set(went_through):
+            if rarity.keys() <= set(went_through):
                 return {}
             query = "SELECT c.id, c.chunk_id FROM json_each(?) w CROSS JOIN chunks c ON c.chunk_id = w.value"
             names = {row[0]: row[1] for row in connection.exec_driver_sql(query, (json.dumps(list(chunk_ids)),))}
@@ -150,9 +152,9 @@ def _rows(
 
     In a large catalog rows are chosen by the rare words and then put in order by all words.
     """
-    small = scope if scope is not None and scope.chunks <= SMALL else None
+    small = _small(scope)
     everywhere = scope is None and known.collections <= set(collections)
-    rarity = _rarity(counts, known)
+    rarity = known.rarity(counts)
     for chosen, match in _choices(counts, known.total, small is not None):
         if small is not None:
             rows = _within(connection, match, {word: counts[word] for word in chosen}, known, small, limit)
@@ -167,9 +169,8 @@ def _rows(
     return [], rarity
 
 
-def _rarity(counts: Mapping[str, int], known: Remembered) -> dict[str, float]:
-    """Return the words that are somewhere and that BM25 gives any weight, with their inverse document frequency."""
-    return {word: idf(count, known.total) for word, count in counts.items() if 0 < 2 * count < known.total}
+def _small(scope: Scope | None) -> Scope | None:
+    return scope if scope is not None and scope.chunks <= SMALL else None
 
 
 def _in_order(scored: Mapping[int, float]) -> list[tuple[int, float]]:
@@ -199,19 +200,6 @@ def _joined(words: Sequence[str], sign: str) -> str:
     return f" {sign} ".join(map(match_expression, words))
 
 
-def _count(connection: Connection, known: Remembered, words: Sequence[str]) -> dict[str, int]:
-    """Return how many live passages have each word."""
-    found = {}
-    for word in words:
-        if (count := known.counts.get(word)) is None:
-            count = known.counts[word] = connection.exec_driver_sql(
-                "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
-                (match_expression(word), max(_COUNTED, known.total // 2 + 1)),
-            ).scalar_one()
-        found[word] = count
-    return found
-
-
 def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, float]]:
     """Return the best rows of the whole index with their scores."""
     query = (
@@ -222,7 +210,7 @@ def _best(connection: Connection, match: str, limit: int) -> list[tuple[int, flo
 
 def _holders(connection: Connection, known: Remembered, whole: Whole) -> set[int] | None:
     """Return the rows that have what a question writes as one, None where too many may have it to read them all."""
-    if any(min(_count(connection, known, phrase.split()).values()) > COMMON for phrase in whole.phrases):
+    if any(min(known.counted(connection, phrase.split()).values()) > COMMON for phrase in whole.phrases):
         return None
     rows = connection.exec_driver_sql(
         "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
-from rag.bm25 import numbers
+from rag.bm25 import idf, numbers
+from rag.passages import match_expression
 
 _MOST = 50_000
 """Entries of one kind; then all are forgotten."""
+_COUNTED = 200_000
+"""A word that more passages have, and more than half of all, is not counted further: to BM25 it says nothing."""
 _LANGUAGES = """
 SELECT d.document_id, json_extract(v.details, '$.language') FROM json_each(?) w CROSS JOIN documents d
 ON d.document_id = w.value JOIN versions v ON v.document_id = d.document_id AND v.version = d.version
@@ -51,6 +54,22 @@ class Remembered:
         there = connection.exec_driver_sql("SELECT DISTINCT collection FROM documents")
         total, *words = numbers(state[0]) or (0,)
         return Remembered(state, total, sum(words) / max(1, total), frozenset(row[0] for row in there))
+
+    def counted(self, connection: Connection, words: Iterable[str]) -> dict[str, int]:
+        """Return how many live passages have each word."""
+        found = {}
+        for word in words:
+            if (count := self.counts.get(word)) is None:
+                count = self.counts[word] = connection.exec_driver_sql(
+                    "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE chunk_words MATCH ? LIMIT ?)",
+                    (match_expression(word), max(_COUNTED, self.total // 2 + 1)),
+                ).scalar_one()
+            found[word] = count
+        return found
+
+    def rarity(self, counts: Mapping[str, int]) -> dict[str, float]:
+        """Return the words that are somewhere and that BM25 gives any weight, with their inverse document frequency."""
+        return {word: idf(count, self.total) for word, count in counts.items() if 0 < 2 * count < self.total}
 
     def languages_of(self, connection: Connection, document_ids: Iterable[str]) -> dict[str, str | None]:
         """Return the language of the live version of each of the documents, None where it is not known."""

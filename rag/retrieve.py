@@ -110,7 +110,8 @@ class Retriever:
         for name in clearly:
             cosines |= self._nearest_in(_within(name, scope), vector, self.candidates // 2)
         clock.lap("keyword")
-        rest = self.catalog.keyword_left_out(asked.words, asked.other, [key for key in cosines if key not in keyword])
+        lacking = [key for key in cosines if key not in keyword]
+        rest = self.catalog.keywords.left_out(asked.words, asked.other, lacking, scope)
         live = {key: passage for key, (passage, _) in keyword.items()}
         live |= self.catalog.passages([key for key in cosines if key not in live])
         likeness = {key: float(other @ vector) for key, other in others.items() if key not in cosines} | cosines
