@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 
 from sqlalchemy import Connection
@@ -36,6 +36,11 @@ def idf(count: int, total: int) -> float:
     if 2 * count >= total:
         return _NEVER_LESS
     return max(_NEVER_LESS, math.log((total - count + 0.5) / (count + 0.5)))
+
+
+def ceiling(counts: Iterable[int], total: int) -> float:
+    """Return the BM25 of a passage that has words over and over which so many of `total` passages have."""
+    return MOST * sum(idf(count, total) for count in counts) or 1.0
 
 
 def runs(rows: Sequence[int]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from ingest.ports import Vectors
-from rag.bm25 import MOST, WEIGHTS, idf
+from rag.bm25 import WEIGHTS, ceiling
 from rag.errors import NotFound
 from rag.filters import Filter, Scope, conditions, scope_of
 from rag.passages import Passage, cosines, match_expression, passage_of
@@ -141,10 +141,8 @@ def _keyword(
         return {}
     total = connection.execute(text("SELECT count(*) FROM former_chunks")).scalar_one()
     counted = text("SELECT count(*) FROM former_words WHERE former_words MATCH :word")
-    best = 0.0
-    for word in words:
-        count = connection.execute(counted, {"word": match_expression(word)}).scalar_one()
-        best += MOST * idf(count, total)
+    counts = [connection.execute(counted, {"word": match_expression(word)}).scalar_one() for word in words]
+    best = ceiling(counts, total)
     rows = connection.execute(
         text(
             f"SELECT f.id, -bm25(former_words, {WEIGHTS}) AS score FROM former_words "

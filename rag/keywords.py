@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from rag.bm25 import MOST, WEIGHTS, idf, likeliest, runs, scores
+from rag.bm25 import WEIGHTS, ceiling, idf, likeliest, runs, scores
 from rag.filters import Scope
 from rag.passages import Passage, match_expression, passages_by_row
 from rag.remembered import Remembered
@@ -86,7 +86,7 @@ class Keywords:
         with self.store.read() as connection:
             known = self._now(connection)
             counts = known.counted(connection, [*words, *other])
-            best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
+            best = ceiling([counts[word] for word in words], known.total)
             rows, rarity = _rows(connection, known, counts, collections, scope, limit)
             held = [(one, _holders(connection, known, one)) for one in whole] if rows else []
             if more := {row for _, some in held for row in some or ()} - {row for row, _ in rows}:
@@ -122,7 +122,7 @@ class Keywords:
                 return {}
             query = "SELECT c.id, c.chunk_id FROM json_each(?) w CROSS JOIN chunks c ON c.chunk_id = w.value"
             names = {row[0]: row[1] for row in connection.exec_driver_sql(query, (json.dumps(list(chunk_ids)),))}
-            best = MOST * sum(idf(counts[word], known.total) for word in words) or 1.0
+            best = ceiling([counts[word] for word in words], known.total)
             return {names[row]: score / best for row, score in scores(connection, rarity, names, known.mean).items()}
 
     def languages(self, document_ids: Iterable[str]) -> dict[str, str | None]:
