@@ -24,7 +24,6 @@ from rag.build import (
     with_embedder,
 )
 from rag.catalog import Catalog
-from rag.errors import UsageError
 from rag.forget import Forgetter
 from rag.generation_shapes import Dropped, GenerationStatus, Switched
 from rag.generations import Generations, named_in
@@ -32,6 +31,7 @@ from rag.home import Home, HomeLock, lock_holder
 from rag.jobs import Jobs
 from rag.live import Live
 from rag.publish import Publisher
+from rag.question import check_question
 from rag.report_shapes import (
     CollectionStatus,
     DocumentStatus,
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from rag.stop import Stop
 
 DEFAULT_COLLECTION = "documents"
-MAX_QUESTION = 4000
-"""Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
 
 
 class Library:
@@ -285,7 +283,14 @@ class Library:
 
     def status(self) -> Status:
         """Return the state of the home folder in numbers."""
-        return home_status(self.settings, self.catalog, self.embedder.fingerprint)
+        holder = lock_holder(self.home)
+        return Status(
+            home=str(self.home.folder),
+            served_by=f"{holder.get('role')} (process {holder.get('pid')})" if holder else "nobody",
+            embedder=self.embedder.fingerprint,
+            bytes_on_disk=sum(file.stat().st_size for file in self.home.folder.rglob("*") if file.is_file()),
+            **self.catalog.numbers(),
+        )
 
     # ingest
 
@@ -323,31 +328,3 @@ class Library:
     def retry(self) -> list[str]:
         """Queue the files that failed once more; return the jobs' ids."""
         return self.jobs.retry()
-
-
-def check_question(question: str) -> str:
-    """Return the question without blank ends; raise UsageError when it is empty or far too long."""
-    stripped = question.strip()
-    if not any(letter.isalnum() for letter in stripped):
-        raise UsageError("The question is empty.", "Write what you want to know.")
-    if len(stripped) > MAX_QUESTION:
-        raise UsageError(
-            f"The question has {len(stripped):,} characters; the limit is {MAX_QUESTION:,}.",
-            "Ask a shorter question, and ingest long texts as documents.",
-        )
-    return stripped
-
-
-def home_status(settings: Settings, catalog: Catalog, embedder: str) -> Status:
-    """Return the state of a home folder; needs no lock."""
-    home = Home(settings.home)
-    size = sum(file.stat().st_size for file in home.folder.rglob("*") if file.is_file())
-    holder = lock_holder(home)
-    served_by = f"{holder.get('role')} (process {holder.get('pid')})" if holder else "nobody"
-    return Status(
-        home=str(home.folder),
-        served_by=served_by,
-        embedder=embedder,
-        bytes_on_disk=size,
-        **catalog.numbers(),
-    )

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import yaml
 
-from rag.errors import SettingsError
+from rag.errors import SettingsError, UsageError
 from rag.whole import Whole, wholes
 from rag.words import STOP_WORDS, search_words, stem, tokens
 
 GLOSSARY = Path(__file__).with_name("glossary.yaml")
+MAX_QUESTION = 4000
+"""Characters of a question. Longer ones are a pasted document, which should be ingested instead."""
 MAX_WORDS = 64
 """Words of a question that keyword search looks for; longer questions are cut there."""
 MAX_OTHER = 40
@@ -47,6 +49,19 @@ class Question:
     words: tuple[str, ...]
     other: tuple[str, ...]
     whole: tuple[Whole, ...] = ()
+
+
+def check_question(question: str) -> str:
+    """Return the question without blank ends; raise UsageError when it is empty or far too long."""
+    stripped = question.strip()
+    if not any(letter.isalnum() for letter in stripped):
+        raise UsageError("The question is empty.", "Write what you want to know.")
+    if len(stripped) > MAX_QUESTION:
+        raise UsageError(
+            f"The question has {len(stripped):,} characters; the limit is {MAX_QUESTION:,}.",
+            "Ask a shorter question, and ingest long texts as documents.",
+        )
+    return stripped
 
 
 def understand(text: str, glossary: Glossary) -> Question:
