@@ -31,7 +31,7 @@ _NAMED = """said = reading.metadata
     contexts = _contexts(named, count)"""
 _BEFORE = """found = _contexts(firsts, count)
     before = [" ".join(reading.text[max(0, start - 300) : start].split()[-30:]) for start in starts[:-1]]
-    both = ["\n".join(filter(None, pair)) for pair in zip(found, before, strict=True)]
+    both = ["\\n".join(filter(None, pair)) for pair in zip(found, before, strict=True)]
     contexts = [joined if size <= CONTEXT_TOKENS else one for joined, size, one in zip(both, count(both), found, strict=True)]"""
 VARIANTS: dict[str, dict[str, str]] = {
     "200, context 52": {},
