@@ -7,21 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.quantities import with_units
 from rag.words import MONTHS, STOP_WORDS, content_words, stem
 
 Kind = Literal["date", "duration", "money", "share", "number", "person", "place", "name", "words"]
 """`name`: any name; `words`: a reason, a definition or another phrase, which no form tells."""
 
 _MONTH = f"(?:{'|'.join(month.title() for month in MONTHS)})"
-_COUNT = (
+COUNT = (
     r"(?:\d[\d,]*(?:\.\d+)?|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
     r"|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)"
 )
 _SCALE = r"(?:\s*(?:hundred|thousand|million|billion|trillion))?"
-_MANY = rf"(?:(?:about|around|approximately|over|nearly|almost|at most|at least|up to)\s+)?{_COUNT}{_SCALE}"
-_CURRENCY = r"(?:US\$|A\$|[$€£¥]|EUR|USD|GBP|NOK|CHF|JPY)"
-_SPAN = r"(?:seconds?|minutes?|hours?|(?:working |business |calendar )?days?|weeks?|months?|years?|decades?|centuries)"
+MANY = rf"(?:(?:about|around|approximately|over|nearly|almost|at most|at least|up to)\s+)?{COUNT}{_SCALE}"
+CURRENCY = r"(?:US\$|A\$|[$€£¥]|EUR|USD|GBP|NOK|CHF|JPY)"
+SPAN = r"(?:seconds?|minutes?|hours?|(?:working |business |calendar )?days?|weeks?|months?|years?|decades?|centuries)"
 
 _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)"
 _ABOUT = r"\b(?:the\s+)?(?:(?:early|mid|late)[- ])?"
@@ -37,15 +36,15 @@ _DATES = (
     r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b",
     r"\b\d{1,2}:\d\d(?:\s*[ap]\.?m\.?)?",
 )
-_PAID = r"(?:dollars|euros?|pounds|yen|francs|kroner|cents|EUR|USD|GBP|NOK)"
-_FORMS: dict[Kind, re.Pattern[str]] = {
+PAID = r"(?:dollars|euros?|pounds|yen|francs|kroner|cents|EUR|USD|GBP|NOK)"
+FORMS: dict[Kind, re.Pattern[str]] = {
     "date": re.compile("|".join(_DATES)),
-    "duration": re.compile(rf"\b{_MANY}(?:\s+(?:to|or|and)\s+{_COUNT})?[\s-]{_SPAN}\b", re.IGNORECASE),
+    "duration": re.compile(rf"\b{MANY}(?:\s+(?:to|or|and)\s+{COUNT})?[\s-]{SPAN}\b", re.IGNORECASE),
     "money": re.compile(
-        rf"{_CURRENCY}\s?\d[\d,]*(?:\.\d+)?{_SCALE}|\b\d[\d,]*(?:\.\d+)?{_SCALE}\s+{_PAID}\b",
+        rf"{CURRENCY}\s?\d[\d,]*(?:\.\d+)?{_SCALE}|\b\d[\d,]*(?:\.\d+)?{_SCALE}\s+{PAID}\b",
     ),
-    "share": re.compile(rf"\b{_COUNT}\s?(?:%|percent\b|per cent\b)", re.IGNORECASE),
-    "number": re.compile(rf"(?<![\w.])(?<!\d-){_MANY}\b(?!\s?%|-\d{{3}})", re.IGNORECASE),  # no part of 40-2210
+    "share": re.compile(rf"\b{COUNT}\s?(?:%|percent\b|per cent\b)", re.IGNORECASE),
+    "number": re.compile(rf"(?<![\w.])(?<!\d-){MANY}\b(?!\s?%|-\d{{3}})", re.IGNORECASE),  # no part of 40-2210
     "name": re.compile(
         r"(?:\b[A-ZÀ-Þ][\w’'.&-]*(?:\s+(?:of|the|de|la|von|van|der|di|du|and|&)(?=\s+[A-ZÀ-Þ]))*(?:\s+(?=[A-ZÀ-Þ])|\b))+"
     ),
@@ -129,36 +128,9 @@ NOT_QUANTITY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """Dates, years, section numbers and references: numbers, but not how much of something."""
-_MANY_OF = re.compile(r"\bhow many\b(?! per ?cent)", re.IGNORECASE)
+MANY_OF = re.compile(r"\bhow many\b(?! per ?cent)", re.IGNORECASE)
 """Asks for a count, which no share and no price is."""
-
-_BETWEEN = r"(?:(?!(?:of|for|to|in|from|on|by|with|behind|and|or)\b)[\w’'&.-]+ )"
-_AMOUNTS = (
-    r"(?:salary|wages?|price|fee|rent|costs?|revenues?|(?:net )?sales|(?:net |operating )?income|earnings|cash flow|budget"
-    r"|population|percentage|tax rate|margin)"
-)
-_WANTS_FIGURE = re.compile(
-    rf"\bhow (?:many|much)\b|\bwhat (?:is|was|were|are) {_BETWEEN}{{0,6}}?{_AMOUNTS}"
-    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per)\b)|\b(?:in|of) (?:what|which) year\b",
-    re.IGNORECASE,
-)
-_HAS_FIGURE = re.compile(
-    r"\d|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
-    r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|once|twice|none|nothing|free)\b",
-    re.IGNORECASE,
-)
-_ASKS_TIME = re.compile(
-    r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b"
-    r"|\bhow much (?:[\w-]+ ){0,2}?(?:notice|leave|vacation|holiday|overtime|rest|warning|experience)\b",
-    re.IGNORECASE,
-)
 _YEAR_ALONE = re.compile(r"(?:1[5-9]|20)\d\d")
-_YEARS = re.compile(r"(?:1\d|20)\d\d(?:\s*(?:[–-]|to|and)\s*(?:(?:1\d|20)\d\d))?")
-_SO_MANY = re.compile(
-    r"\b(?:about|around|approximately|over|more than|nearly|almost|some|at most|at least|up to)\s+$", re.I
-)
-_CODE = re.compile(rf"\b(?:\d+-[A-Z]+|(?!{_CURRENCY}\d)[A-Z]+-?\d+)\b(?!\s?%)")
-_TIME = re.compile(rf"(?:{_COUNT}[\s-]*(?:,|and|or)\s*)?{_MANY}[\s-]*{_SPAN}\b", re.IGNORECASE)
 
 _FORM_OF: dict[Kind, tuple[Kind, ...]] = {
     "date": ("date",),
@@ -182,51 +154,22 @@ class Candidate:
     kind: Kind
 
 
+def asks_two(question: str) -> bool:
+    """Return whether a question asks for two things at once: how and when, what and why."""
+    return bool(_TWO.search(question))
+
+
 def kind_asked(question: str) -> Kind:
     """Return what kind of answer a question asks for; a question for two things at once has no kind."""
-    if _TWO.search(question):
+    if asks_two(question):
         return "words"
     return next((kind for kind, form in _ASKS if form.search(question)), "words")
-
-
-def wants_figure(question: str) -> bool:
-    """Return whether a question asks how many or how much, or for an amount or a year, and for nothing else."""
-    return bool(_WANTS_FIGURE.search(question)) and not _TWO.search(question)
-
-
-def lacks_figure(question: str, words: str) -> bool:
-    """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates,
-    codes ("10-Q") and lengths of time are none where no time is asked for, prices and shares none of how many."""
-    if not wants_figure(question):
-        return False
-    if not _ASKS_TIME.search(question) and not words.isdigit():
-        words = _CODE.sub(" ", _TIME.sub(" ", _without_dates(question, words)))
-    if _MANY_OF.search(question) and not re.search(_PAID, question, re.IGNORECASE):
-        words = _FORMS["share"].sub(" ", _FORMS["money"].sub(" ", words))
-    return not _HAS_FIGURE.search(words)
-
-
-def _without_dates(question: str, words: str) -> str:
-    """Return words without their dates. A number that could be a year is none where it has a unit ("€1500", "2000 W"), is only
-    about so much, or counts a thing that the question names."""
-    asked = {stem(word) for word in content_words(question)}
-
-    def left(match: re.Match[str]) -> str:
-        if not _YEARS.fullmatch(match.group()):
-            return " "
-        last = match.end() - 4, match.end()
-        named = re.match(r"\s+([^\W\d_]+)", words[match.end() :])
-        counts = named is not None and stem(named[1]) in asked
-        about = _SO_MANY.search(words[: match.start()])
-        return match.group() if counts or about or with_units(words, *last) != last else " "
-
-    return _FORMS["date"].sub(left, words)
 
 
 def with_date(text: str, start: int, end: int) -> str:
     """Return the words of a text at [start, end), and the whole date where they are a part of one: "2, 2022" of "July 2, 2022".
     A year alone is whole."""
-    dates = [match for match in _FORMS["date"].finditer(text) if match.start() < end and start < match.end()]
+    dates = [match for match in FORMS["date"].finditer(text) if match.start() < end and start < match.end()]
     if not dates or _YEAR_ALONE.fullmatch(text, start, end):
         return text[start:end]
     return text[min(start, dates[0].start()) : max(end, dates[-1].end())]
@@ -257,9 +200,9 @@ def candidates(kind: Kind, sentence: str, question: str) -> Iterator[Candidate]:
     """Yield the words of a sentence that have the form of an answer and say something the question doesn't, in order."""
     asked = {stem(word) for word in content_words(question)}
     taken: list[tuple[int, int]] = []
-    forms = ("number",) if kind == "number" and _MANY_OF.search(question) else _FORM_OF[kind]
+    forms = ("number",) if kind == "number" and MANY_OF.search(question) else _FORM_OF[kind]
     for form in forms:
-        for match in _FORMS[form].finditer(sentence):
+        for match in FORMS[form].finditer(sentence):
             start, end = match.start(), match.start() + len(match.group().rstrip(" ,."))
             if form == "name":
                 first = sentence[start:end].split(" ", maxsplit=1)[0]
@@ -284,7 +227,7 @@ def _with_unit(sentence: str, end: int) -> int:
 def _reads_otherwise(form: Kind, sentence: str, start: int, end: int) -> bool:
     """Return whether words have the form of a name or number and are a month, or the number of a section."""
     if form == "name":
-        return bool(_FORMS["date"].fullmatch(sentence, start, end))
+        return bool(FORMS["date"].fullmatch(sentence, start, end))
     if form == "number":
         return any(match.start() <= start < match.end() for match in NOT_QUANTITY.finditer(sentence))
     return False
@@ -292,7 +235,7 @@ def _reads_otherwise(form: Kind, sentence: str, start: int, end: int) -> bool:
 
 def is_date(text: str) -> bool:
     """Return whether a text is a date and nothing else."""
-    return bool(_FORMS["date"].fullmatch(text.strip()))
+    return bool(FORMS["date"].fullmatch(text.strip()))
 
 
 def _first_letter(sentence: str) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.answer_type import asks_several, kind_asked, wants_figure
+from rag.answer_type import asks_several, kind_asked
 from rag.catalog import Catalog, Facets
 from rag.evidence import Support
+from rag.figure_asked import wants_figure
 from rag.followup_slots import PERIOD
 from rag.newest import asks_newest, last_period
 from rag.passages import Passage

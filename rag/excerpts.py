@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingest.ports import Embedder
-from rag.answer_type import lacks_figure, lacks_name, with_date
+from rag.answer_type import lacks_name, with_date
 from rag.catalog import Catalog
 from rag.evidence import SURE, Asked, Support, weigh
+from rag.figure_asked import lacks_figure
 from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.ports import Embedder, Vectors
-from rag.answer_type import lacks_figure
 from rag.claim import adds, holds, places, states
 from rag.evidence import Asked, chance
 from rag.excerpts import orders
+from rag.figure_asked import lacks_figure
 from rag.other_cell import is_of_other
 from rag.prompt import Reply
 from rag.retrieve import Found

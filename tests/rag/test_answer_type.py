@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answer_type import candidates, lacks_figure, lacks_name, with_date
+from rag.answer_type import candidates, lacks_name, with_date
 from rag.evidence import Asked, Features, Support, misses_date
+from rag.figure_asked import lacks_figure
 from rag.passages import Passage
 from rag.retrieve import Found
 
@@ -53,6 +54,13 @@ from rag.retrieve import Found
         ("How much notice must be given?", "three months", False),
         ("How much parental leave is granted?", "16 weeks", False),
         ("How many attempts are there?", "twice", False),
+        ("What charge must the customer pay on termination?", "180 days' notice", True),
+        ("What rent is due?", "1 March 2026", True),
+        ("What rent is due?", "1,200 on 1 March 2026", False),
+        ("What penalty must the tenant pay?", "0.5 per cent a week", False),
+        ("What price does the buyer pay?", "the market price", False),
+        ("What fee is due, and when is it paid?", "1 March 2026", False),
+        ("What charge was he acquitted of?", "theft in May 2019", False),
     ],
 )
 def test_words_that_lack_the_figure_that_is_asked_for(question: str, words: str, lacks: bool) -> None:
