@@ -49,6 +49,7 @@ _BEYOND = re.compile(
     re.I,
 )
 _ONE, _MANY = frozenset("it its this that".split()), frozenset("they their them these those".split())
+_WHO = frozenset("i you we they he she it".split())
 _JOINS = frozenset("of and & the for in".split())
 _ARTICLES = frozenset("the a an our my this that".split())
 _EMPTY = frozenset(
@@ -59,6 +60,17 @@ _EMPTY = frozenset(
     "find found get got make made does did go goes going take takes took see start started come called call said say".split()
 ) | ASKING  # fmt: skip
 """Words that are nobody's topic."""
+_DOES = frozenset(
+    "accept add agree announce appoint approve ask borrow build buy cancel carry choose decide deliver describe earn elect "
+    "employ expect have hold invest keep lend lose owe own pay produce propose publish raise receive recommend remove renew "
+    "replace require say sell send sign spend terminate write".split()
+)
+"""Verbs that stand between who does something and what it is done to."""
+_DOES_OR_IS = frozenset(
+    "award charge cover gain guarantee hire issue lease measure offer open order permit plan purchase record rent repair report "
+    "reserve return save serve show state store supply support test transfer vote".split()
+)
+"""The same, but they are nouns, too: verbs only where no noun follows."""
 MAX_TOPIC_WORDS = 7
 SHORT = 2
 """A question with no more words of its own than this is about what was asked before."""
@@ -141,10 +153,12 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
             rest = both["what"]
         if _no_clause(rest) or is_period(rest) or _ABOUT.match(question):
             return replaced(last, rest, prep, names)
-    topic = next((found for asked in reversed(before) if (found := topic_of(asked))), "")
+    pronouns = [] if _SPEAKS.search(question) else list(PRONOUN.finditer(question))
+    first = pronouns[0].group().lower() if pronouns else ""
+    many = first in _MANY if first in _MANY | _ONE else None
+    topic = next((found for asked in reversed(before) if (found := topic_of(asked, many))), "")
     if not topic or _BEYOND.search(question):
         return None
-    pronouns = [] if _SPEAKS.search(question) else list(PRONOUN.finditer(question))
     if pronouns and len(own_words(question[: pronouns[0].start()])) < 2:  # else it stands for something before it
         agreeing = [one for one in pronouns if one.group().lower() in (_MANY if topic.endswith("s") else _ONE)]
         return _resolve(question, (agreeing or pronouns)[0], topic)
@@ -164,15 +178,19 @@ def own_words(question: str) -> list[str]:
     return [word for word in tokens(question) if word.lower() not in STOP_WORDS | _EMPTY | _VERBS and len(word) > 1]
 
 
-def topic_of(question: str) -> str:
-    """Return the words of a question that name what it is about: names before other nouns, the longest, the last."""
+def topic_of(question: str, many: bool | None = None) -> str:
+    """Return the words of a question that name what it is about: names before other nouns, the longest, the first; `many` is
+    whether a pronoun that stands for it means several things, where that is known."""
     runs: list[list[str]] = [[]]
     words = re.findall(r"[^\W_][\w.&'’/-]*|[^\s\w]", question)
+    does = _verb_at(words)
     for at, word in enumerate(words):
         joins = word.lower() in _JOINS and bool(runs[-1]) and words[at + 1 : at + 2] != []
         joins = joins and (words[at + 1].lower() not in STOP_WORDS or words[at + 1].lower() == "the")
         joins = joins and (word.lower() != "the" or words[at - 1].lower() in _JOINS)
         plain = word[0].isalnum() and word.lower() not in STOP_WORDS | _EMPTY | _VERBS and not PERIOD.fullmatch(word)
+        plain = plain and at != does
+        plain = plain and not (at and word.islower() and words[at - 1].lower() in ("how", "per"))
         if joins or plain:
             runs[-1].append(word)
         elif runs[-1]:
@@ -180,14 +198,27 @@ def topic_of(question: str) -> str:
     if not (runs := [run for run in runs if run]):
         return ""
     ends = runs[-1][-1] == next(word for word in reversed(words) if word[0].isalnum())
-    if ends and _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
+    if ends and does is None and _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
         runs[-1] = runs[-1][:-1]  # "when does the agreement end": the verb
     nouns = [run for run in map(_trimmed, runs) if len(run) > 1 or not run[0].endswith("ed")]
+    if does is not None and many is False:  # "it" is what something is done to rather than who does it
+        nouns = [run for run in nouns if run[0] in words[does:] and not run[-1].endswith("s")] or nouns
     best = max(nouns, key=lambda run: (_capitals(run, words), min(len(run), 4)), default=[])[-MAX_TOPIC_WORDS:]
     if not best:
         return ""
     before = words[words.index(best[0]) - 1].lower() if words.index(best[0]) else ""
     return " ".join(["the", *best] if before in _ARTICLES else best)
+
+
+def _verb_at(words: Sequence[str]) -> int | None:
+    """Return where the verb of "what does the tenant pay for the boat" stands, or None where it is not known."""
+    asks = next((at for at, word in enumerate(words) if _AUX.fullmatch(word)), len(words))
+    for at in range(asks + 2, len(words) - 1):
+        verb, follows = words[at].lower(), words[at + 1].lower()
+        known = verb in _DOES or (verb in _DOES_OR_IS and follows in STOP_WORDS and follows != "of")
+        if known and words[at - 1].lower() not in STOP_WORDS - _WHO:
+            return at
+    return None
 
 
 def _trimmed(run: list[str]) -> list[str]:
