@@ -71,7 +71,12 @@ class Seen:
 
     @property
     def part(self) -> int:
-        return hashlib.sha256(self.group.encode()).digest()[0] % 4
+        return part_of(self.group)
+
+
+def part_of(group: str) -> int:
+    """Return the part, of four, that an article or conversation belongs to."""
+    return hashlib.sha256(group.encode()).digest()[0] % 4
 
 
 def half_of(group: str) -> int:

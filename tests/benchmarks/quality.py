@@ -2,6 +2,7 @@
 
     make quality                    all sets, the table
     make quality SETS="scifact kgrag"
+    make quality SETS=answers       the answers alone: F1, false answers, cited pages, quotes, injections
     make quality ABLATION=1         also with each ingredient of the score switched off
 
 Sets in BEIR's form go through `rag.evaluate`, filings and long texts through the product's own ingest into a home that is kept
@@ -40,6 +41,8 @@ SHARED = PROJECT.parent / "shared"
 WORK = PROJECT / "build" / "quality"
 BEIR = ("scifact", "cranfield", "squad2half", "clapnq-dev", "xquad-zh", "xquad-ar", "xquad-de", "xquad-en")
 OWN = ("financebench", "kgrag", "chunking")
+ANSWERS = "answers"
+"""What `tests.benchmarks.answers` measures."""
 TARGETS = {
     "scifact": ("ndcg@10", 0.74), "cranfield": ("ndcg@10", 0.52), "squad2half": ("ndcg@10", 0.93),
     "clapnq-dev": ("ndcg@10", 0.95), "xquad-zh": ("recall@10", 0.97), "xquad-ar": ("recall@10", 0.97),
@@ -76,7 +79,7 @@ Measures = dict[str, list[float]]
 def main() -> int:
     """Measure the sets that are named, print the table, write it with machine and date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", default=[*BEIR, *OWN])
+    parser.add_argument("sets", nargs="*", default=[*BEIR, *OWN, ANSWERS])
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument(
         "--variants", nargs="*", choices=[*WITHOUT], default=[*WITHOUT], help="with --ablation: these alone"
@@ -85,14 +88,16 @@ def main() -> int:
     parser.add_argument("--scorer", type=Path, default=SHARED / "eval" / "score.py")
     parser.add_argument("--out", type=Path, default=WORK / "quality.json")
     options = parser.parse_args()
-    if unknown := set(options.sets) - {*BEIR, *OWN}:
-        parser.error(f"no set is called {', '.join(sorted(unknown))}; there are {', '.join((*BEIR, *OWN))}")
+    if unknown := set(options.sets) - {*BEIR, *OWN, ANSWERS}:
+        parser.error(f"no set is called {', '.join(sorted(unknown))}; there are {', '.join((*BEIR, *OWN, ANSWERS))}")
     if not options.data.is_dir():
         print(f"There is no folder {options.data}: the sets are not part of the repository.", file=sys.stderr)
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
     for name in options.sets:
+        if name == ANSWERS:
+            continue
         variants = [
             one for one in WITHOUT if not one or (options.ablation and one in options.variants and _matters(one, name))
         ]
@@ -101,6 +106,10 @@ def main() -> int:
             measured[variant or "as it is"] = one
             _print(name, variant, one)
             options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if ANSWERS in options.sets:
+        from tests.benchmarks import answers  # uses this module
+
+        return answers.main(["--data", str(options.data)])
     return 0
 
 
@@ -114,7 +123,7 @@ def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) ->
     folder = options.data / "beir" / name
     with ExitStack() as opened:
         if name in BEIR:
-            library, names = opened.enter_context(evaluate.open_set(load_settings({}), folder, WORK / "vectors", _say))
+            library, names = opened.enter_context(evaluate.open_set(load_settings({}), folder, WORK / "vectors", say))
         else:
             library = opened.enter_context(filings(name, options.data))
         retriever = library.retriever
@@ -134,7 +143,8 @@ def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) ->
                 yield variant, _chunking(library, options.data / "chunking_eval")
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print progress."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
@@ -152,7 +162,7 @@ def filings(name: str, data: Path) -> Library:
 
 def _beir(library: Library, names: Mapping[str, str], folder: Path, scorer: Path) -> dict[str, Any]:
     questions, judged = evaluate.read_judged(folder, "test")
-    answers = evaluate.ask_questions(library, names, questions, _say)
+    answers = evaluate.ask_questions(library, names, questions, say)
     found = {}
     for half, keys in _halves(sorted(judged)).items():
         with tempfile.TemporaryDirectory() as place:
@@ -176,7 +186,7 @@ def _first_right(right: Sequence[bool]) -> str:
 
 def _financebench(library: Library, file: Path, scorer: Path) -> dict[str, Any]:
     questions = evaluate.read_lines(file, ("id", "question", "doc", "gold_pages"))
-    answers = evaluate.ask_pages(library, questions, ["financebench"], _say)
+    answers = evaluate.ask_pages(library, questions, ["financebench"], say)
     found: dict[str, Any] = {}
     for half, keys in _halves([str(row["id"]) for row in questions]).items():
         with tempfile.TemporaryDirectory() as place:
