@@ -154,7 +154,12 @@ def filings(name: str, data: Path) -> Library:
         name, data / "financebench" / "pdfs"
     )
     home = WORK / ("texts" if name == "chunking" else "filings")
-    library = Library(load_settings({"READINGROOM_HOME": str(home), "READINGROOM_INGEST__ROOTS": str(data)}), "quality")
+    settings = {
+        "READINGROOM_HOME": str(home),
+        "READINGROOM_INGEST__ROOTS": str(data),
+        "READINGROOM_ANSWER__MODEL": "none",
+    }
+    library = Library(load_settings(settings), "quality")
     report = library.ingest([place], name)
     assert not report.failed, report.failed
     return library
