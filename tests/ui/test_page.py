@@ -403,6 +403,9 @@ def test_an_empty_question_is_refused_with_what_to_do(page: Page) -> None:
 
 def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api, tmp_path: Path) -> None:
     """Two uploads are followed until done; one is removed only after its removal is confirmed."""
+    for document in api.documents():
+        if document.collection != "ferry" and document.path.endswith(("mole.txt", "workshop-handover.txt")):
+            api.forget(document.document_id)  # of an attempt before
     (tmp_path / "mole.txt").write_text("The mole of Kragerø is 88 metres long.", encoding="utf-8")
     page.get_by_role("link", name="Documents").click()
     page.get_by_role("tab", name="Upload files").click()
