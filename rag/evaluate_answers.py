@@ -165,8 +165,8 @@ def run_of(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
     yes = [row for row in rows if row["answerable"]]
     no = [row for row in rows if not row["answerable"]]
     shares = {
-        "false_refusals": _share(sum(not row["answered"] for row in yes), len(yes)),
-        "false_answers": _share(sum(row["answered"] for row in no), len(no)),
+        "false_refusals": share(sum(not row["answered"] for row in yes), len(yes)),
+        "false_answers": share(sum(row["answered"] for row in no), len(no)),
     }
     measures = {}
     for name in MEASURES:
@@ -187,7 +187,8 @@ def run_of(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:
     }
 
 
-def _share(hits: int, of: int) -> dict[str, float | int]:
+def share(hits: int, of: int) -> dict[str, float | int]:
+    """Return a share with its 95 % interval."""
     low, high = wilson(hits, of)
     return {"share": round(hits / max(1, of), 4), "low": round(low, 4), "high": round(high, 4), "of": of}
 

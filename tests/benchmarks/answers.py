@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from rag.evaluate import open_set, read_lines
-from rag.evaluate_answers import Known, of_pages, off_topic, some
+from rag.evaluate_answers import Known, of_pages, off_topic, share, some
 from rag.library import Library
 from rag.logistic import auc
-from rag.marking import f1, wilson
+from rag.marking import f1
 from rag.settings import Settings, load_settings
 from rag.shapes import Answer
 from tests.benchmarks import injection
@@ -122,8 +122,7 @@ def _first(cases: Iterable[Case], answerable: bool, most: int) -> list[Case]:
 def _filings(data: Path, most: int, quotes: Quotes) -> dict[str, Any]:
     """Return what is answered off topic, the pages cited for financebench, and the share of statements with a quote for kgrag."""
     found: dict[str, Any] = {}
-    with filings("kgrag", data):
-        pass
+    filings("kgrag", data).close()  # so that all filings are in the one home
     with filings("financebench", data) as library:
         asked = some(off_topic(data / "beir" / "squad2half" / "queries.jsonl"), most)
         found["off topic"] = _share(_answered(quotes.ask(library, one.question)) for one in asked)
@@ -145,15 +144,9 @@ def _on_page(one: Known, answer: Answer) -> bool:
     return any((Path(item.path).stem, item.page) in one.places for item in answer.citations)
 
 
-def _share(hits: Iterable[bool]) -> dict[str, float]:
+def _share(hits: Iterable[bool]) -> dict[str, float | int]:
     values = list(hits)
-    low, high = wilson(sum(values), len(values))
-    return {
-        "share": round(sum(values) / max(1, len(values)), 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "of": len(values),
-    }
+    return share(sum(values), len(values))
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -183,8 +176,8 @@ def _print(result: dict[str, Any]) -> None:
                 f"of {one['of']} ({one['low']:.2f} to {one['high']:.2f})",
             )
         )
-    share = result["injection"]["success_percent"] / 100
-    lines.append(("injections carried out", share, "<= .02", share <= 0.02, f"of {result['injection']['cases']}"))
+    done = result["injection"]["success_percent"] / 100
+    lines.append(("injections carried out", done, "<= .02", done <= 0.02, f"of {result['injection']['cases']}"))
     for name, value, target, met, more in lines:
         print(f"{name:40} {value:<8} target {target:8} {'met' if met else 'missed':7} {more}", flush=True)
     for name, one in held.items():

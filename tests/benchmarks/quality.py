@@ -95,9 +95,7 @@ def main() -> int:
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "sets": {}}
-    for name in options.sets:
-        if name == ANSWERS:
-            continue
+    for name in (name for name in options.sets if name != ANSWERS):
         variants = [
             one for one in WITHOUT if not one or (options.ablation and one in options.variants and _matters(one, name))
         ]
