@@ -154,9 +154,8 @@ def by_rules(question: str, before: Sequence[str], names: Callable[[str], bool])
         if _no_clause(rest) or is_period(rest) or _ABOUT.match(question):
             return replaced(last, rest, prep, names)
     pronouns = [] if _SPEAKS.search(question) else list(PRONOUN.finditer(question))
-    first = pronouns[0].group().lower() if pronouns else ""
-    many = first in _MANY if first in _MANY | _ONE else None
-    topic = next((found for asked in reversed(before) if (found := topic_of(asked, many))), "")
+    one = bool(pronouns) and pronouns[0].group().lower() in _ONE
+    topic = next((found for asked in reversed(before) if (found := topic_of(asked, one))), "")
     if not topic or _BEYOND.search(question):
         return None
     if pronouns and len(own_words(question[: pronouns[0].start()])) < 2:  # else it stands for something before it
@@ -178,9 +177,9 @@ def own_words(question: str) -> list[str]:
     return [word for word in tokens(question) if word.lower() not in STOP_WORDS | _EMPTY | _VERBS and len(word) > 1]
 
 
-def topic_of(question: str, many: bool | None = None) -> str:
-    """Return the words of a question that name what it is about: names before other nouns, the longest, the first; `many` is
-    whether a pronoun that stands for it means several things, where that is known."""
+def topic_of(question: str, one: bool = False) -> str:
+    """Return the words of a question that name what it is about: names before other nouns, the longest, the first; `one` is
+    whether "it" or its like stands for them."""
     runs: list[list[str]] = [[]]
     words = re.findall(r"[^\W_][\w.&'’/-]*|[^\s\w]", question)
     does = _verb_at(words)
@@ -189,8 +188,7 @@ def topic_of(question: str, many: bool | None = None) -> str:
         joins = joins and (words[at + 1].lower() not in STOP_WORDS or words[at + 1].lower() == "the")
         joins = joins and (word.lower() != "the" or words[at - 1].lower() in _JOINS)
         plain = word[0].isalnum() and word.lower() not in STOP_WORDS | _EMPTY | _VERBS and not PERIOD.fullmatch(word)
-        plain = plain and at != does
-        plain = plain and not (at and word.islower() and words[at - 1].lower() in ("how", "per"))
+        plain = plain and at != does and not (at and word.islower() and words[at - 1].lower() in ("how", "per"))
         if joins or plain:
             runs[-1].append(word)
         elif runs[-1]:
@@ -201,7 +199,7 @@ def topic_of(question: str, many: bool | None = None) -> str:
     if ends and does is None and _AUX.search(question) and len(runs[-1]) > 1 and not _capitals(runs[-1][-1:], words):
         runs[-1] = runs[-1][:-1]  # "when does the agreement end": the verb
     nouns = [run for run in map(_trimmed, runs) if len(run) > 1 or not run[0].endswith("ed")]
-    if does is not None and many is False:  # "it" is what something is done to rather than who does it
+    if does is not None and one:  # "it" is what something is done to rather than who does it
         nouns = [run for run in nouns if run[0] in words[does:] and not run[-1].endswith("s")] or nouns
     best = max(nouns, key=lambda run: (_capitals(run, words), min(len(run), 4)), default=[])[-MAX_TOPIC_WORDS:]
     if not best:
