@@ -28,6 +28,7 @@ from tests.ui.conftest import HOSTILE, HOSTILE_NAME, SAMPLES, Server, finish, fr
 from ui.client import Api
 
 pytestmark = pytest.mark.e2e
+expect.set_options(timeout=60_000)  # a slow machine needs more than the 5 seconds there are
 
 FEE = "What is the annual maintenance fee for a vessel with an equipment set of type B?"
 SWITCHES = (
@@ -115,6 +116,12 @@ def ask(page: Page, question: str) -> None:
     box.fill(question)
     box.press("Enter")
     expect(page.locator(".rr-question").filter(has_text=question or "…")).to_be_visible(timeout=120_000)
+    drawn(page)
+
+
+def drawn(page: Page) -> None:
+    """Wait until the page is drawn: what was there before stays beside it until then, and a click is lost."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
 
 
 def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Server) -> None:
@@ -136,15 +143,15 @@ def test_a_folder_is_added_and_its_failures_are_explained(page: Page, server: Se
     close.click()
     expect(close).to_have_count(0)  # the page is drawn anew without the report; a click before that would be lost
     state = page.get_by_role("radiogroup", name="State")
-    # while the page is drawn anew, what was there before stays beside it
-    expect(state).to_have_count(1, timeout=60_000)
+    drawn(page)
+    expect(state).to_have_count(1)
     for _ in range(10):  # a click while the page is drawn is lost; a person would click again
         state.get_by_text("failed", exact=True).click()
         page.wait_for_timeout(1000)
         if state.get_by_role("radio", name="failed").is_checked():
             break
     expect(page.locator(".rr-table")).not_to_contain_text("ferry-supply-agreement.pdf")
-    expect(page.locator(".rr-table")).to_contain_text("pressure-chamber-offer-corrupt.pdf")
+    expect(page.locator(".rr-table")).to_contain_text(["pressure-chamber-offer-corrupt.pdf"])
 
 
 def test_a_job_that_runs_already_is_followed(page: Page, api: Api, server: Server) -> None:
@@ -162,7 +169,7 @@ def test_a_job_that_runs_already_is_followed(page: Page, api: Api, server: Serve
 def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_path: Path) -> None:
     """The answer carries [1], and the cited page is shown as an image, with the pages around it a click away."""
     ask(page, FEE)
-    expect(page.locator(".rr-answer")).to_contain_text("9,980")
+    expect(page.locator(".rr-answer")).to_contain_text(["9,980"])
     expect(page.locator(".rr-n").first).to_have_text("[1]")
     expect(page.get_by_text("Sentences quoted from the documents")).to_be_visible()
     image = page.get_by_role("img", name="Page 10 of ferry-supply-agreement.pdf")
@@ -179,17 +186,16 @@ def test_an_answer_shows_its_citations_beside_the_marked_page(page: Page, tmp_pa
 def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> None:
     """The page says that nothing was found and that no model was asked, and lists passages; arrow keys go to the next."""
     ask(page, "Who won the chess championship in Reykjavik?")
-    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+    expect(page.locator(".rr-answer")).to_have_text(["Not found in these documents."])
     choices = page.get_by_role("radiogroup", name="Nearest passages").get_by_role("radio")
     expect(choices.first).to_be_checked()
     choices.first.focus()
     page.keyboard.press("ArrowDown")
     expect(choices.nth(1)).to_be_checked()
-    page.wait_for_timeout(
-        1000
-    )  # the page is drawn anew with the next passage, what was there before stays beside it until then
+    page.wait_for_timeout(1000)  # the page begins to be drawn anew with the next passage
+    drawn(page)
     nearest = page.get_by_text(re.compile("Text of the nearest passages"))
-    expect(nearest).to_have_count(1, timeout=60_000)
+    expect(nearest).to_have_count(1)
     nearest.click()
     expect(page.get_by_text("found by").first).to_be_visible()
     expect(page.get_by_text(re.compile(r"^Searched: \d+ documents in .*ferry"))).to_be_visible()
@@ -200,12 +206,12 @@ def test_a_question_without_an_answer_shows_the_nearest_passages(page: Page) -> 
 def test_the_first_answer_can_be_left_behind_at_once(page: Page) -> None:
     """A new conversation is offered beside the first answer; the question after it is the first one again."""
     ask(page, FEE)
-    drawn = "[...document.images].some(image => image.complete && image.naturalWidth > 0)"
-    page.wait_for_function(drawn)  # an image that is taken away while it loads is a 404
+    loaded = "[...document.images].some(image => image.complete && image.naturalWidth > 0)"
+    page.wait_for_function(loaded)  # an image that is taken away while it loads is a 404
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".rr-answer")).to_have_count(0)
     ask(page, "Who won the chess championship in Reykjavik?")
-    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+    expect(page.locator(".rr-answer")).to_have_text(["Not found in these documents."])
     expect(page.get_by_role("combobox", name=re.compile("Questions of this session"))).to_have_count(0)
 
 
@@ -239,7 +245,7 @@ def test_documents_that_disagree_stand_below_the_answer(page: Page, notes: str) 
 def test_hidden_text_is_named_and_answers_nothing(page: Page, notes: str) -> None:
     """What a web page does not show is no answer, and stands under the document's problems."""
     ask(page, "How wide is the lock of Evje?")
-    expect(page.locator(".rr-answer")).to_contain_text("14 metres")
+    expect(page.locator(".rr-answer")).to_contain_text(["14 metres"])
     assert "99 metres" not in page.locator("body").inner_text()
     page.get_by_role("link", name="Documents").click()
     row = page.get_by_role("row").filter(has_text="canal.html").first
@@ -319,8 +325,8 @@ def answered_by(host: str) -> dict[str, str]:
 
 def _see_what_is_supported(page: Page, true: str, invented: str) -> None:
     ask(page, FEE)
-    expect(page.locator(".rr-unsupported")).to_have_text(f"{invented} (not supported by the documents)")
-    expect(page.locator(".rr-answer")).to_contain_text(f"{true} [1]")
+    expect(page.locator(".rr-unsupported")).to_have_text([f"{invented} (not supported by the documents)"])
+    expect(page.locator(".rr-answer")).to_contain_text([f"{true} [1]"])
     expect(page.locator(".rr-n")).to_have_text(["[1]"])
     said = page.get_by_text(re.compile("^Partly answered. Written by the language model tiny-model"))
     expect(said).to_contain_text("One statement of the model is said by no passage")
@@ -329,14 +335,14 @@ def _see_what_is_supported(page: Page, true: str, invented: str) -> None:
 def test_markup_in_a_document_stays_text(page: Page) -> None:
     """Tags, links, images and formulas of a document and its name are shown as characters and do nothing."""
     ask(page, "Does the lantern keeper of Ostrava earn 412 crowns?")  # quoted whole
-    expect(page.locator(".rr-answer")).to_contain_text(HOSTILE)
-    expect(page.locator("mark")).to_contain_text(HOSTILE)
-    expect(page.get_by_role("radiogroup", name="Citations")).to_contain_text(HOSTILE_NAME)
+    expect(page.locator(".rr-answer")).to_contain_text([HOSTILE])
+    expect(page.locator("mark")).to_contain_text([HOSTILE])
+    expect(page.get_by_role("radiogroup", name="Citations")).to_contain_text([HOSTILE_NAME])
     page.get_by_text(re.compile("Passages that were read")).click()
     expect(page.locator(".rr-block").filter(has_text=HOSTILE).last).to_be_visible()
     assert_inert(page)
     page.get_by_role("link", name="Documents").click()
-    expect(page.locator(".rr-table")).to_contain_text(HOSTILE_NAME)
+    expect(page.locator(".rr-table")).to_contain_text([HOSTILE_NAME])
     assert_inert(page)
 
 
@@ -365,7 +371,7 @@ def test_a_question_is_asked_of_some_documents(page: Page, tmp_path: Path) -> No
     page.wait_for_timeout(1000)  # the page is drawn anew with the pattern
     ask(page, "What did the board decide about nothing?")
     expect(page.get_by_text("Asked only of documents with kind minutes; path */nowhere/*")).to_be_visible()
-    expect(page.locator(".rr-answer")).to_have_text("Not found in these documents.")
+    expect(page.locator(".rr-answer")).to_have_text(["Not found in these documents."])
 
 
 def test_documents_say_what_they_are_about(page: Page) -> None:
@@ -397,8 +403,8 @@ def assert_inert(page: Page) -> None:
 def test_an_empty_question_is_refused_with_what_to_do(page: Page) -> None:
     """The API's problem is shown as text with its remedy."""
     page.get_by_role("button", name="Ask", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("The question is empty.")
-    expect(page.get_by_role("alert")).to_contain_text("Write what you want to know.")
+    expect(page.get_by_role("alert")).to_contain_text(["The question is empty."])
+    expect(page.get_by_role("alert")).to_contain_text(["Write what you want to know."])
 
 
 def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api, tmp_path: Path) -> None:
@@ -418,7 +424,7 @@ def test_a_file_is_uploaded_and_removed_after_confirmation(page: Page, api: Api,
     chooser.press_sequentially("mole.txt")
     page.get_by_role("option").filter(has_text="mole.txt").click()
     page.get_by_role("button", name="Remove…").click()
-    expect(page.get_by_role("dialog")).to_contain_text("mole.txt")
+    expect(page.get_by_role("dialog")).to_contain_text(["mole.txt"])
     assert any(item.path.endswith("mole.txt") for item in api.documents())
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -447,14 +453,14 @@ def test_a_conversation_asks_back_follows_up_and_marks_what_changed(
 ) -> None:
     """An open question offers its candidates as buttons; a follow-up shows how it was understood; what changed is marked."""
     ask(page, "What is the monthly rent of the harbour office?")
-    expect(page.locator(".rr-answer")).to_have_text("Which one do you mean?")
+    expect(page.locator(".rr-answer")).to_have_text(["Which one do you mean?"])
     page.screenshot(path=tmp_path / "candidates.png")
     page.get_by_role("button", name=re.compile("Tarrow")).click()
-    expect(page.locator(".rr-answer")).to_contain_text("2,350")
+    expect(page.locator(".rr-answer")).to_contain_text(["2,350"])
     expect(page.get_by_text("Understood as: What is the monthly rent of the harbour office (Tarrow)?")).to_be_visible()
     ask(page, "And of Norvik?")
-    expect(page.get_by_text("Understood as:")).to_contain_text("Norvik")
-    expect(page.locator(".rr-answer")).to_contain_text("1,200")
+    expect(page.get_by_text("Understood as:")).to_contain_text(["Norvik"])
+    expect(page.locator(".rr-answer")).to_contain_text(["1,200"])
     lease = leases / "norvik.txt"
     lease.write_text(lease.read_text().replace("1,200", "1,450"))
     finish(api, api.ingest(str(leases), "leases"))
@@ -462,8 +468,11 @@ def test_a_conversation_asks_back_follows_up_and_marks_what_changed(
     chooser = page.get_by_role("combobox", name=re.compile("Questions of this session"))
     chooser.click()
     page.get_by_role("option").filter(has_text="And of Norvik?").click()
+    expect(page.locator(".rr-question").filter(has_text="And of Norvik?")).to_be_visible()
+    drawn(page)
     expect(page.locator(".rr-stale").first).to_contain_text("changed since this answer")
-    expect(page.locator("mark")).to_contain_text("1,200")
+    expect(page.locator("mark")).to_have_count(1)
+    expect(page.locator("mark")).to_contain_text(["1,200"])
     page.screenshot(path=tmp_path / "stale.png")
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".rr-answer")).to_have_count(0)
@@ -487,8 +496,8 @@ def test_a_server_that_is_down_is_said_plainly(browser: Browser, server: Server,
     try:
         wait_for(f"http://127.0.0.1:{port}/", process, log)
         with watched(browser, f"http://127.0.0.1:{port}/") as page:
-            expect(page.get_by_role("alert")).to_contain_text(f"http://127.0.0.1:{api_port} can't be reached")
-            expect(page.get_by_role("alert")).to_contain_text("readingroom serve")
+            expect(page.get_by_role("alert")).to_contain_text([f"http://127.0.0.1:{api_port} can't be reached"])
+            expect(page.get_by_role("alert")).to_contain_text(["readingroom serve"])
     finally:
         process.terminate()
         process.wait(20)
