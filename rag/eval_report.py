@@ -15,6 +15,7 @@ from rag.errors import UsageError
 from rag.library import Library
 from rag.live import Live
 from rag.questions_file import Wanted
+from rag.shapes import Hit
 
 CUTS = (1, 3, 5, 10)
 SAMPLES = 2000
@@ -40,14 +41,13 @@ def run_questions(library: Library | Live, questions: Sequence[Wanted], collecti
         began = time.perf_counter()
         hits = library.search(item.question, collections, 10).hits
         took = time.perf_counter() - began
-        places = [(hit.path, hit.page) for hit in hits]
-        right = [rank for rank, place in enumerate(places, start=1) if place == (item.document, item.page)]
-        documents = [rank for rank, (path, _) in enumerate(places, start=1) if path == item.document]
+        documents = [rank for rank, hit in enumerate(hits, start=1) if item.names(hit.path)]
+        right = [rank for rank in documents if hits[rank - 1].page == item.page]
         row: dict[str, Any] = {"question": item.question, "document": item.document, "page": item.page}
         for cut in CUTS:
             row[f"page@{cut}"] = float(bool(right and right[0] <= cut))
             row[f"document@{cut}"] = float(bool(documents and documents[0] <= cut))
-        row["quote@10"] = float(any(" ".join(item.quote.split()) in " ".join(hit.text.split()) for hit in hits))
+        row["quote@10"] = float(_quoted(item.quote, hits) if item.quote else bool(right))
         row["ndcg@10"] = 1 / math.log2(right[0] + 1) if right else 0.0
         row["mrr"] = 1 / right[0] if right else 0.0
         row["cause"] = "document" if not documents else "page" if not right else "rank" if right[0] > 5 else ""
@@ -63,6 +63,10 @@ def run_questions(library: Library | Live, questions: Sequence[Wanted], collecti
         "p95_ms": round(times[min(len(times) - 1, int(len(times) * 0.95))] * 1000, 1),
         "questions": rows,
     }
+
+
+def _quoted(quote: str, hits: Sequence[Hit]) -> bool:
+    return any(" ".join(quote.split()) in " ".join(hit.text.split()) for hit in hits)
 
 
 def read_run(file: Path) -> dict[str, Any]:

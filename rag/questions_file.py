@@ -20,12 +20,13 @@ HEADER = """# Questions for `readingroom eval run`. Made by rule from sentences 
 # delete the poor ones.
 #
 # question   what is asked
-# document   the path of the document that answers it
+# document   the path of the document that answers it, or the end of its path
 # page       the page that answers it
-# quote      the words there that answer it; they find the place again when the document was read anew
+# quote      the words there that answer it; with an `answer` it may be left out
 # answer     the right answer, or a list of ways to say it; `readingroom eval answers` and `calibrate` need it
 #
-# Add questions that your documents do not answer too: only `question`, and `unanswerable: true`. The best are near misses.
+# Add questions that your documents do not answer too: only `question`, and `unanswerable: true` (or `answerable: false`).
+# The best are near misses.
 """
 _DEFINES = re.compile(r"^(?:The |An? )?([A-Z][\w&’'/-]*(?: [\w&’'/-]+){0,6}?) (is|was|are|were|means) (.{12,})$", re.S)
 _HAS_NUMBER = re.compile(r"\d")
@@ -34,7 +35,10 @@ _LONGEST, _SHORTEST = 240, 40
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A question with the place that answers it, its right answers, or the mark that nothing answers it (page 0)."""
+    """A question with the place that answers it, its right answers, or the mark that nothing answers it (page 0).
+
+    The document is a path or its end; the quote is empty where only the page is known.
+    """
 
     question: str
     document: str
@@ -42,6 +46,11 @@ class Wanted:
     quote: str
     answers: tuple[str, ...] = ()
     unanswerable: bool = False
+
+    def names(self, path: str) -> bool:
+        """Return whether a document's path is, or ends with, the one given."""
+        parts = Path(self.document).parts
+        return bool(parts) and Path(path).parts[-len(parts) :] == parts
 
 
 def make_questions(library: Library | Live, collections: Sequence[str], number: int) -> list[Wanted]:
@@ -114,25 +123,30 @@ def read_questions(file: Path) -> list[Wanted]:
 
 
 def _wanted(file: Path, number: int, row: Any) -> Wanted:
-    place = ("document", "page", "quote")
+    place = ("document", "page")
     if not isinstance(row, dict) or not str(row.get("question") or "").strip():
         raise UsageError(f"Question {number} of {file} is not complete.", "It has no `question`.")
     given = row.get("answer")
     answers = tuple(str(item) for item in (given if isinstance(given, list) else [given]) if str(item or "").strip())
-    unanswerable = row.get("unanswerable", False)
-    if not isinstance(unanswerable, bool) or (unanswerable and answers):
+    said = "answerable" if "answerable" in row else "unanswerable"
+    value = row.get(said, False)
+    unanswerable = value is (said == "unanswerable")
+    if not isinstance(value, bool) or (unanswerable and answers):
         raise UsageError(
-            f"Question {number} of {file} can't be both: `unanswerable` is {unanswerable!r}, `answer` is {given!r}.",
+            f"Question {number} of {file} can't be both: `{said}` is {value!r}, `answer` is {given!r}.",
             "Give an answer, or `unanswerable: true`.",
         )
     missing = [key for key in place if key not in row]
     if unanswerable or (answers and len(missing) == len(place)):
         return Wanted(str(row["question"]), "", 0, "", answers, unanswerable)
+    if "quote" not in row and not answers:
+        missing.append("quote")
     if missing:
         raise UsageError(
             f"Question {number} of {file} is not complete: it has no `{missing[0]}`.",
-            "It has question, document, page and quote; or question and answer; or question and `unanswerable: true`.",
+            "It has question, document, page, and quote or answer; or question and answer; or question and "
+            "`unanswerable: true`.",
         )
     if not isinstance(row["page"], int) or row["page"] < 1:
         raise UsageError(f"The page of question {number} of {file} is {row['page']!r}.", "Pages count from 1.")
-    return Wanted(str(row["question"]), str(row["document"]), row["page"], str(row["quote"]), answers)
+    return Wanted(str(row["question"]), str(row["document"]), row["page"], str(row.get("quote", "")), answers)

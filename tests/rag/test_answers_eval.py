@@ -69,8 +69,8 @@ def test_shares_and_intervals() -> None:
 QUESTIONS = """
 - {question: "What is the price of annual maintenance for a vessel of type B?", answer: "9,980"}
 - {question: "What is the price of annual maintenance for a vessel of type B?", document: ferry-supply-agreement.pdf,
-   page: 10, quote: x, answer: ["9,980", "EUR 9,980"]}
-- {question: "Who composed the opera about the barber of Seville?", unanswerable: true}
+   page: 10, answer: ["9,980", "EUR 9,980"]}
+- {question: "Who composed the opera about the barber of Seville?", answerable: false}
 - {question: "What is due?", document: a.txt, page: 1, quote: x}
 """
 
@@ -107,6 +107,8 @@ def _answers_stored(library: Library) -> int:
         ('- {question: "What?", unanswerable: perhaps}', "can't be both"),
         ("- {question: '', answer: x}", "Question 1 .* is not complete"),
         ('- {question: "What?", document: a}', "has no `page`"),
+        ('- {question: "What?", document: a, page: 2}', "has no `quote`"),
+        ('- {question: "What?", answerable: false, answer: x}', "can't be both: `answerable` is False"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path: Path, row: str, says: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,10 @@ def test_own_questions_are_made_edited_run_and_gated(settings: Settings, tmp_pat
         write_questions(tmp_path / "q.yaml", made)
         assert read_questions(tmp_path / "q.yaml") == made
         run = run_questions(library, made, [])
+        named = [replace(one, document=Path(one.document).name, quote="", answers=("x",)) for one in made]
+        by_name = run_questions(library, named, [])["means"]
     assert run["means"]["document@10"] == 1.0
+    assert by_name == {**run["means"], "quote@10": run["means"]["page@10"]}
     assert losses(compare(run, run)) == []
     worse = json.loads(json.dumps(run))
     for row in worse["questions"]:
