@@ -10,6 +10,7 @@ from rag.answer_type import kind_asked, needs_own_words
 from rag.contradiction import contradicts
 from rag.instructions import instructions, without
 from rag.other_name import puts_other_name
+from rag.part_of import is_of_whole
 from rag.passages import Passage
 from rag.prompt import Reply
 from rag.quantities import Place, exact, units_in
@@ -71,6 +72,7 @@ def states(answer: str, question: str, found: Found, place: tuple[int, int]) -> 
         or confuses(answer, question, quoted)
         or contradicts(answer, question, quoted, above)
         or puts_other_name(answer, quoted)
+        or is_of_whole(answer, question, quoted)
     ):
         return False
     return exact(

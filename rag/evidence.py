@@ -192,9 +192,10 @@ class Asked:
         called = Path(passage.path).stem.replace("_", " ").replace("-", " ")
         above = f"{passage.heading}\n{passage.context}\n{called}"
         whole = f"{sentence}\n{group_row(passage, start)}\n{place}" if sentence.startswith("|") else sentence
-        if self.wanted.is_lacking(whole, above, passage.text):
+        naming = self.naming.get(passage.document_id, frozenset())
+        if self.wanted.is_lacking(whole, above, passage.text, naming):
             return True
-        named = " ".join(self.naming.get(passage.document_id, ()))  # q3 and fy2018 say which document, not what of it
+        named = " ".join(naming)  # q3 and fy2018 say which document, not what of it
         marked = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
         return bool(marked) and of_another(marked, place, f"{above}\n{place if header else passage.text}")
 

@@ -11,7 +11,7 @@ from rag.words import content_words, stem
 _BETWEEN = r"(?:(?!(?:of|for|to|in|from|on|by|with|behind|and|or)\b)[\w’'&.-]+ )"
 _AMOUNTS = (
     r"(?:salary|wages?|price|fee|rent|costs?|revenues?|(?:net )?sales|(?:net |operating )?income|earnings|cash flow|budget"
-    r"|population|percentage|tax rate|margin)"
+    r"|population|percentage|(?<!exchange )rate|margin)"
 )
 _WANTS_FIGURE = re.compile(
     rf"\bhow (?:many|much)\b|\bwhat (?:is|was|were|are) {_BETWEEN}{{0,6}}?{_AMOUNTS}"
@@ -28,6 +28,8 @@ _HAS_FIGURE = re.compile(
     r"|hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|both|single|once|twice|none|nothing|free)\b",
     re.IGNORECASE,
 )
+_SCALE_ALONE = re.compile(r"\W*(?:in )?(?:thousands|millions|billions)\W*", re.IGNORECASE)
+"""Of how many there may be millions; of an amount it is only the scale of its table."""
 _ASKS_TIME = re.compile(
     r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b"
     r"|\bhow much (?:[\w-]+ ){0,2}?(?:notice|leave|vacation|holiday|overtime|rest|warning|experience)\b",
@@ -57,6 +59,8 @@ def lacks_figure(question: str, words: str) -> bool:
         return False
     if not _ASKS_TIME.search(question) and not words.isdigit():
         words = _CODE.sub(" ", _TIME.sub(" ", _without_dates(question, words)))
+    if not MANY_OF.search(question) and _SCALE_ALONE.fullmatch(words):
+        return True
     if MANY_OF.search(question) and not re.search(PAID, question, re.IGNORECASE):
         words = FORMS["share"].sub(" ", FORMS["money"].sub(" ", words))
     return not _HAS_FIGURE.search(words)

@@ -19,6 +19,7 @@ from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row
+from rag.wanted import without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens, units
 
 LOOKED_AT = 60
@@ -155,8 +156,7 @@ def figure(
     `documents` are those that the question names, none when it names none; `labels` other wordings of its terms in tables.
     The row must have one column of the period that is asked for, else the latest.
     """
-    clause = _clause(question)
-    if clause is None:
+    if (clause := _clause(question)) is None:
         return None
     passages = [
         item for item in found if not item.passage.made_by and (not documents or item.passage.document_id in documents)
@@ -166,8 +166,7 @@ def figure(
     if not wordings:
         return None
     rows = [row for item in passages for row in _rows(question, asked, wordings, item)]
-    best = _best(question, rows)
-    if best is None:
+    if (best := _best(question, rows)) is None:
         return None
     passage = best.found.passage
     text = passage.text[best.start - passage.start : best.end - passage.start]
@@ -247,8 +246,9 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         if CHANGE.search(group) and not CHANGE.search(question):
             continue
         header = header_row(passage, at)
-        beside = stems(f"{group} {header} {' '.join(values)}")
-        around = dict.fromkeys(stems(passage.heading), HEADING) | dict.fromkeys(stems(caption(passage, at)), CAPTION)
+        beside = stems(f"{group} {without_exceptions(header)} {' '.join(values)}")
+        titled = stems(without_exceptions(caption(passage, at)))
+        around = dict.fromkeys(stems(passage.heading), HEADING) | dict.fromkeys(titled, CAPTION)
         around |= dict.fromkeys(beside, BESIDE) | dict.fromkeys(own, 1.0)
         mark = max(_mark(asked, wording, around, own - aside) for wording in wordings)
         others = _label(group) - wanted - _NEUTRAL

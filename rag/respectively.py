@@ -10,7 +10,7 @@ from rag.quantities import Date, dates
 from rag.words import A_MONTH, content_words, stems
 
 _SAID = re.compile(r"\brespectively\b", re.IGNORECASE)
-_YEAR = rf"(?:{A_MONTH} \d{{1,2}},? |fiscal (?:years? )?|FY ?)?(?:19|20)\d\d"
+_YEAR = rf"(?:{A_MONTH} \d{{1,2}},? |fiscal (?:years? )?|FY ?|Q[1-4] )?(?:19|20)\d\d"
 _YEARS = re.compile(rf"{_YEAR}(?:, {_YEAR})*,? and {_YEAR}", re.IGNORECASE)
 _VALUE = (
     r"(?:(?:US)?[$€£¥]\s?)?\(?\d+(?:[.,]\d+)*\)?(?:\s?%| per ?cent| (?:thousand|million|billion|trillion)"
@@ -18,8 +18,11 @@ _VALUE = (
 )
 _VALUES = re.compile(rf"{_VALUE}(?:, {_VALUE})*,? (?:and|or) {_VALUE}", re.IGNORECASE)
 _A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_ENDED = r"(?:the (?:\w+ ){1,3}(?:ended|ending) |fiscal (?:years? )?)?"
 _AT_ONCE = re.compile(
-    rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) (?:fiscal (?:years? )?)?{_YEAR} and {_YEAR}", re.IGNORECASE
+    rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) {_ENDED}{_YEAR} and {_YEAR}"
+    rf"|{_YEAR} and {_YEAR},? (?:was|were|is|are|of|total+ed|amounted to) (?:approximately |about )?{_VALUE},? and {_VALUE}",
+    re.IGNORECASE,
 )
 _ONE = re.compile(_VALUE, re.IGNORECASE)
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -92,7 +95,7 @@ def _named(part: Share, text: str) -> list[int]:
 
 def _parts(sentence: str) -> Iterator[Share]:
     """Yield the parts of a sentence that end with "respectively" and hold one list of values as long as a list of years or names;
-    or with a list of years at once behind one of as many values: "was 5 and 6 in 2023 and 2022"."""
+    or with a list of years at once beside one of as many values: "was 5 and 6 in 2023 and 2022"."""
     begin = 0
     said = [match.span() for match in _SAID.finditer(sentence)]
     for stop, after in said or [(match.end(), match.end()) for match in _AT_ONCE.finditer(sentence)]:
@@ -114,8 +117,8 @@ def _parts(sentence: str) -> Iterator[Share]:
             fitting = [values for values in lists if len(values) == len(things)]
             own = tuple(frozenset(one - set().union(*things[:n], *things[n + 1 :])) for n, one in enumerate(things))
             if len(fitting) == 1 and all(own):
-                # what stands before the first values is said of all parts
-                alone = text if begin else text[fitting[0][-1][1] :]
+                # what stands before the first values is said of all parts, unless they end one
+                alone = text if begin or text[fitting[0][-1][1] :].strip(" ,") == "" else text[fitting[0][-1][1] :]
                 yield Share(alone, tuple((begin + a, begin + b) for a, b in fitting[0]), own)
                 break
         begin = after

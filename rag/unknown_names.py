@@ -18,6 +18,8 @@ _ENGLISH = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:[-&'’.][^\W\d_]+)*")
 _ENDS = re.compile(r"[.?!:;]\s")
 _POSSESSIVE = re.compile(r"['’]s?$")
+_COMPOUND = re.compile(r"-[a-z].*")
+"""What makes an adjective of a name: "Huguenot-descended"."""
 _DETERMINERS = frozenset("the a an this these those each every any all no our your their its his her".split())
 _NOT_NAMES = frozenset(
     """
@@ -25,6 +27,16 @@ _NOT_NAMES = frozenset(
     prof inc corp ltd llc company english german french spanish italian dutch portuguese chinese
     """.split()
 ).union(MONTHS, WEEKDAYS)
+_ROLE = re.compile(r"(?:[eo]r|ee|a?nt|man|woman|ist|ary|[ai]al|s)$", re.IGNORECASE)
+_TERMS = frozenset(
+    """
+    board committee company contract agreement project work party group fund trust bank plan policy effective closing
+    commencement software system site property building plant vessel ship lease term notice order programme program scheme office
+    state federal annual general trade market yard premium base
+    """.split()
+)
+"""Words that are written with a capital where they are defined, as those for who does something are (`_ROLE`): they may be called
+otherwise in the documents."""
 _MOST_NAMED = 50
 """Documents that one question names, at most."""
 _SHORTEST = 4
@@ -57,7 +69,8 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
 def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> list[str]:
     """Return the names of a question in English that no passage of the catalog has, nor anything like them what was found for it.
 
-    A name is a run of words with capitals behind no article: "the Vendor" may be called otherwise in the documents.
+    A name is a run of words with capitals behind no article: "the Vendor" may be called otherwise in the documents; or one word
+    between an article and a noun, unless it may be such a term: "the Xilinx transaction".
     """
     if not (names := _names(question)):
         return []
@@ -78,6 +91,14 @@ def _names(question: str) -> list[str]:
     return list(dict.fromkeys(_capitals(question))) if len(_ENGLISH.findall(question)) >= 2 else []
 
 
+def _tells_apart(question: str, said: str, word: re.Match[str], following: Sequence[re.Match[str]]) -> bool:
+    """Return whether a word behind an article stands before a noun that it tells apart, and is no term that may be defined."""
+    beside = bool(following) and question[word.end() : following[0].start()] == " " and word.group() == said
+    if not beside or not following[0].group().islower() or following[0].group() in STOP_WORDS:
+        return False
+    return _ROLE.search(said) is None and said.lower() not in _TERMS
+
+
 def _capitals(question: str) -> Iterator[str]:
     words = list(_WORD.finditer(question))
     capitals = [word for word in words[1:] if word.group()[0].isupper()]
@@ -85,11 +106,13 @@ def _capitals(question: str) -> Iterator[str]:
         return
     led = True  # by a determiner, or by the beginning of a sentence
     for number, word in enumerate(words):
-        said = _POSSESSIVE.sub("", word.group())
+        said = _COMPOUND.sub("", _POSSESSIVE.sub("", word.group()))
         begins = number == 0 or _ENDS.search(question, words[number - 1].end(), word.start()) is not None
         if begins or not said[0].isupper():
             led = begins or word.group().lower() in _DETERMINERS
             continue
         short = said.isupper() and len(said) <= _ABBREVIATION
+        if led and not begins and words[number - 1].group().lower() in _DETERMINERS:
+            led = not _tells_apart(question, said, word, words[number + 1 : number + 2])
         if not led and not short and len(said) >= _SHORTEST and said.lower() not in STOP_WORDS | _NOT_NAMES:
             yield said

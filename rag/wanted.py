@@ -1,4 +1,4 @@
-"""Says whether a place lacks what a question asks for: what is counted, per what, which post somebody has, or the month."""
+"""Says whether a place lacks what a question asks for: what is counted, whose amount, per what, which post, or the month."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.quantities import dates, units_in
-from rag.words import STOP_WORDS, stem, stems, tokens
+from rag.words import MONTHS, STOP_WORDS, stem, stems, tokens
 
 _FORM = 4
 """First letters that forms of a word share: "employees" and "employed"."""
@@ -29,12 +29,30 @@ _WHO = re.compile(
     r"([^?.,;:]+?)(?=\s+(?:of|at|for|in|on|from|since|until|as|when|and|or)\b|\s*[?.,;:]|\s*$)",
     re.IGNORECASE,
 )
+_RATE = re.compile(
+    r"\bwhat(?:['’]s| is| was| are| were) [^?,]*?\b(?!(?:average|annual|current|estimated|effective|standard|total|base|same|high"
+    r"|highest|lowest|higher|lower|fixed|variable|flat|applicable|overall|maximum|minimum|normal|first|second|usual|relevant|hourly"
+    r"|daily|weekly|monthly|quarterly|yearly)\b)([a-z]{4,}) rates?\b",
+    re.IGNORECASE,
+)
+"""Of what a rate is: "the forfeiture rate"."""
+_CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
+_AMOUNT_OF = re.compile(
+    rf"(?<=\s)({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*) (?:(?:net|gross|operating|total|segment|product|service|advertising) )*"
+    r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)\b"
+)
+"""Of what an amount is: "Data Center revenue"."""
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
 _ANYBODY = stems("people person persons individuals times others more other units items pieces")
 _OF_NOW = stems("current present new former acting interim responsible external independent statutory company")
 _RATES = frozenset("cent centum annum capita diem second minute hour day night week month quarter year".split())
+_PERIODS = frozenset(MONTHS).union(
+    "first second third fourth quarter fiscal year half total net gross operating".split()
+)
+_EXCEPTED = re.compile(r"\bexcept[^|)\n]*", re.IGNORECASE)
+"""What a table's scale does not hold for: it says nothing of what the table is about."""
 _EACH = stems("each every apiece EPS")
 """Words with which a place says an amount per something without its noun."""
 _ALIKE = tuple(
@@ -51,29 +69,42 @@ _ALIKE = tuple(
             "sheets pages",
             "bolts screws",
             "types kinds sorts",
+            "revenue revenues sales turnover",
+            "income profit profits earnings loss losses",
+            "cost costs expense expenses spending expenditure",
         ),
     )
 )
-"""Nouns by which documents call what a question counts otherwise."""
+"""Nouns by which documents call what a question asks for otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Stems of what a question counts and of what it asks an amount per, of which a place must have one; and of the words of a
-    post, all of which must stand around it; and months with their years, as year times 12 and month."""
+    """Stems of what a question counts, or asks the rate of, and of what it asks an amount per, of which a place must have one; of
+    what, written as a name, the amount is, all of which it must have, and of that amount; of the words of a post, all of which
+    must stand around it; and months with their years, as year times 12 and month."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
     post: tuple[str, ...] = ()
     months: frozenset[int] = frozenset()
+    amount_of: tuple[str, ...] = ()
+    amount: str = ""
 
-    def is_lacking(self, place: str, above: str, around: str) -> bool:
+    def is_lacking(self, place: str, above: str, around: str, named: frozenset[str] = frozenset()) -> bool:
         """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
-        the text that it stands in; what a row counts is said at the row, not around it."""
+        the text that it stands in, `named` the stems that name its document; what a row counts, and whose amount it is, is said
+        at the row, not around it."""
         if self._is_of_other_year(place, above):
             return True
-        near = stems(f"{place} {above}")
-        counted = near if place.startswith("|") else near | stems(around)
+        near = stems(f"{without_exceptions(place)} {above}")
+        row = place.startswith("|")
+        initials = "".join(word[0] for word in self.amount_of)
+        if not set(self.amount_of) <= near | named and (len(initials) < 2 or initials not in near):
+            return True
+        if self.amount and not _called(self.amount) & (near | stems(around) if row else near):
+            return True
+        counted = near if row else near | stems(around)
         if self.counted and not {word[:_FORM] for word in self.counted} & {word[:_FORM] for word in counted}:
             return not any(self.counted & alike and alike & counted for alike in _ALIKE)
         if self.per and not (self.per & near or _EACH & stems(place)):
@@ -103,6 +134,8 @@ def wanted(question: str) -> Wanted:
     nouns = [stem(word) for word in words]
     if counted and (any(units_in(word) for word in words) or _ANYBODY.intersection(nouns)):
         nouns = []
+    if rate := _RATE.search(question) if not counted else None:
+        nouns = [stem(rate[1].lower())]
     per = _PER.search(question)
     of = [word.lower() for word in tokens(per[1])] if per else []
     of = [word for word in of if word not in STOP_WORDS]
@@ -113,7 +146,22 @@ def wanted(question: str) -> Wanted:
     post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]
     named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
     nouns = [word for word in nouns if word not in STOP_WORDS]
-    return Wanted(frozenset(nouns), frozenset(map(stem, of)), named, _months(question))
+    amount = _AMOUNT_OF.search(question)
+    whose = [word for word in tokens(amount[1]) if word.lower() not in STOP_WORDS | _PERIODS] if amount else []
+    # short forms and codes may be written otherwise in the document
+    whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
+    whole = stem(amount[2]) if amount and whose else ""
+    return Wanted(frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole)
+
+
+def _called(noun: str) -> frozenset[str]:
+    """Return the stem of a noun, and of those that documents use for it."""
+    return frozenset({noun}).union(*(alike for alike in _ALIKE if noun in alike))
+
+
+def without_exceptions(header: str) -> str:
+    """Return a header or caption without what it says its scale doesn't hold for: "(In millions, except per share amounts)"."""
+    return _EXCEPTED.sub(" ", header)
 
 
 def _months(text: str) -> frozenset[int]:

@@ -18,7 +18,7 @@ _WORD = re.compile(
 _NUMBER = re.compile(rf"(?:(?<![^\W\d_])|(?<=[{scripts.SPACELESS}]))\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(
     # the sign before the end comes first, as a set: the search then skips all others at once
-    r"[\n.!?;。！？｡؟۔।](?:(?<=\n)\n*|(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])"
+    r"[\n.!?;。！？｡؟۔।](?:(?<=\n)\n*|(?<=[.!?;])[\"'”’)]*\s+(?=(?:[▪•●■]\s+)?[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])"
     r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff]))"
 )
 _ANY = re.compile(r"\w")
@@ -194,6 +194,8 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
             end += 1  # the sign belongs to the sentence
         piece = text[at:end]
         if _ANY.search(piece):
-            lead = len(piece) - len(piece.lstrip())
+            # of a row of one cell that holds many sentences this is the first one
+            prose = piece.count("|") == 1 and match is not None and text[match.start()] != "\n"
+            lead = len(piece) - len(piece.lstrip(" \t\n|▪•●■" if prose else None))
             yield at + lead, at + len(piece.rstrip())
         at = match.end() if match else end

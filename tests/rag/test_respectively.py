@@ -13,6 +13,10 @@ TAX = (
 SALES = "Sales of pumps were $1.5 million, $2.25 million and $900 thousand in 2023, 2022 and 2021, respectively."
 
 YARD = "In 2022 a yard (Lumo Yard) was founded of which we and Brage own 51% and 49%, respectively."
+PAID = (
+    "Cash paid was $3.1 billion and $3.7 billion in Q2 2022 and Q2 2023, and $3.6 billion and $4.4 billion for the six months "
+    "ended June 30, 2022 and 2023."
+)
 HULLS = "Steel, timber and glass hulls were $5, $6 and $7, respectively."
 
 
@@ -54,6 +58,18 @@ HULLS = "Steel, timber and glass hulls were $5, $6 and $7, respectively."
             "It was $2.6 billion and $2.3 billion as of May 31, 2022 and July 3, 2023.",
             "$2.6 billion",
         ),
+        (
+            "What was the rate on July 3, 2023?",
+            "The rate as of May 31, 2022 and July 3, 2023 was 26.5% and 26.3%.",
+            "26.3%",
+        ),
+        (
+            "What was the rate on May 31, 2022?",
+            "The rate at May 31, 2022 and July 3, 2023 was 26.5% and 26.3%.",
+            "26.5%",
+        ),
+        ("What was paid in Q2 2023?", PAID, "$3.7 billion"),
+        ("What was paid in the six months ended June 30, 2023?", PAID, "$4.4 billion"),
         ("What was it on July 3, 2022?", "It was $2 and $3 in fiscal 2022 and 2023, respectively.", "$2"),
         ("What were sales in 2022?", "Costs of 3 and 4 and sales of 5 and 6 in 2023 and 2022, respectively.", None),
     ],

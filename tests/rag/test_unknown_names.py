@@ -18,6 +18,10 @@ from rag.unknown_names import unknown_names
         ("What is Tesla's annual maintenance fee for an equipment set of type B?", ["Tesla"]),
         ("What was the fee that Rheinmetall and Brunvoll pay?", ["Rheinmetall", "Brunvoll"]),
         ("What is the annual maintenance fee of the Vendor?", []),  # a party may be called otherwise
+        ("What does the Vendor pay of the Licensee fee?", []),
+        ("What was the cost of the Rheinmetal transaction?", ["Rheinmetal"]),  # no term that is defined
+        ("What was the cost of the Premium transaction?", []),
+        ("What is the price of Tesla-built sets?", ["Tesla"]),
         ("What is the annual fee in March?", []),
         ("What Is The Liability Cap Under Agreement Zulu?", []),  # a title
         ("Was kostet die Wartung der Anlage bei Siemens im Jahr?", []),  # German has capitals everywhere

@@ -1,4 +1,4 @@
-"""What a question asks for in words and a place must have: what is counted, an amount per what, a post."""
+"""What a question asks for in words and a place must have: what is counted, whose amount, an amount per what, a post."""
 
 from __future__ import annotations
 
@@ -65,11 +65,31 @@ from rag.wanted import Wanted, wanted
         ("Who is the harbour master?", "The harbourmaster is Ann Brown.", "", "", False),
         ("Who is the independent auditor?", "The auditor is KPMG AG.", "", "", False),
         ("Who is the company secretary?", "Secretary: Ann Brown", "", "", False),
+        ("What was Lumo's Deck Crane revenue in 2023?", "Revenue was $5 million in 2023.", "", "Deck Crane", True),
+        ("What was Lumo's Deck Crane revenue in 2023?", "Deck Crane volume was $5 million.", "", "Revenue", True),
+        ("What was Lumo's Deck Crane revenue in 2023?", "Sales of deck cranes were $5 million.", "", "", False),
+        ("What was Lumo's Deck Crane revenue in 2023?", "Revenue was $5 million.", "Results > Deck Cranes", "", False),
+        ("What was Lumo's Deck Crane revenue in 2023?", "DC revenue was $5 million.", "", "", False),
+        ("What was Lumo's Deck Crane revenue in 2023?", "| Deck Crane | 5 |", "", "Net sales by product", False),
+        ("What was the OEM revenue?", "Revenue of makers was $5 million.", "", "", False),  # may be written otherwise
+        ("What was Second Quarter revenue?", "Revenue was $5 million.", "", "", False),
+        ("What was Lumo's estimated scrap rate in 2023?", "The yield was 63% in 2023.", "", "Deferred revenue", True),
+        ("What was Lumo's estimated scrap rate in 2023?", "Of all hulls 2% were scrapped.", "", "", False),
+        ("What was Lumo's estimated scrap rate in 2023?", "It was 2%.", "", "Scrap is weighed.", False),
+        ("What is the daily rate?", "A day costs EUR 900.", "", "", False),
+        ("How many shares were bought?", "| (In millions, except per share amounts) | Bought | 64 |", "", "", True),
     ],
 )
 def test_what_a_place_lacks(question: str, place: str, above: str, around: str, lacks: bool) -> None:
     """A row or sentence that lacks such words says nothing of what is asked, whatever figure or name it has."""
     assert wanted(question).is_lacking(place, above, around) is lacks
+
+
+def test_whose_amount_may_be_the_document_s() -> None:
+    """What names the document need not stand in its sentences."""
+    of_lumo = wanted("What was the Lumo revenue?")
+    assert of_lumo.is_lacking("Revenue was $5 million.", "", "")
+    assert not of_lumo.is_lacking("Revenue was $5 million.", "", "", frozenset({"lumo"}))
 
 
 def test_most_questions_want_no_such_words() -> None:

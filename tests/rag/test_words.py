@@ -51,3 +51,16 @@ def test_abbreviations_end_no_sentence() -> None:
         "Plan B.",
         "Next.",
     ]
+
+
+def test_bullets_and_cells_of_many_sentences() -> None:
+    """A bullet begins a sentence, and the only cell of a row with several sentences is read as text; other rows stay whole."""
+    text = "| ▪ Pumps cost $5. Valves fell. ▪ Hulls rose. |\n| Pumps | 5 |\n• One. • Two"
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "Pumps cost $5.",
+        "Valves fell.",
+        "▪ Hulls rose. |",
+        "| Pumps | 5 |",
+        "• One.",
+        "• Two",
+    ]
