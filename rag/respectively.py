@@ -21,7 +21,8 @@ _A_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _ENDED = r"(?:the (?:\w+ ){1,3}(?:ended|ending) |fiscal (?:years? )?)?"
 _AT_ONCE = re.compile(
     rf"{_VALUE},? and {_VALUE} (?:as of|at|in|for|on|during) {_ENDED}{_YEAR} and {_YEAR}"
-    rf"|{_YEAR} and {_YEAR},? (?:was|were|is|are|of|total+ed|amounted to) (?:approximately |about )?{_VALUE},? and {_VALUE}",
+    rf"|{_YEAR} and {_YEAR}(?:,(?: [^\W\d][^\s.;:]*){{1,12}}?)? (?:was|were|is|are|of|total+ed|amounted to)"
+    rf" (?:approximately |about )?{_VALUE},? and {_VALUE}",
     re.IGNORECASE,
 )
 _ONE = re.compile(_VALUE, re.IGNORECASE)

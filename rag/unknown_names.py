@@ -60,10 +60,20 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
     if not by_name or len(by_name) == _MOST_NAMED:  # there may be more
         return ""
     named = [item.document_id for item in by_name if item.share >= NAMED_CLEARLY * by_name[0].share]
+    its_own = _of_named(question, catalog, [item.document_id for item in by_name])
+    if its_own and its_own.isdisjoint(named):  # a quarter may name reports of others more clearly
+        named = sorted(its_own)
     lacking = [name for name in others if not catalog.stands_in(name, named)]
     lacking = [name for name in lacking if not catalog.naming.documents(name, within)]
     lacking = _unlike(lacking, [passage for passage in found if passage.document_id in named])
     return f"{' and '.join(lacking)}: that stands in none of the documents that are asked." if lacking else ""
+
+
+def _of_named(question: str, catalog: Catalog, documents: Sequence[str]) -> set[str]:
+    """Return which documents are those of an organisation that a question names."""
+    names = set(map(str.lower, _names(question)))
+    facets = catalog.facets(documents).items()
+    return {key for key, one in facets if names & {word.lower() for word in tokens(one.organisation)}}
 
 
 def unknown_names(question: str, catalog: Catalog, found: Sequence[Passage]) -> list[str]:

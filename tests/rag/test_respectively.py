@@ -68,6 +68,7 @@ HULLS = "Steel, timber and glass hulls were $5, $6 and $7, respectively."
             "The rate at May 31, 2022 and July 3, 2023 was 26.5% and 26.3%.",
             "26.5%",
         ),
+        ("What was due in July 2023?", "As of May 31, 2022 and July 3, 2023, tax was about $4.0 and $4.2.", "$4.2"),
         ("What was paid in Q2 2023?", PAID, "$3.7 billion"),
         ("What was paid in the six months ended June 30, 2023?", PAID, "$4.4 billion"),
         ("What was it on July 3, 2022?", "It was $2 and $3 in fiscal 2022 and 2023, respectively.", "$2"),

@@ -77,3 +77,17 @@ def test_what_stands_in_another_document_only(two: Library) -> None:
     assert "none of the documents" not in worked_out.note
     without = two.ask("What were the net sales of Teal Shipping in the third quarter?")
     assert without.outcome == "answered" and "5.3 billion" in without.answer
+
+
+def test_a_quarter_names_no_other_organisation(settings: Settings, tmp_path: Path) -> None:
+    """A fiscal quarter that the file of another is named by doesn't make that the document that is asked."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    said = "Norway Bulk Ltd. Quarterly report.\n\nNorway Bulk Ltd sails. Brunvoll revenue was $1.1 billion in the second quarter."
+    for year in range(2018, 2023):
+        (folder / f"{year} Q3 BULK.txt").write_text(said)
+    (folder / "TEAL 2024Q2.txt").write_text("Teal Shipping Ltd. Quarterly report.\n\nTeal Shipping Ltd sails.\n")
+    with Library(settings, "tests") as room:
+        room.ingest([folder], "documents")
+        answer = room.ask("What was Norway Bulk's Brunvoll revenue in the second quarter of fiscal year 2024?")
+    assert "none of the documents" not in answer.note
