@@ -37,11 +37,13 @@ _RATE = re.compile(
 )
 """Of what a rate is: "the forfeiture rate"."""
 _CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
+_AMOUNT = r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)"
+_NAMES = rf"({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*)"
 _AMOUNT_OF = re.compile(
-    rf"(?<=\s)({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*) (?:(?:net|gross|operating|total|segment|product|service|advertising) )*"
-    r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)\b"
+    rf"(?<=\s){_NAMES} (?:(?:net|gross|operating|total|segment|product|service|advertising) )*{_AMOUNT}\b"
+    rf"|\b{_AMOUNT} from {_NAMES}"
 )
-"""Of what an amount is: "Data Center revenue"."""
+"""Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
@@ -147,10 +149,11 @@ def wanted(question: str) -> Wanted:
     named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
     nouns = [word for word in nouns if word not in STOP_WORDS]
     amount = _AMOUNT_OF.search(question)
-    whose = [word for word in tokens(amount[1]) if word.lower() not in STOP_WORDS | _PERIODS] if amount else []
+    names = tokens(amount[1] or amount[4]) if amount else []
+    whose = [word for word in names if word.lower() not in STOP_WORDS | _PERIODS]
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
-    whole = stem(amount[2]) if amount and whose else ""
+    whole = stem(amount[2] or amount[3]) if amount and whose else ""
     return Wanted(frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole)
 
 

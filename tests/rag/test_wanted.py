@@ -71,6 +71,8 @@ from rag.wanted import Wanted, wanted
         ("What was Lumo's Deck Crane revenue in 2023?", "Revenue was $5 million.", "Results > Deck Cranes", "", False),
         ("What was Lumo's Deck Crane revenue in 2023?", "DC revenue was $5 million.", "", "", False),
         ("What was Lumo's Deck Crane revenue in 2023?", "| Deck Crane | 5 |", "", "Net sales by product", False),
+        ("What was its revenue from Tveit in 2023?", "A loss of $4 million came from Tveit.", "", "Revenue", True),
+        ("What was its revenue from Tveit in 2023?", "Sales to Tveit were $4 million.", "", "", False),
         ("What was the OEM revenue?", "Revenue of makers was $5 million.", "", "", False),  # may be written otherwise
         ("What was Second Quarter revenue?", "Revenue was $5 million.", "", "", False),
         ("What was Lumo's estimated scrap rate in 2023?", "The yield was 63% in 2023.", "", "Deferred revenue", True),
