@@ -81,9 +81,10 @@ def _same_part(body: str, head: str, prep: str) -> tuple[int, int] | None:
 
 
 def _named(body: str) -> list[tuple[int, int]]:
-    """Return where capitalised words stand together, the first word of the question and periods left out."""
+    """Return where capitalised words stand together, an owner by itself ("Intel's Notebook"); the first word of the question and
+    periods left out."""
     periods = [at.span() for at in PERIOD.finditer(body)]
-    found = re.finditer(r"(?<=[\s(])[A-Z][\w&.'’-]*(?:\s+(?:&\s+|of\s+|and\s+)?[A-Z][\w&.'’-]*)*", body)
+    found = re.finditer(r"(?<=[\s(])[A-Z][\w&.'’-]*(?:(?<!['’]s)\s+(?:&\s+|of\s+|and\s+)?[A-Z][\w&.'’-]*)*", body)
     return [
         (at.start(), at.start() + len(_POSSESSIVE.sub("", at.group())))
         for at in found

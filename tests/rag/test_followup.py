@@ -28,6 +28,8 @@ def known(words: str) -> bool:
         (SALES, "What about Intel?", "What were the net sales of Intel in 2021?"),
         (SALES, "what about the gross margin", "What were the gross margin of Norvik in 2021?"),
         ("What was Intel's revenue?", "and AMD?", "What was AMD's revenue?"),
+        ("What was Intel's Notebook revenue in 2023?", "And Desktop?", "What was Intel's Desktop revenue in 2023?"),
+        ("What was Intel's Notebook revenue in 2023?", "And AMD?", "What was AMD's Notebook revenue in 2023?"),
         ("What was Intel's revenue from Data Center in 2023?", "And Gaming?", "What was Intel's revenue from Gaming in 2023?"),
         (
             "How much LinkedIn revenue did Intel report for the three months ended September 30, 2022?",
