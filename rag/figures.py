@@ -65,7 +65,7 @@ _SAYS_NOTHING = (
         "amount value figure level size spend spends spent spending make makes made earn earned earns generate generated report "
         "reported reports reporting filing record recorded recognise recognize recognized recognised incur incurred company "
         "million millions billion billions thousand thousands dollar dollars usd eur show state latest recent shown "
-        "according whole come comes came bring brought".split()
+        "co inc corp ltd plc llc according whole come comes came bring brought".split()
     )
 )
 _BEGINS = re.compile(r"\b(?:beginning|start|opening)\b", re.I)

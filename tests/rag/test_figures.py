@@ -81,6 +81,7 @@ def answer(question: str, *passages: str, labels: Labels | None = None) -> str |
         ("What were total net sales in the third quarter of 2023?", "52,857 (in millions)"),
         ("How much did it spend on R&D in Q3 2022?", "6,306 (in millions)"),
         ("How much revenue came from boats in Q3 2023?", "15,588 (in millions)"),
+        ("What was the Co.'s research and development in Q3 2023?", "6,984 (in millions)"),
         ("What was the net loss in Q3 2023?", "(18,299) (in millions)"),
         ("What were diluted earnings per share in Q3 2023?", "2.45"),
         ("What was the effective tax rate in Q3 2023?", "19%"),
