@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ingest.ports import Vectors
 from rag.errors import ReadingRoomError
+from rag.fresh_memory import fresh_memory
 
 BATCH = 5000
 """chromadb 1.5.9 takes at most 5,461 rows at once."""
@@ -65,6 +66,7 @@ class VectorIndex:
         other._opened = self._opened
         return other
 
+    @fresh_memory
     def add(self, collection: str, ids: Sequence[str], vectors: Vectors) -> None:
         """Add or replace vectors; `vectors` has shape (ids, dimension)."""
         target = self._collection(collection)
@@ -74,6 +76,7 @@ class VectorIndex:
         finally:
             self._opened.written()
 
+    @fresh_memory
     def remove(self, collection: str, ids: Sequence[str]) -> None:
         """Remove vectors; ids that aren't there are fine."""
         target = self._collection(collection)
@@ -88,6 +91,7 @@ class VectorIndex:
         if self._key(collection) in self._keys():
             self.remove(collection, ids)
 
+    @fresh_memory
     def drop(self, collection: str) -> None:
         """Remove the vectors of a collection; one that isn't there is fine."""
         key = self._key(collection)
@@ -105,10 +109,12 @@ class VectorIndex:
             if folder.is_dir() and _SEGMENT.fullmatch(folder.name) and folder.name not in used:
                 shutil.rmtree(folder)
 
+    @fresh_memory
     def ids(self, collection: str) -> set[str]:
         """Return the ids of a collection's vectors."""
         return set(self._collection(collection).get(include=[])["ids"])
 
+    @fresh_memory
     def nearest(self, collection: str, vector: Vectors, limit: int) -> list[tuple[str, float]]:
         """Return (id, cosine similarity) of the nearest vectors, best first; `vector` has shape (dimension,)."""
         # more than there are is fine; asking first how many there are took longer than the search itself
@@ -117,6 +123,7 @@ class VectorIndex:
             (key, 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
 
+    @fresh_memory
     def count(self, collection: str) -> int:
         """Return the number of vectors of a collection, remembered until some are written: a filter asks before each look-up."""
         key, counts = self._key(collection), self._opened.counts
@@ -136,6 +143,7 @@ class VectorIndex:
                 f"The vector folder {self._folder} can't be removed: {error.strerror}.", "Check its permissions."
             ) from error
 
+    @fresh_memory
     def close(self) -> None:
         """Let go of Chroma's files."""
         if self._opened.client is not None:
@@ -148,9 +156,11 @@ class VectorIndex:
         """Return what a collection is called in Chroma, which allows few characters; the embedder is part of it."""
         return "c" + hashlib.sha256(f"{name}\0{self._embedder}".encode()).hexdigest()[:40]
 
+    @fresh_memory
     def _keys(self) -> set[str]:
         return {found.name for found in self._open().list_collections()}
 
+    @fresh_memory
     def _collection(self, name: str) -> Any:
         key = self._key(name)
         with self._opened.opening:
@@ -160,6 +170,7 @@ class VectorIndex:
                 )
             return self._opened.collections[key]
 
+    @fresh_memory
     def _open(self) -> Any:
         with self._opened.opening:
             if self._opened.client is None:
