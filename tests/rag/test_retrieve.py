@@ -53,7 +53,8 @@ def test_sentences_end_where_they_used_to(text: str) -> None:
         if re.search(r"\w", text[at:end]):
             expected.append(text[at:end].strip())
         at = match.end() if match else end
-    assert [text[start:end] for start, end in sentences(text)] == expected
+    # where the first sentence of a row begins is another matter
+    assert [text[start:end].lstrip("| ") for start, end in sentences(text)] == [one.lstrip("| \n") for one in expected]
 
 
 WORDS = [
