@@ -14,6 +14,7 @@ R = TypeVar("R")
 _M_PERTURB = -6
 """glibc's mallopt(3): memory is filled with the complement of this byte when it is given out, and with the byte when freed."""
 _EMPTY = 0xFF
+_LIBC = ctypes.CDLL(None)
 _lock = threading.Lock()
 _within = 0
 
@@ -42,4 +43,4 @@ def _count(step: int) -> None:
     with _lock:
         before, _within = _within, _within + step
         if bool(before) != bool(_within):
-            ctypes.CDLL(None).mallopt(_M_PERTURB, _EMPTY if _within else 0)
+            _LIBC.mallopt(_M_PERTURB, _EMPTY if _within else 0)

@@ -123,7 +123,6 @@ class VectorIndex:
             (key, 1.0 - float(distance)) for key, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
 
-    @fresh_memory
     def count(self, collection: str) -> int:
         """Return the number of vectors of a collection, remembered until some are written: a filter asks before each look-up."""
         key, counts = self._key(collection), self._opened.counts
@@ -170,7 +169,6 @@ class VectorIndex:
                 )
             return self._opened.collections[key]
 
-    @fresh_memory
     def _open(self) -> Any:
         with self._opened.opening:
             if self._opened.client is None:
