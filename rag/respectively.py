@@ -119,7 +119,8 @@ def _parts(sentence: str) -> Iterator[Share]:
             own = tuple(frozenset(one - set().union(*things[:n], *things[n + 1 :])) for n, one in enumerate(things))
             if len(fitting) == 1 and all(own):
                 # what stands before the first values is said of all parts, unless they end one
-                alone = text if begin or text[fitting[0][-1][1] :].strip(" ,") == "" else text[fitting[0][-1][1] :]
+                behind = text[fitting[0][-1][1] :]
+                alone = text if begin or not behind.strip(" ,") else behind
                 yield Share(alone, tuple((begin + a, begin + b) for a, b in fitting[0]), own)
                 break
         begin = after
