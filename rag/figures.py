@@ -18,8 +18,7 @@ from rag.excerpts import orders
 from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
-from rag.rows import caption, cells, group_row, header_row
-from rag.wanted import without_exceptions
+from rag.rows import caption, cells, group_row, header_row, without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens, units
 
 LOOKED_AT = 60

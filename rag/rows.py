@@ -9,6 +9,8 @@ from rag.passages import Passage
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|fiscal years?|years?:?$|quarters?:?$)", re.IGNORECASE)
+_EXCEPTED = re.compile(r"\bexcept[^|)\n]*", re.IGNORECASE)
+"""What a table's scale does not hold for: it says nothing of what the table is about."""
 RULE = "| ---"
 CAPTION = 160
 """Longest line, in characters, that counts as a table's caption."""
@@ -84,3 +86,8 @@ def caption(passage: Passage, start: int) -> str:
     lines = above.rstrip().split("\n") if found else passage.context.split("\n")[:-1]
     line = lines[-1].strip() if lines else ""
     return line if len(line) <= CAPTION and not line.startswith("|") and line != passage.heading else ""
+
+
+def without_exceptions(header: str) -> str:
+    """Return a header or caption without what it says its scale doesn't hold for: "(In millions, except per share amounts)"."""
+    return _EXCEPTED.sub(" ", header)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.quantities import dates, units_in
+from rag.rows import without_exceptions
 from rag.words import MONTHS, STOP_WORDS, stem, stems, tokens
 
 _FORM = 4
@@ -53,8 +54,6 @@ _RATES = frozenset("cent centum annum capita diem second minute hour day night w
 _PERIODS = frozenset(MONTHS).union(
     "first second third fourth quarter fiscal year half total net gross operating".split()
 )
-_EXCEPTED = re.compile(r"\bexcept[^|)\n]*", re.IGNORECASE)
-"""What a table's scale does not hold for: it says nothing of what the table is about."""
 _EACH = stems("each every apiece EPS")
 """Words with which a place says an amount per something without its noun."""
 _ALIKE = tuple(
@@ -136,7 +135,7 @@ def wanted(question: str) -> Wanted:
     nouns = [stem(word) for word in words]
     if counted and (any(units_in(word) for word in words) or _ANYBODY.intersection(nouns)):
         nouns = []
-    if rate := _RATE.search(question) if not counted else None:
+    if not counted and (rate := _RATE.search(question)):
         nouns = [stem(rate[1].lower())]
     per = _PER.search(question)
     of = [word.lower() for word in tokens(per[1])] if per else []
@@ -160,11 +159,6 @@ def wanted(question: str) -> Wanted:
 def _called(noun: str) -> frozenset[str]:
     """Return the stem of a noun, and of those that documents use for it."""
     return frozenset({noun}).union(*(alike for alike in _ALIKE if noun in alike))
-
-
-def without_exceptions(header: str) -> str:
-    """Return a header or caption without what it says its scale doesn't hold for: "(In millions, except per share amounts)"."""
-    return _EXCEPTED.sub(" ", header)
 
 
 def _months(text: str) -> frozenset[int]:
