@@ -24,7 +24,7 @@ from rag.llm_reply import ReplyCollector
 from rag.model_process import ModelProcess, check_file, file_stamp, memory_beside
 from rag.model_profiles import profile_of, template_options
 from rag.openai_server import CHATML, hash_of, system_role
-from rag.stop import stopping, traced, unstopped
+from rag.stop import held, stopping, traced, unstopped
 from rag.turns import WAITING, Turns
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class EmbeddedModel:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens by the model's own chat template and tokenizer; starts the process."""
-        with self._running() as client:
+        with self._running() as client, stopping():
             self._describe(client)
             return len(self._tokens(client, as_chat(messages, self._profile.system)))
 
@@ -193,7 +193,7 @@ class EmbeddedModel:
             # no reply in time: it is silent for as long as a batch takes
             while (left := deadline - time.monotonic()) > 0:
                 slots = client.get("/slots", timeout=left).json()
-                if sum(bool(slot["is_processing"]) for slot in slots) < self._turns.running:
+                if sum(bool(slot["is_processing"]) for slot in slots) < max(1, self._turns.running):
                     return True
                 time.sleep(0.02)
         if self._turns.running > 1:
@@ -207,7 +207,7 @@ class EmbeddedModel:
     def _ensure(self) -> tuple[ModelProcess, httpx.Client]:
         import httpx  # see _running
 
-        with self._starting:
+        with held(self._starting):
             if self._closed:
                 raise ModelError(f"The language model {self._card.name} was closed.", "Start Reading Room again.")
             if self._process is not None and self._client is not None and self._process.enter():

@@ -17,6 +17,7 @@ from typing import Any
 
 from rag.errors import ModelError
 from rag.hardware import total_memory
+from rag.stop import LOOK_SECONDS, current
 
 _GRACE_SECONDS = 3.0
 LEAST_BYTES = 200_000_000
@@ -52,9 +53,13 @@ class ModelProcess:
         return process.pid if process is not None and process.poll() is None else None
 
     def start(self) -> int:
-        """Start the process; return its port when the model is loaded, or raise ModelError."""
+        """Start the process; return its port when the model is loaded, or raise ModelError; Stopped, with the process ended,
+        when the question it is started for is stopped before."""
         self._owner.start()
-        self._ready.wait()
+        while not self._ready.wait(LOOK_SECONDS):
+            if current().is_set:
+                self.end(crashed=False)
+                current().check()
         if "port" not in self._answer:
             self._owner.join()
             raise ModelError(self._answer["error"], self._answer.get("remedy", ""))

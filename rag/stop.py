@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from rag.errors import Stopped
 
 T = TypeVar("T")
+LOOK_SECONDS = 0.1
+"""How often a question that waits for something else than a connection looks whether it was stopped."""
 
 
 class Stop:
@@ -87,6 +89,17 @@ def stopping() -> Iterator[None]:
         stop.check()
         raise
     stop.check()
+
+
+@contextmanager
+def held(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock for the length of the block; raise Stopped when the question is stopped while it waits for it."""
+    while not lock.acquire(timeout=LOOK_SECONDS):
+        current().check()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

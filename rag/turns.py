@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rag.errors import ModelBusy
-from rag.stop import current
+from rag.stop import LOOK_SECONDS, current
 
 WAITING = 8
 """Questions that may wait for a model while it answers others."""
-_LOOK_SECONDS = 0.1
 
 
 class Turns:
@@ -43,7 +42,7 @@ class Turns:
             )
         try:
             deadline = time.monotonic() + self._seconds
-            while not self._turn.acquire(timeout=_LOOK_SECONDS):
+            while not self._turn.acquire(timeout=LOOK_SECONDS):
                 current().check()
                 if time.monotonic() > deadline:
                     raise ModelBusy(

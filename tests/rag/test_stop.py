@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -115,6 +116,27 @@ def test_a_batch_that_takes_too_long_ends_the_process(
     assert [type(item) for item in seen] == [Stopped] and "starts anew" in str(seen[0])
     assert pid is not None and not psutil.pid_exists(pid) and model.pid is None
     assert answered(model) and model.pid not in (None, pid)
+    model.close()
+
+
+def test_a_model_that_is_being_loaded_is_given_up(smollm2: tuple[object, str]) -> None:
+    """Stopped while the model is loaded, the question that has it loaded, the one that waits for that and the process all end."""
+    slow = (sys.executable, "-c", "import sys, time; sys.stdin.readline(); time.sleep(60)")
+    model = EmbeddedModel(smollm2[0], "smollm2", smollm2[1], slow, window=WINDOW, slots=2)  # type: ignore[arg-type]
+    me, stops = psutil.Process(), [Stop(), Stop()]
+    before = set(me.children())
+    asked = [started(model, SHORT, stop) for stop in stops]
+    until = time.monotonic() + 60
+    while not (loading := set(me.children()) - before):
+        assert time.monotonic() < until, "the model is not loaded"
+        time.sleep(0.02)
+    for stop in stops:
+        stop.set()
+    for thread, seen in asked:
+        thread.join(30)
+        assert not thread.is_alive() and [type(item) for item in seen] == [Stopped]
+    assert not any(process.is_running() for process in loading) and model.pid is None
+    assert not set(me.children()) - before
     model.close()
 
 
