@@ -29,8 +29,8 @@ from rag.settings import Settings, load_settings
 from rag.shapes import Answer
 from tests.benchmarks import injection
 from tests.benchmarks.gate import ODD, REFUSALS, Case, clapnq, curve, part_of, squad
-from tests.benchmarks.quality import SHARED, WORK, filings, say
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import SHARED, WORK, filings, say
 
 HELD_OUT = {"squad2half": (3,), "clapnq-dev": ODD}
 EVERY = 29

@@ -29,8 +29,8 @@ from rag.llm_ollama import OllamaModel
 from rag.llm_openai import OpenAIModel
 from rag.model_store import ModelStore
 from rag.shapes import Answer
-from tests.benchmarks.quality import SHARED, WORK, filings
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import SHARED, WORK, filings
 from tests.local_server import serving
 from tests.ollama_server import OllamaServer
 from tests.openai_server import llama_server

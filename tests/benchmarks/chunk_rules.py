@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.settings import PROJECT
-from tests.benchmarks.quality import SHARED
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import SHARED
 
 FOLDER = PROJECT / "build" / "chunk_rules"
 _CONTEXTS = "contexts = _contexts(firsts, count)"

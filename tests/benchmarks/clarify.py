@@ -25,7 +25,7 @@ from rag.excerpts import sources, support
 from rag.gate import signs
 from rag.library import Library
 from rag.settings import PROJECT, load_settings
-from tests.benchmarks.quality import SHARED, WORK, filings
+from tests.benchmarks.sets import SHARED, WORK, filings
 
 OPEN, CLEAR, TWO = "open", "clear", "disagree"
 PERIOD_OPEN = (

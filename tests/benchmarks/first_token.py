@@ -38,8 +38,8 @@ from rag.llm_embedded import BATCH_TOKENS, EmbeddedModel
 from rag.model_store import ModelStore
 from rag.prompt import SCHEMA, messages
 from rag.settings import PROJECT, load_settings
-from tests.benchmarks.quality import WORK
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import WORK
 from tests.openai_server import llama_server
 
 CHAINS = (

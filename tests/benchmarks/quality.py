@@ -34,11 +34,11 @@ from rag.keywords import ROWS
 from rag.library import Library
 from rag.question import load_glossary
 from rag.retrieve import Weights
-from rag.settings import PROJECT, load_settings
+from rag.settings import load_settings
+from tests.benchmarks import answers
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import SHARED, WORK, filings, say
 
-SHARED = PROJECT.parent / "shared"
-WORK = PROJECT / "build" / "quality"
 BEIR = ("scifact", "cranfield", "squad2half", "clapnq-dev", "xquad-zh", "xquad-ar", "xquad-de", "xquad-en")
 OWN = ("financebench", "kgrag", "chunking")
 ANSWERS = "answers"
@@ -105,8 +105,6 @@ def main() -> int:
             _print(name, variant, one)
             options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if ANSWERS in options.sets:
-        from tests.benchmarks import answers  # uses this module
-
         return answers.main(["--data", str(options.data)])
     return 0
 
@@ -139,28 +137,6 @@ def _measure(name: str, variants: Sequence[str], options: argparse.Namespace) ->
                 yield variant, _kgrag(library, options.data / "kgrag_sec10q" / "qna_data.csv")
             else:
                 yield variant, _chunking(library, options.data / "chunking_eval")
-
-
-def say(line: str) -> None:
-    """Print progress."""
-    print(f"  {line}", file=sys.stderr, flush=True)
-
-
-def filings(name: str, data: Path) -> Library:
-    """Open a home that holds a set's documents, ingested as an admin would."""
-    place = {"chunking": data / "chunking_eval" / "corpora", "kgrag": data / "kgrag_sec10q" / "docs"}.get(
-        name, data / "financebench" / "pdfs"
-    )
-    home = WORK / ("texts" if name == "chunking" else "filings")
-    settings = {
-        "READINGROOM_HOME": str(home),
-        "READINGROOM_INGEST__ROOTS": str(data),
-        "READINGROOM_ANSWER__MODEL": "none",
-    }
-    library = Library(load_settings(settings), "quality")
-    report = library.ingest([place], name)
-    assert not report.failed, report.failed
-    return library
 
 
 def _beir(library: Library, names: Mapping[str, str], folder: Path, scorer: Path) -> dict[str, Any]:

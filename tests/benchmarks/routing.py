@@ -35,8 +35,8 @@ from rag.model_store import ModelStore
 from rag.routing import Candidate, difficulty
 from rag.settings import Routing
 from rag.shapes import Answer
-from tests.benchmarks.quality import SHARED, WORK, filings
 from tests.benchmarks.run import machine
+from tests.benchmarks.sets import SHARED, WORK, filings
 
 WINDOW = 4096
 
