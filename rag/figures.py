@@ -19,7 +19,7 @@ from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row, without_exceptions
-from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens, units
+from rag.words import PERIODS, STOP_WORDS, numbers, sentences, stem, stems, tokens, units
 
 LOOKED_AT = 60
 """Passages found whose table rows are looked at."""
@@ -52,10 +52,7 @@ _FIGURE = re.compile(
 _CLAUSE = re.compile(r"(?<=[.?!:;])\s+|,\s+(?=what|how)", re.I)
 _ASIDE = re.compile(r"\([^)]*\)")
 _FUNCTION = STOP_WORDS - {"other"}
-_PERIOD = stems(
-    "quarter quarterly fiscal year yearly annual month months end ended ending first second third fourth three six nine twelve "
-    + " ".join(MONTHS)
-)
+_PERIOD = stems(" ".join(PERIODS))
 _WORD_OF_PERIOD = re.compile(r"(?:FY|Q[1-4]|FY ?'?)?'?(?:(?:19|20)?\d\d)?(?:Q[1-4])?", re.I)
 _SAYS_NOTHING = (
     ASKING

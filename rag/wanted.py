@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rag.quantities import dates, units_in
 from rag.rows import without_exceptions
-from rag.words import MONTHS, STOP_WORDS, stem, stems, tokens
+from rag.words import PERIODS, STOP_WORDS, stem, stems, tokens
 
 _FORM = 4
 """First letters that forms of a word share: "employees" and "employed"."""
@@ -51,9 +51,7 @@ _POSTS = frozenset(
 _ANYBODY = stems("people person persons individuals times others more other units items pieces")
 _OF_NOW = stems("current present new former acting interim responsible external independent statutory company")
 _RATES = frozenset("cent centum annum capita diem second minute hour day night week month quarter year".split())
-_PERIODS = frozenset(MONTHS).union(
-    "first second third fourth quarter fiscal year half total net gross operating".split()
-)
+_NO_NAMES = STOP_WORDS | PERIODS | {"total", "net", "gross", "operating"}
 _EACH = stems("each every apiece EPS")
 """Words with which a place says an amount per something without its noun."""
 _ALIKE = tuple(
@@ -149,7 +147,7 @@ def wanted(question: str) -> Wanted:
     nouns = [word for word in nouns if word not in STOP_WORDS]
     amount = _AMOUNT_OF.search(question)
     names = tokens(amount[1] or amount[4]) if amount else []
-    whose = [word for word in names if word.lower() not in STOP_WORDS | _PERIODS]
+    whose = [word for word in names if word.lower() not in _NO_NAMES]
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
     whole = stem(amount[2] or amount[3]) if amount and whose else ""

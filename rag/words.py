@@ -29,6 +29,11 @@ _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 
 MONTHS = "january february march april may june july august september october november december".split()
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+PERIODS = frozenset(MONTHS).union(
+    "quarter quarterly half fiscal year yearly annual month months end ended ending".split(),
+    "first second third fourth three six nine twelve".split(),
+)
+"""Words that say of which period a figure is, and not which figure."""
 A_MONTH = f"(?:{'|'.join(MONTHS)})"
 """Matches the English name of a month, in a pattern without regard to case."""
 
