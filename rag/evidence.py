@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.ports import Embedder
 from rag.answer_type import NOT_QUANTITY
 from rag.catalog import Catalog
-from rag.marks import Marks, marks, numbered, of_another
+from rag.marks import CODE, QUARTER, Marks, marks, numbered, of_another
 from rag.naming import words_that_name
 from rag.passages import Passage
 from rag.quantities import dates
@@ -87,8 +87,8 @@ SURE = -3.0
 @dataclass(frozen=True, slots=True)
 class Support:
     """A sentence or table row of a passage, its place in the version's text, and the estimated chance that it answers; `figure`
-    says that it is the row of the very figure that is asked for (`rag.figures`). Where the reader marked words of it, `marked` is
-    their place and `read` the reader's score."""
+    says that it is the row of the very figure that is asked for (`rag.figures`, `rag.lookup`), `column` in which column, where
+    that is known. Where the reader marked words of it, `marked` is their place and `read` the reader's score."""
 
     found: Found
     start: int
@@ -96,6 +96,7 @@ class Support:
     features: Features
     score: float
     figure: bool = False
+    column: int | None = None
     marked: tuple[int, int] | None = None
     read: float | None = None
 
@@ -197,6 +198,9 @@ class Asked:
             return True
         named = " ".join(naming)  # q3 and fy2018 say which document, not what of it
         marked = {kind: values for kind, values in self.marks.items() if not any(value in named for value in values)}
+        codes = {kind: values for kind, values in marked.items() if kind.endswith(CODE) and kind != QUARTER}
+        if codes and not header and of_another(codes, sentence, ""):
+            return True  # "in LUMEN-2" says nothing of LUMEN-3, though the document is about that
         return bool(marked) and of_another(marked, place, f"{above}\n{place if header else passage.text}")
 
     def _names_others(self, passage: Passage) -> bool:

@@ -10,7 +10,7 @@ from ingest.ports import Embedder
 from rag.answer_type import lacks_name, with_date
 from rag.catalog import Catalog
 from rag.evidence import SURE, Asked, Support, weigh
-from rag.figure_asked import lacks_figure
+from rag.figure_asked import lacks_figure, lacks_share, lacks_time
 from rag.hits import hit
 from rag.instructions import instructions, without
 from rag.passages import Passage
@@ -93,15 +93,16 @@ def read(question: str, supports: list[Support], catalog: Catalog, reader: SpanR
 
 
 def _marked(question: str, one: Support, marks: Mapping[tuple[str, int, int], Marked | None]) -> Support:
-    """Return a support with what the reader marked in it; it is sure of no words that lack a figure, or a
-    person's name, which is asked for."""
+    """Return a support with what the reader marked in it; it is sure of no words that lack the figure, share, time or person's
+    name that is asked for."""
     start = one.found.passage.start
     mark = marks.get((one.found.passage.chunk_id, one.start - start, one.end - start))
     if mark is None:
         return one
     text = one.found.passage.text
     words = with_date(text, *with_units(text, mark.start, mark.end))
-    if lacks_figure(question, words) or lacks_name(question, words):
+    lacking = lacks_figure(question, words) or lacks_name(question, words) or lacks_time(question, words)
+    if lacking or (not one.text.startswith("|") and lacks_share(question, words)):  # a row's header may say the unit
         return replace(one, read=min(mark.score, UNSURE))
     return replace(one, marked=(start + mark.start, start + mark.end), read=mark.score)
 

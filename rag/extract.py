@@ -34,6 +34,10 @@ _REASON = re.compile(
     r"\bwhat\s+(?:\w+\s+){0,2}?(?:drove|drives|caus(?:es|ed)|led\s+to|explain(?:s|ed)|prompted|is\s+behind|was\s+behind)\b",
     re.I,
 )
+_SAYS_NOTHING = re.compile(
+    r"(?:details?|values?|descriptions?|particulars|information|data|entry|contents?)", re.IGNORECASE
+)
+"""Titles of the second of two columns that say no more than that it holds what the first one names."""
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
@@ -183,7 +187,22 @@ def agrees(question: str, asked: Asked, support: Support, answer: str) -> bool:
 def _place(question: str, asked: Asked, support: Support) -> tuple[list[str], list[str], int | None]:
     """Return the cells of a row and of its header, and the number of the column that a question asks for."""
     row, header = cells(support.text), cells(header_row(support.found.passage, support.start))
-    return row, header, column(question, asked, header, row)
+    at = support.column
+    if at is None and len(row) == len(header):
+        at = _marked_column(support)
+    return row, header, column(question, asked, header, row) if at is None else at
+
+
+def _marked_column(support: Support) -> int | None:
+    """Return the number of the one cell that the span reader marked words of and rather believes, but of the first."""
+    if support.figure or support.marked is None or support.read is None or support.read < 0:
+        return None
+    before, inside = (
+        support.text[a - support.start : b - support.start]
+        for a, b in ((support.start, support.marked[0]), support.marked)
+    )
+    at = before.replace("\\|", "").count("|") - 1
+    return at if at > 0 and "|" not in inside else None
 
 
 def cell(question: str, asked: Asked, support: Support) -> str | None:
@@ -200,7 +219,10 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     share = "%" in value + header[at]
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
     scale = SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
-    said = f"{row[0]}, {header[at]}: {value}" if header[at] else f"{row[0]}: {value}"
-    said += f" {unit}" if unit and numbers(value) and not share else ""
-    told = _CURRENCY.sub("", scale.group()).strip().lower() if scale else ""  # the currency is said already
+    title = "" if _SAYS_NOTHING.fullmatch(header[at]) and len(row) == 2 else header[at]
+    said = f"{row[0]}, {title}: {value}" if title else f"{row[0]}: {value}"
+    said += f" {unit}" if unit and unit not in units(title) and numbers(value) and not share else ""
+    told = (
+        _CURRENCY.sub("", scale.group()).strip().lower() if scale and not SCALE.search(title) else ""
+    )  # the currency is said already
     return said + (f" ({told})" if told else "")

@@ -1,4 +1,4 @@
-"""Says whether words lack the figure that a question asks for."""
+"""Says whether words lack the figure, the share or the time that a question asks for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from rag.answer_type import COUNT, CURRENCY, FORMS, MANY, MANY_OF, PAID, SPAN, asks_two
 from rag.quantities import with_units
-from rag.words import content_words, stem
+from rag.words import MONTHS, WEEKDAYS, content_words, stem
 
 _BETWEEN = r"(?:(?!(?:of|for|to|in|from|on|by|with|behind|and|or)\b)[\w’'&.-]+ )"
 _AMOUNTS = (
@@ -15,7 +15,31 @@ _AMOUNTS = (
 )
 _WANTS_FIGURE = re.compile(
     rf"\bhow (?:many|much)\b|\bwhat (?:is|was|were|are) {_BETWEEN}{{0,6}}?{_AMOUNTS}"
-    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per)\b)|\b(?:in|of) (?:what|which) year\b",
+    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per)\b)|\b(?:in|of) (?:what|which) year\b"
+    r"|\bhow (?:high|tall|deep|wide|thick|heavy|loud)\b"
+    r"|\bwhat (?:is|was) the (?:[\w-]+ )?(?:height|depth|width|length|weight|diameter|thickness|mileage) of\b",
+    re.IGNORECASE,
+)
+_ASKS_SHARE = re.compile(
+    r"\b(?:what|which) (?:percentage|proportion|share) of\b"
+    r"|\bwhat (?:\w+ ){0,2}?(?:interest|tax) rate\b|\bhow (?:many|much) per ?cent\b",
+    re.IGNORECASE,
+)
+_HAS_SHARE = re.compile(
+    r"%|\bper ?cent|\bpercentage|\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|hundredths?|all|most|majority"
+    r"|minority|none|nothing|nobody|zero|entire|whole|in|of)\b",
+    re.IGNORECASE,
+)
+_ASKS_WHEN = re.compile(
+    r"^\W*(?:\w+ )?when (?:is|was|are|were|did|does|do|will|would|can|could|must|may|might|shall|should|has|have|had)\b",
+    re.IGNORECASE,
+)
+_HAS_TIME = re.compile(
+    r"\d|\b(?:after|before|until|till|on|in|during|once|when|while|if|within|upon|by|since|at|as|from|between|following|prior|end"
+    r"|beginning|start|spring|summer|autumn|fall|winter|season|days?|nights?|mornings?|afternoons?|evenings?|noon|midnight|ages?|eras?"
+    r"|period|times?|centur(?:y|ies)|decades?|years?|months?|weeks?|today|yesterday|tomorrow|annual(?:ly)?|yearly|daily|monthly|weekly"
+    r"|quarterly|immediately|always|never|now|soon|later|earlier"
+    rf"|{'|'.join([*MONTHS, *WEEKDAYS])})\b",
     re.IGNORECASE,
 )
 _ASKS_PAID = re.compile(
@@ -30,6 +54,8 @@ _HAS_FIGURE = re.compile(
 )
 _SCALE_ALONE = re.compile(r"\W*(?:in )?(?:thousands|millions|billions)\W*", re.IGNORECASE)
 """Of how many there may be millions; of an amount it is only the scale of its table."""
+_COUNT_ALONE = re.compile(r"\W*(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\W*", re.IGNORECASE)
+"""No price: "to one undertenant"."""
 _ASKS_TIME = re.compile(
     r"\bhow (?:many|much) (?:[\w-]+ ){0,2}?(?:seconds|minutes|hours|days|weeks|months|quarters|years|decades|time)\b|\byear\b"
     r"|\bhow much (?:[\w-]+ ){0,2}?(?:notice|leave|vacation|holiday|overtime|rest|warning|experience)\b",
@@ -61,9 +87,23 @@ def lacks_figure(question: str, words: str) -> bool:
         words = _CODE.sub(" ", _TIME.sub(" ", _without_dates(question, words)))
     if not MANY_OF.search(question) and _SCALE_ALONE.fullmatch(words):
         return True
+    if paid and _COUNT_ALONE.fullmatch(words):
+        return True
     if MANY_OF.search(question) and not re.search(PAID, question, re.IGNORECASE):
         words = FORMS["share"].sub(" ", FORMS["money"].sub(" ", words))
     return not _HAS_FIGURE.search(words)
+
+
+def lacks_share(question: str, words: str) -> bool:
+    """Return whether a question asks what share of something, and these words of a sentence say none: "15" of "15 mg"."""
+    return bool(_ASKS_SHARE.search(question)) and not asks_two(question) and not _HAS_SHARE.search(words)
+
+
+def lacks_time(question: str, words: str) -> bool:
+    """Return whether a question asks when, and these words name no time, event or condition."""
+    if not _ASKS_WHEN.search(question) or asks_two(question) or _HAS_TIME.search(words):
+        return False
+    return not any(word[0].isupper() for word in words.split())  # "World War I"
 
 
 def _without_dates(question: str, words: str) -> str:

@@ -13,8 +13,9 @@ from ingest.ports import Embedder
 from rag.answer_type import asks_several, kind_asked
 from rag.catalog import Catalog
 from rag.columns import CHANGE, LENGTH, QUARTERLY, column, is_of_another_number
-from rag.evidence import Asked, Support, chance
+from rag.evidence import Asked, Support
 from rag.excerpts import orders
+from rag.lookup import lookup, row_support
 from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
@@ -118,12 +119,11 @@ class Figures:
     ) -> list[Support]:
         """Return the supports with the row first that a question for a figure asks for, where there is one in the passages or, if
         the `whole` of a document may be looked at, in the only one that the question names."""
-        if _clause(question) is None:
-            return supports
         named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
         documents = {one.document_id for one in named if one.share >= named[0].share}
         passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
         row = figure(question, asked, passages, documents, self.labels, self.embedder)
+        row = row or lookup(question, asked, ranked, self.embedder)
         if row is None or (self.guarded and orders(row.found.passage, row.start, row.end)):
             return supports
         best = max([row.score, *(one.score for one in supports[:1])])
@@ -164,14 +164,8 @@ def figure(
     rows = [row for item in passages for row in _rows(question, asked, wordings, item)]
     if (best := _best(question, rows)) is None:
         return None
-    passage = best.found.passage
-    text = passage.text[best.start - passage.start : best.end - passage.start]
-    row = embedder.embed([f"{header_row(passage, best.start)} {text}"])[0]
-    likeness = embedder.likeness(float(embedder.embed_question(question) @ row))
-    said = asked.features(best.found, best.start, best.end, likeness)
     # the label says what is asked, in other words too
-    features = replace(said, own=max(said.own, best.mark), passage=max(said.passage, best.mark), focus=1.0, states=1.0)
-    return Support(best.found, best.start, best.end, features, chance(features), figure=True)
+    return row_support(question, asked, (best.found, best.start, best.end), best.mark, embedder)
 
 
 def _clause(question: str) -> str | None:

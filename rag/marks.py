@@ -9,11 +9,23 @@ from functools import lru_cache
 from rag.rows import cells
 from rag.words import MONTHS, STOP_WORDS, stem
 
+CODE = " with a number"
+"""Ends the kinds of codes: "LUMEN with a number" of LUMEN-3."""
+QUARTER = "Q" + CODE
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
 _ONE_OF_A_KIND = re.compile(
     r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
 )
+_QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b", re.IGNORECASE)
+_QUARTERS = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_IN_TURN = re.compile(rf"\b(?:({'|'.join(_ORDINALS)})|(\d{{1,2}})(?:st|nd|rd|th))[- ]([^\W\d_]{{3,}})", re.IGNORECASE)
+_NOT_IN_TURN = STOP_WORDS | set(
+    "party parties person persons hand aid name names class rate world time times place".split()
+)
+"""Nouns behind an ordinal that is no number of theirs: "third party"."""
+_ROMAN = {one: str(at) for at, one in enumerate("I II III IV V VI VII VIII IX X".split(), start=1)}
 _NUMBER = re.compile(r"\d{1,4}[a-z]?|[A-Z]|[IVX]{2,4}")
 _NO_KINDS = (
     STOP_WORDS
@@ -40,10 +52,16 @@ def marks(text: str) -> Marks:
         found.setdefault("a year", set()).add(year[1])
     for code in _CODE.finditer(text):
         if code[1] != "FY":
-            found.setdefault(f"{code[1]} with a number", set()).add(code[2])
+            found.setdefault(f"{code[1]}{CODE}", set()).add(code[2])
+    for quarter in _QUARTER.finditer(text):
+        found.setdefault(QUARTER, set()).add(_QUARTERS[quarter[1].lower()])
+    for turn in _IN_TURN.finditer(text):
+        if turn[3].lower() not in _NOT_IN_TURN:
+            number = turn[2] or str(_ORDINALS.index(turn[1].lower()) + 1)
+            found.setdefault(f"{stem(turn[3])} in turn", set()).add(number)
     for one in _ONE_OF_A_KIND.finditer(text):
         if one[1].lower() not in _NO_KINDS and not _YEAR.fullmatch(one[2]):
-            found.setdefault(stem(one[1]), set()).add(one[2])
+            found.setdefault(stem(one[1]), set()).add(_ROMAN.get(one[2], one[2]))
     return {kind: frozenset(values) for kind, values in found.items()}
 
 

@@ -11,7 +11,8 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _PERIOD = re.compile(r"\b(?:ended|ending|as (?:of|at)|fiscal years?|years?:?$|quarters?:?$)", re.IGNORECASE)
 _EXCEPTED = re.compile(r"\bexcept[^|)\n]*", re.IGNORECASE)
 """What a table's scale does not hold for: it says nothing of what the table is about."""
-RULE = "| ---"
+RULE = re.compile(r"\|[ \t]*:?-{2,}")
+"""How the row below a table's header row begins: "| --- |" as we write it, "|:--|" as others do."""
 CAPTION = 160
 """Longest line, in characters, that counts as a table's caption."""
 SCALE = re.compile(
@@ -36,7 +37,7 @@ def header_row(passage: Passage, start: int) -> str:
     for number in range(len(lines) - 1, -1, -1):
         if not lines[number].startswith("|"):
             return ""  # another text stands between: no header of this table above
-        if lines[number].startswith(RULE) and number > 0:
+        if RULE.match(lines[number]) and number > 0:
             return "" if _has_figures(lines[number - 1]) else lines[number - 1]
     above = passage.context.rpartition("\n")[2]
     return above if above.startswith("|") and not is_header(passage, start) and not _has_figures(above) else ""
@@ -55,7 +56,7 @@ def cells(row: str) -> list[str]:
 def group_row(passage: Passage, start: int) -> str:
     """Return the label of the nearest row above, in the same table, that has nothing but a label, or ""."""
     for line in reversed(passage.text[: start - passage.start].split("\n")[:-1]):
-        if not line.startswith("|") or line.startswith(RULE):
+        if not line.startswith("|") or RULE.match(line):
             return ""
         label, *values = cells(line)
         if label and not any(values):
@@ -66,7 +67,7 @@ def group_row(passage: Passage, start: int) -> str:
 def is_header(passage: Passage, start: int) -> bool:
     """Return whether a rule row follows the row that begins at `start`, or it holds only years."""
     row, _, rest = passage.text[start - passage.start :].partition("\n")
-    return rest.startswith(RULE) or holds_only_years(row)
+    return RULE.match(rest) is not None or holds_only_years(row)
 
 
 def holds_only_years(row: str) -> bool:
@@ -82,8 +83,8 @@ def caption(passage: Passage, start: int) -> str:
     header = header_row(passage, start)
     if not header:
         return ""
-    above, found, _ = passage.text[: start - passage.start].rpartition(f"{header}\n{RULE}")
-    lines = above.rstrip().split("\n") if found else passage.context.split("\n")[:-1]
+    above, found, under = passage.text[: start - passage.start].rpartition(f"{header}\n")
+    lines = above.rstrip().split("\n") if found and RULE.match(under) else passage.context.split("\n")[:-1]
     line = lines[-1].strip() if lines else ""
     return line if len(line) <= CAPTION and not line.startswith("|") and line != passage.heading else ""
 

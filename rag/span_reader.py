@@ -40,7 +40,7 @@ class Marked:
     score: float
 
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+(?:['’-][^\W\d]+)*")
+_WORD = re.compile(r"[^\W\d_]{1,6}-?\d+|\d+(?:[.,]\d+)*|[^\W\d]+(?:['’-][^\W\d]+)*")
 _LONGEST_WORD = 40
 """Characters of a word, or a number, that are looked at around what is marked."""
 

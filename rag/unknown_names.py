@@ -56,7 +56,7 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
     if not others or asks_several(question):
         return ""
     within = catalog.require_collections(collections)
-    by_name = catalog.naming.documents(question, within, _MOST_NAMED)
+    by_name = catalog.naming.documents(_written_as_names(question), within, _MOST_NAMED)
     if not by_name or len(by_name) == _MOST_NAMED:  # there may be more
         return ""
     named = [item.document_id for item in by_name if item.share >= NAMED_CLEARLY * by_name[0].share]
@@ -67,6 +67,11 @@ def about_others(question: str, catalog: Catalog, found: Sequence[Passage], coll
     lacking = [name for name in lacking if not catalog.naming.documents(name, within)]
     lacking = _unlike(lacking, [passage for passage in found if passage.document_id in named])
     return f"{' and '.join(lacking)}: that stands in none of the documents that are asked." if lacking else ""
+
+
+def _written_as_names(question: str) -> str:
+    """Return the words of a question that have a capital or a figure: "contract" names no "employment-contract.pdf"."""
+    return " ".join(word for word in question.split() if not word.islower())
 
 
 def _of_named(question: str, catalog: Catalog, documents: Sequence[str]) -> set[str]:

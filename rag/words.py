@@ -25,6 +25,8 @@ _ANY = re.compile(r"\w")
 _ABBREVIATION = re.compile(
     r"(?:(?<!\w)(?:[A-Z]\.)+[A-Z]|\b(?:Inc|Corp|Co|Ltd|Cos|Nos?|vs|Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Art|Sec|Fig|approx|cf))$"
 )
+_OF_NUMBERS = re.compile(r"\b(?:nos?|nr|art|arts|sec|fig|figs|pp?|vol|para|cl|ch|reg)$", re.IGNORECASE)
+"""Abbreviations in front of a number only: "variation no. 3"; "they said no" ends a sentence."""
 _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 
 MONTHS = "january february march april may june july august september october november december".split()
@@ -182,10 +184,12 @@ def units(text: str) -> set[str]:
 
 def _goes_on(text: str, begin: int, dot: int, after: int) -> bool:
     """Return whether a dot ends an abbreviation and not its sentence: a word that begins sentences does not follow."""
-    if not _ABBREVIATION.search(text, max(begin, dot - 12), dot):
-        return False
     following = _FIRST_WORD.match(text, after)
-    return following is not None and following[1].lower() not in STOP_WORDS
+    if following is None:
+        return False
+    if following[1].isdigit() and _OF_NUMBERS.search(text, max(begin, dot - 12), dot):
+        return True
+    return bool(_ABBREVIATION.search(text, max(begin, dot - 12), dot)) and following[1].lower() not in STOP_WORDS
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
