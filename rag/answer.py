@@ -15,7 +15,7 @@ from rag.cite import cited, looked_through
 from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, misses_date, misses_year, says_nothing
+from rag.evidence import Asked, Support, is_of_little, misses_date, misses_year, says_nothing
 from rag.excerpts import excerpt, shown, sources, support
 from rag.extract import agrees, asks_reason, asks_whole
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
@@ -130,12 +130,13 @@ class Answerer:
         elif may_clarify and (offered := self._open(question, supports, evidence)):
             draft = Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
-            alone = evidence >= self.limits.min_evidence_alone
-            alone = alone and not misses_year(question, supports[0]) and not misses_date(question, supports[0])
-            alone = alone and not asked.is_another(supports[0].found, supports[0].start, supports[0].end)
+            best = supports[0]
+            alone = evidence >= self.limits.min_evidence_alone and not is_of_little(best)
+            alone = alone and not misses_year(question, best) and not misses_date(question, best)
+            alone = alone and not asked.is_another(best.found, best.start, best.end)
             alone = alone and (asks_whole(question) or asks_reason(question) or not says_nothing(supports))
             quoted = Quoted(question, asked, supports, alone)
-            at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
+            at_once = self.limits.figures_alone and best.figure and not asks_analysis(question)
             if alone and at_once:
                 draft = quoted.draft(FIGURE)
             else:

@@ -80,6 +80,9 @@ BIAS = -12.75
 """Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
+OF_ROW, OF_ROW_UNFOCUSED = 0.25, 0.5
+"""Share of the question's words that a row must have to be quoted without a model's word, where it has the noun that is asked for
+and where not: docs/decisions/0004-evidence-gate.md."""
 SURE = -3.0
 """The span reader's score from which on its words are the answer, and their sentence comes first."""
 
@@ -266,6 +269,12 @@ def misses_date(question: str, best: Support) -> bool:
     above = f"{passage.heading}\n{passage.context}\n{caption(passage, best.start)}\n{header_row(passage, best.start)}"
     there = {(date.day, date.month, date.year) for date in dates(f"{above}\n{passage.text}")}
     return not any((date.day, date.month, year) in there for date in asked for year in (date.year, 0))
+
+
+def is_of_little(best: Support) -> bool:
+    """Return whether the best support is a table row that says little of what is asked: other rows are as near."""
+    least = OF_ROW if best.features.focus else OF_ROW_UNFOCUSED
+    return best.text.startswith("|") and not best.figure and best.features.own < least
 
 
 def says_nothing(supports: Sequence[Support]) -> bool:

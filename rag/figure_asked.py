@@ -30,6 +30,8 @@ _HAS_SHARE = re.compile(
     r"|minority|none|nothing|nobody|zero|entire|whole|in|of)\b",
     re.IGNORECASE,
 )
+_ASKS_DATE = re.compile(r"\b(?:which|what) (?:date|day|weekday|month)\b", re.IGNORECASE)
+_HAS_DATE = re.compile(rf"\d|\b(?:{'|'.join([*MONTHS, *WEEKDAYS])})s?\b", re.IGNORECASE)
 _ASKS_WHEN = re.compile(
     r"^\W*(?:\w+ )?when (?:is|was|are|were|did|does|do|will|would|can|could|must|may|might|shall|should|has|have|had)\b",
     re.IGNORECASE,
@@ -100,7 +102,9 @@ def lacks_share(question: str, words: str) -> bool:
 
 
 def lacks_time(question: str, words: str) -> bool:
-    """Return whether a question asks when, and these words name no time, event or condition."""
+    """Return whether a question asks when, and these words name no time, event or condition, or which day, and no date."""
+    if _ASKS_DATE.search(question) and not asks_two(question):
+        return not _HAS_DATE.search(words)
     if not _ASKS_WHEN.search(question) or asks_two(question) or _HAS_TIME.search(words):
         return False
     return not any(word[0].isupper() for word in words.split())  # "World War I"

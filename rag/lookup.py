@@ -18,8 +18,9 @@ from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens
 
-LEAST = 0.7
-"""Share of the question's words, the rare ones first, that must stand at the cell: measured in docs/decisions/0020-figures.md."""
+LEAST, LEAST_UNTITLED = 0.7, 0.9
+"""Share of the question's words, the rare ones first, that must stand at the cell, where the title of its column has some of them
+and where it has none: docs/decisions/0020-figures.md."""
 _FORM = 4
 """Letters that a word of a title and one of the question must share, one all of its own: "mileage" for "miles"."""
 _SAYS_NOTHING = ASKING | STOP_WORDS | set("people person get gets got getting value amount number listed entry".split())
@@ -90,7 +91,7 @@ def _cells(question: str, asked: Asked, found: Found) -> Iterator[_Cell]:
             continue
         called = [number for number, cell in enumerate(row) if _names(cell, words)]
         for number in called:
-            chosen = _column(question, asked, titles, row, number, words)
+            chosen, titled = _column(question, asked, titles, row, number, words)
             if chosen is None or not row[chosen] or chosen in called:
                 continue
             place = f"{caption(passage, at)} {group_row(passage, at)} {row[number]} {titles[number]} {titles[chosen]}"
@@ -104,7 +105,7 @@ def _cells(question: str, asked: Asked, found: Found) -> Iterator[_Cell]:
                 continue
             weights = {word: asked.weights.get(word, 1.0) for word in words}
             share = sum(weight for word, weight in weights.items() if _stands(word, told)) / sum(weights.values())
-            if share >= LEAST:
+            if share >= (LEAST if titled else LEAST_UNTITLED):
                 yield _Cell(found, at, passage.start + end, chosen, row[chosen], share)
 
 
@@ -120,9 +121,9 @@ def _names(cell: str, words: set[str]) -> bool:
 
 def _column(
     question: str, asked: Asked, titles: Sequence[str], row: Sequence[str], called: int, words: set[str]
-) -> int | None:
-    """Return the column whose title has the most words of a question that don't name the row, the one that could hold the answer
-    where no title has any, or None."""
+) -> tuple[int | None, bool]:
+    """Return the column whose title has the most words of a question that don't name the row, and True; the one that could hold
+    the answer where no title has any, and False; None where several could be meant."""
     left = words - stems(row[called])
     told = {
         at: sum(asked.weights.get(word, 1.0) for word in left if _stands(word, stems(title)))
@@ -132,8 +133,8 @@ def _column(
     most = max(told.values(), default=0.0)
     best = [at for at, value in told.items() if value == most]
     if most > 0:
-        return best[0] if len(best) == 1 else None
-    return column(question, asked, titles, row) if called == 0 else None
+        return (best[0] if len(best) == 1 else None), True
+    return (column(question, asked, titles, row) if called == 0 else None), False
 
 
 def _stands(word: str, told: Iterable[str]) -> bool:

@@ -45,6 +45,15 @@ _AMOUNT_OF = re.compile(
     rf"|\b{_AMOUNT} from {_NAMES}"
 )
 """Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
+_COST = re.compile(
+    r"\b(?:how much|what) (?:does|do|did|would|will) (?:the |a |an |one |each |any )?((?:[\w-]+ ){1,4}?)"
+    r"(?:(?:for|of|in|at|by|from|with|on)\b[^?]*)?costs?\b",
+    re.IGNORECASE,
+)
+_OWNED = re.compile(
+    r"\bwho(?:['’]s| is| was| are| were) [^?]*?['’]s? ([a-z]{4,})\W*(?:$|(?:of|at|for|in|on|as|under)\b)", re.IGNORECASE
+)
+"""Who somebody is to another: "the landlord's insurer"."""
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
@@ -81,7 +90,8 @@ _ALIKE = tuple(
 class Wanted:
     """Stems of what a question counts, or asks the rate of, and of what it asks an amount per, of which a place must have one; of
     what, written as a name, the amount is, all of which it must have, and of that amount; of the words of a post, all of which
-    must stand around it; and months with their years, as year times 12 and month."""
+    must stand around it; months with their years, as year times 12 and month; and of what it asks the cost, or who somebody is to
+    another, which a row must have: it is about what it names."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
@@ -89,15 +99,17 @@ class Wanted:
     months: frozenset[int] = frozenset()
     amount_of: tuple[str, ...] = ()
     amount: str = ""
+    of_row: str = ""
 
     def is_lacking(self, place: str, above: str, around: str, named: frozenset[str] = frozenset()) -> bool:
         """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
         the text that it stands in, `named` the stems that name its document; what a row counts, and whose amount it is, is said
         at the row, not around it."""
-        if self._is_of_other_year(place, above):
-            return True
         near = stems(f"{without_exceptions(place)} {above}")
         row = place.startswith("|")
+        of_other_row = row and self.of_row and self.of_row[:_FORM] not in {word[:_FORM] for word in near}
+        if of_other_row or self._is_of_other_year(place, above):
+            return True
         initials = "".join(word[0] for word in self.amount_of)
         if not set(self.amount_of) <= near | named and (len(initials) < 2 or initials not in near):
             return True
@@ -151,7 +163,12 @@ def wanted(question: str) -> Wanted:
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
     whole = stem(amount[2] or amount[3]) if amount and whose else ""
-    return Wanted(frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole)
+    cost, owned = _COST.search(question), _OWNED.search(question)
+    thing = [word for word in tokens(cost[1] if cost else owned[1] if owned else "") if word.lower() not in STOP_WORDS]
+    of_row = stem(thing[-1]) if thing else ""
+    return Wanted(
+        frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole, of_row
+    )
 
 
 def _called(noun: str) -> frozenset[str]:
