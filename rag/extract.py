@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import Candidate, Kind, asks_analysis, candidates, kind_asked
+from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column
 from rag.evidence import SURE, Asked, Support
+from rag.marks import marks
 from rag.quantities import with_units
 from rag.respectively import meant, shares_out
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row, holds_only_years
@@ -39,6 +40,7 @@ _SAYS_NOTHING = re.compile(
 )
 """Titles of the second of two columns that say no more than that it holds what the first one names."""
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
+_CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
@@ -63,6 +65,8 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     if short and shares_out(text) and not text.startswith("|"):
         place = meant(question, text)
         short = text[slice(*place)] if place else None  # else all of the sentence: which value is meant can't be told
+    if short and not text.startswith("|"):
+        short = _of_clause(question, text, short)
     if short and not asks_whole(question):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
@@ -145,6 +149,18 @@ def span(question: str, asked: Asked, sentence: str) -> str | None:
         return None
     best = max(found, key=lambda item: (_nearness(asked, sentence, item) * _likely(kind, sentence, item), -item.start))
     return sentence[best.start : best.end].strip()
+
+
+def _of_clause(question: str, sentence: str, short: str) -> str:
+    """Return the words of the one clause that names the one of its kind that is asked about, where they stand in another: "and in
+    the second year 70 per cent"."""
+    wanted, form = marks(question), next((one for one in FORMS.values() if one.fullmatch(short)), None)
+    clauses = _CLAUSES.split(sentence) if wanted else []
+    named = [clause for clause in clauses if any(wanted[one] & marks(clause).get(one, frozenset()) for one in wanted)]
+    if form is None or len(named) != 1 or short in named[0] or not any(short in clause for clause in clauses):
+        return short
+    found = [match.group().strip() for match in form.finditer(named[0]) if numbers(match.group()) - numbers(question)]
+    return found[0] if len(found) == 1 else short
 
 
 def _likely(kind: Kind, sentence: str, item: Candidate) -> float:

@@ -123,7 +123,7 @@ class Figures:
         documents = {one.document_id for one in named if one.share >= named[0].share}
         passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
         row = figure(question, asked, passages, documents, self.labels, self.embedder)
-        row = row or lookup(question, asked, ranked, self.embedder)
+        row = row or lookup(question, asked, ranked, self.labels, self.embedder)
         if row is None or (self.guarded and orders(row.found.passage, row.start, row.end)):
             return supports
         best = max([row.score, *(one.score for one in supports[:1])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +13,17 @@ from rag.answer_type import asks_several
 from rag.columns import LONGEST, column
 from rag.evidence import Asked, Support, chance
 from rag.quantities import dates
-from rag.question import ASKING
+from rag.question import ASKING, Labels
 from rag.retrieve import Found
-from rag.rows import caption, cells, group_row, header_row
+from rag.rows import caption, cells, group_row, header_row, without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens
 
 LEAST, LEAST_UNTITLED = 0.7, 0.9
 """Share of the question's words, the rare ones first, that must stand at the cell, where the title of its column has some of them
 and where it has none: docs/decisions/0020-figures.md."""
-_FORM = 4
-"""Letters that a word of a title and one of the question must share, one all of its own: "mileage" for "miles"."""
+_FORM, _ENDING = 4, 3
+"""Letters that a word of a title and one of the question must share, one all of its own, and those that the other may have beside
+them: "mileage" for "miles", not "shareholders" for "shares"."""
 _SAYS_NOTHING = ASKING | STOP_WORDS | set("people person get gets got getting value amount number listed entry".split())
 _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
@@ -30,32 +31,41 @@ _KIND = re.compile(r"\b[a-z]{3,} (?=[A-Z]{1,6}-?\d)")
 """What a code is of: "error E4"."""
 _SHARE = stems("percent percentage share proportion rate")
 
+Words = Mapping[str, set[str]]
+"""Stems of the words of a question that say something → what tables may have in their place, themselves among it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The cell of a row at [start, end) of its version in column `at`, what it holds, and the share of the question's words that
+    """The cell of a row at [start, end) of its version in a column, what it holds, and the share of the question's words that
     stand at it."""
 
     found: Found
     start: int
     end: int
-    at: int
+    column: int
     value: str
     share: float
 
 
-def lookup(question: str, asked: Asked, found: Iterable[Found], embedder: Embedder) -> Support | None:
+def lookup(question: str, asked: Asked, found: Iterable[Found], labels: Labels, embedder: Embedder) -> Support | None:
     """Return the row of the one cell that a question asks for, with the number of its column, or None where no cell is, or
-    several that differ are."""
+    several that differ are; `labels` are other wordings of its terms in tables."""
     if asks_several(question):
         return None
-    there = sorted((one for item in found for one in _cells(question, asked, item)), key=lambda one: -one.share)
-    if not there or len({one.value for one in there if one.share == there[0].share}) > 1:
+    words = {stem(word) for word in tokens(_KIND.sub("", question)) if word.lower() not in _SAYS_NOTHING}
+    other: dict[str, set[str]] = {word: {word} for word in words}
+    for term, rows in labels.items():
+        if words.issuperset(term):
+            for word in term:
+                other[word].update(*rows)
+    there = [one for item in found for one in _cells(question, asked, other, item)]
+    most = max((one.share for one in there), default=0.0)
+    best = [one for one in there if one.share == most]
+    if len({one.value for one in best}) != 1:
         return None
-    best = there[0]
-    return replace(
-        row_support(question, asked, (best.found, best.start, best.end), best.share, embedder), column=best.at
-    )
+    place = best[0].found, best[0].start, best[0].end
+    return replace(row_support(question, asked, place, most, embedder), column=best[0].column)
 
 
 def row_support(
@@ -72,61 +82,52 @@ def row_support(
     return Support(found, start, end, features, chance(features), figure=True)
 
 
-def _cells(question: str, asked: Asked, found: Found) -> Iterator[_Cell]:
+def _cells(question: str, asked: Asked, words: Words, found: Found) -> Iterator[_Cell]:
     """Yield the cells of a passage that a question may ask for."""
     passage = found.passage
     if "|" not in passage.text or passage.made_by:
         return
-    naming = asked.naming.get(passage.document_id, frozenset())
-    words = {stem(word) for word in tokens(_KIND.sub("", question)) if word.lower() not in _SAYS_NOTHING}
-    above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}") | naming
-    for start, end in sentences(passage.text):
-        text = passage.text[start:end]
-        header = header_row(passage, passage.start + start)
+    above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}")
+    above |= asked.naming.get(passage.document_id, frozenset())
+    for first, last in sentences(passage.text):
+        start, end = passage.start + first, passage.start + last
+        header, text = header_row(passage, start), passage.text[first:last]
         row, titles = cells(text), cells(header)
-        if not header or len(row) != len(titles):
-            continue
-        at = passage.start + start
-        if asked.is_another(found, at, passage.start + end):
+        if not header or len(row) != len(titles) or asked.is_another(found, start, end):
             continue
         called = [number for number, cell in enumerate(row) if _names(cell, words)]
         for number in called:
-            chosen, titled = _column(question, asked, titles, row, number, words)
-            if chosen is None or not row[chosen] or chosen in called:
+            at, titled = _column(question, asked, titles, row, number, words)
+            if at is None or not row[at] or at in called:
                 continue
-            place = f"{caption(passage, at)} {group_row(passage, at)} {row[number]} {titles[number]} {titles[chosen]}"
-            told = above | stems(place) | (_SHARE if "%" in place + row[chosen] else set())
-            told |= _months(question, text)
-            if (
-                {name for name in asked.names if len(name) > 1} - told
-                or not _numbered(asked, told | numbers(place))
-                or not _is_asked(question, asked, told)
-            ):
-                continue
-            weights = {word: asked.weights.get(word, 1.0) for word in words}
-            share = sum(weight for word, weight in weights.items() if _stands(word, told)) / sum(weights.values())
-            if share >= (LEAST if titled else LEAST_UNTITLED):
-                yield _Cell(found, at, passage.start + end, chosen, row[chosen], share)
+            place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
+            place = without_exceptions(f"{caption(passage, start)}\n{place}")
+            told = above | stems(place) | numbers(place) | _months(question, text)
+            told |= _SHARE if "%" in place + row[at] else set()
+            share = sum(asked.weights.get(word, 1.0) for word in words if _stands(words[word], told))
+            share /= sum(asked.weights.get(word, 1.0) for word in words)
+            if share >= (LEAST if titled else LEAST_UNTITLED) and _holds(question, asked, told, f"{place} {row[at]}"):
+                yield _Cell(found, start, end, at, row[at], share)
 
 
-def _names(cell: str, words: set[str]) -> bool:
-    """Return whether all that a cell says stands in a question; of several names and a number, as in "Ford Transit 350", the
-    number need not."""
+def _names(cell: str, words: Words) -> bool:
+    """Return whether all that a cell says stands in a question; beside two words that do, numbers and units need not: "Ford
+    Transit 350", "Sound level at 1 m"."""
     said = [word for word in tokens(cell) if word.lower() not in STOP_WORDS]
-    lacking = [word for word in said if stem(word) not in words]
+    lacking = [word for word in said if not any(stem(word) in some for some in words.values())]
     if not said or is_amount(cell):
         return False
-    return not lacking or (len(said) - len(lacking) > 1 and all(word.isdigit() for word in lacking))
+    return not lacking or (len(said) - len(lacking) > 1 and all(word.isdigit() or len(word) == 1 for word in lacking))
 
 
 def _column(
-    question: str, asked: Asked, titles: Sequence[str], row: Sequence[str], called: int, words: set[str]
+    question: str, asked: Asked, titles: Sequence[str], row: Sequence[str], called: int, words: Words
 ) -> tuple[int | None, bool]:
     """Return the column whose title has the most words of a question that don't name the row, and True; the one that could hold
     the answer where no title has any, and False; None where several could be meant."""
-    left = words - stems(row[called])
+    left = [word for word, some in words.items() if not some & stems(row[called])]
     told = {
-        at: sum(asked.weights.get(word, 1.0) for word in left if _stands(word, stems(title)))
+        at: sum(asked.weights.get(word, 1.0) for word in left if _stands(words[word], stems(title)))
         for at, title in enumerate(titles)
         if at != called and len(title) <= LONGEST
     }
@@ -137,10 +138,16 @@ def _column(
     return (column(question, asked, titles, row) if called == 0 else None), False
 
 
-def _stands(word: str, told: Iterable[str]) -> bool:
-    """Return whether a word of a question is told, in another form too."""
+def _stands(some: Iterable[str], told: set[str]) -> bool:
+    """Return whether one of some words is told, in another form too."""
     return any(
-        word == one or (min(len(word), len(one)) >= _FORM and (word.startswith(one) or one.startswith(word)))
+        word == one
+        or (
+            min(len(word), len(one)) >= _FORM
+            and abs(len(word) - len(one)) <= _ENDING
+            and (word.startswith(one) or one.startswith(word))
+        )
+        for word in some
         for one in told
     )
 
@@ -156,13 +163,14 @@ def _months(question: str, row: str) -> set[str]:
     return {stem(word) for word in tokens(question) if word.lower() in MONTHS or word.isdigit()} if same else set()
 
 
-def _numbered(asked: Asked, told: set[str]) -> bool:
-    """Return whether all numbers and codes of a question stand at a cell."""
-    return all(number in told or stem(number) in told for number in asked.numbers)
-
-
-def _is_asked(question: str, asked: Asked, told: set[str]) -> bool:
-    """Return whether what a question asks for, by its form, stands at a cell: its focus, and what it asks of somebody."""
+def _holds(question: str, asked: Asked, told: set[str], place: str) -> bool:
+    """Return whether the names, numbers and codes of a question stand at a cell, and what its form asks for: its focus, what it
+    asks of somebody, and what it counts, this at the `place` itself."""
     owned = [stem(word) for match in _OWNED.finditer(question) for word in tokens(match[1])[:1]]
-    wanted = [word for word in [asked.focus, *owned] if word and word not in STOP_WORDS]
-    return all(_stands(word, told) for word in wanted)
+    focus = [word for word in [asked.focus, *owned] if word and word not in STOP_WORDS]
+    return (
+        {name for name in asked.names if len(name) > 1} <= told
+        and all(number in told or stem(number) in told for number in asked.numbers)
+        and all(_stands([word], told) for word in focus)
+        and (not asked.wanted.counted or _stands(asked.wanted.counted, stems(place)))
+    )
