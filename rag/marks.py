@@ -11,7 +11,7 @@ from rag.words import MONTHS, STOP_WORDS, stem
 
 CODE = " with a number"
 """Ends the kinds of codes: "LUMEN with a number" of LUMEN-3."""
-QUARTER = "Q" + CODE
+QUARTER, YEAR = "Q" + CODE, "a year"
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
 _ONE_OF_A_KIND = re.compile(
@@ -49,7 +49,7 @@ def marks(text: str) -> Marks:
     """Return what tells things of a kind apart in a text: "severity" → "3"."""
     found: dict[str, set[str]] = {}
     for year in _YEAR.finditer(text):
-        found.setdefault("a year", set()).add(year[1])
+        found.setdefault(YEAR, set()).add(year[1])
     for code in _CODE.finditer(text):
         if code[1] != "FY":
             found.setdefault(f"{code[1]}{CODE}", set()).add(code[2])
