@@ -237,7 +237,7 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
     scale = SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
     title = "" if _SAYS_NOTHING.fullmatch(header[at]) and len(row) == 2 else header[at]
-    said = f"{row[0]}, {title}: {value}" if title else f"{row[0]}: {value}"
+    said = ", ".join(one for one in (row[0] if at else "", title) if one) + f": {value}"
     said += f" {unit}" if unit and unit not in units(title) and numbers(value) and not share else ""
     told = (
         _CURRENCY.sub("", scale.group()).strip().lower() if scale and not SCALE.search(title) else ""

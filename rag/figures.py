@@ -232,6 +232,8 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
         if not own & wanted or not any(numbers(value) for value in values) or _is_other(question, label):
             continue
         at = passage.start + start
+        if asked.is_another(found, at, passage.start + end):
+            continue
         group = group_row(passage, at)
         if CHANGE.search(group) and not CHANGE.search(question):
             continue

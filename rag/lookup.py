@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.ports import Embedder
 from ingest.tables import is_amount
-from rag.answer_type import asks_several
+from rag.answer_type import asks_several, kind_asked
 from rag.columns import LONGEST, column
 from rag.evidence import Asked, Support, chance
 from rag.quantities import dates
@@ -24,6 +24,10 @@ and where it has none: docs/decisions/0020-figures.md."""
 _FORM, _ENDING = 4, 3
 """Letters that a word of a title and one of the question must share, one all of its own, and those that the other may have beside
 them: "mileage" for "miles", not "shareholders" for "shares"."""
+_OTHER_FORM = 0.5
+"""What such a word counts."""
+_NAMES = stems("name person employee contact")
+"""Titles of columns that say who."""
 _SAYS_NOTHING = ASKING | STOP_WORDS | set("people person get gets got getting value amount number listed entry".split())
 _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
@@ -126,14 +130,16 @@ def _column(
     """Return the column whose title has the most words of a question that don't name the row, and True; the one that could hold
     the answer where no title has any, and False; None where several could be meant."""
     left = [word for word, some in words.items() if not some & stems(row[called])]
-    told = {
-        at: sum(asked.weights.get(word, 1.0) for word in left if _stands(words[word], stems(title)))
-        for at, title in enumerate(titles)
-        if at != called and len(title) <= LONGEST
-    }
+    told = {}
+    for at in (at for at, title in enumerate(titles) if at != called and len(title) <= LONGEST):
+        title = stems(titles[at])
+        here = [word for word in left if _stands(words[word], title)]
+        told[at] = sum(asked.weights.get(word, 1.0) * (1.0 if words[word] & title else _OTHER_FORM) for word in here)
     most = max(told.values(), default=0.0)
     best = [at for at, value in told.items() if value == most]
-    if most > 0:
+    if not most and kind_asked(question) == "person":
+        best = [at for at in told if _NAMES & stems(titles[at])]
+    if most > 0 or len(best) == 1:
         return (best[0] if len(best) == 1 else None), True
     return (column(question, asked, titles, row) if called == 0 else None), False
 

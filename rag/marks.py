@@ -15,7 +15,7 @@ QUARTER, YEAR = "Q" + CODE, "a year"
 _YEAR = re.compile(r"(?<![\d.,-])(?:FY ?'?)?((?:19|20)\d\d)(?!\d|[.,]\d)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![\w-])([A-Z]{1,6})-?(\d{1,6})(?![\w-])")
 _ONE_OF_A_KIND = re.compile(
-    r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d)"
+    r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d|-\w)"
 )
 _QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b", re.IGNORECASE)
 _QUARTERS = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
@@ -66,9 +66,11 @@ def marks(text: str) -> Marks:
 
 
 def numbered(header: str, row: str) -> str:
-    """Return the titles of columns with the number or letter of a row behind each that has one: "Severity 2"."""
-    pairs = zip(cells(header), cells(row), strict=False)
-    return "\n".join(f"{title} {cell}" for title, cell in pairs if _NUMBER.fullmatch(cell))
+    """Return the titles of columns with the number or letter of a row behind each that has one, or the ordinal before it:
+    "Severity 2", "Third Instalment"."""
+    pairs = [*zip(cells(header), cells(row), strict=False)]
+    counted = [f"{title} {cell}" for title, cell in pairs if _NUMBER.fullmatch(cell)]
+    return "\n".join([*counted, *(f"{cell} {title}" for title, cell in pairs if cell.lower() in _ORDINALS)])
 
 
 def of_another(wanted: Marks, place: str, around: str) -> bool:
