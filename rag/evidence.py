@@ -49,6 +49,8 @@ _FOCUS = re.compile(
 )
 CAPITALS = 0.6
 """Share of capital letters from which on a line is taken for a heading."""
+_SUBJECT = re.compile(r"(?:Subject|Re|Fwd?): ", re.IGNORECASE)
+"""How the line begins that says what a mail is about."""
 _HEADING = re.compile(r"(?:[^\s|:]+\s+){0,9}[^\s|:]*[^\s.!?;:|”\")]")
 
 
@@ -170,6 +172,7 @@ class Asked:
         place = f"{header} {caption(passage, start)} {group_row(passage, start)} {sentence}" if header else passage.text
         said = numbers(f"{above} {place}") | (stems(place) | over if header else around)
         heading = is_header(passage, start) or bool(_HEADING.fullmatch(sentence)) or _in_capitals(sentence)
+        heading = heading or _SUBJECT.match(sentence) is not None
         return Features(
             own=sum(weight for word, weight in content.items() if word in own) / whole,
             passage=sum(weight for word, weight in content.items() if word in around) / whole,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column
 from rag.evidence import SURE, Asked, Support
-from rag.marks import YEAR, marks
+from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
 from rag.respectively import meant, shares_out
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row, holds_only_years
@@ -155,7 +155,7 @@ def _of_clause(question: str, sentence: str, short: str) -> str:
     """Return the words of the one clause that names the one of its kind that is asked about, where they stand in another: "and in
     the second year 70 per cent"."""
     wanted, form = marks(question), next((one for one in FORMS.values() if one.fullmatch(short)), None)
-    wanted = {kind: values for kind, values in wanted.items() if kind != YEAR}  # that of one clause holds for others
+    wanted = {kind: wanted[kind] for kind in wanted if kind not in (YEAR, QUARTER)}  # one clause's hold for others
     clauses = _CLAUSES.split(sentence) if wanted else []
     named = [clause for clause in clauses if any(wanted[one] & marks(clause).get(one, frozenset()) for one in wanted)]
     if form is None or len(named) != 1 or short in named[0] or not any(short in clause for clause in clauses):

@@ -33,6 +33,7 @@ _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
 _KIND = re.compile(r"\b[a-z]{3,} (?=[A-Z]{1,6}-?\d)")
 """What a code is of: "error E4"."""
+_JOINT = re.compile(r"[-&/]")
 _SHARE = stems("percent percentage share proportion rate")
 
 Words = Mapping[str, set[str]]
@@ -91,6 +92,9 @@ def _cells(question: str, asked: Asked, words: Words, found: Found) -> Iterator[
     passage = found.passage
     if "|" not in passage.text or passage.made_by:
         return
+    parts = {
+        stem(part) for word in tokens(question) for part in _JOINT.split(word)[:-1] + _JOINT.split(word)[1:] if part
+    }
     above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}")
     above |= asked.naming.get(passage.document_id, frozenset())
     for first, last in sentences(passage.text):
@@ -102,14 +106,16 @@ def _cells(question: str, asked: Asked, words: Words, found: Found) -> Iterator[
         called = [number for number, cell in enumerate(row) if _names(cell, words)]
         for number in called:
             at, titled = _column(question, asked, titles, row, number, words)
-            if at is None or not row[at] or at in called:
+            if at is None or not row[at] or at in called or (at == 0 and not _asks_which(question, titles[0])):
                 continue
             place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
             place = without_exceptions(f"{caption(passage, start)}\n{place}")
             told = above | stems(place) | numbers(place) | _months(question, text)
             told |= _SHARE if "%" in place + row[at] else set()
-            share = sum(asked.weights.get(word, 1.0) for word in words if _stands(words[word], told))
-            share /= sum(asked.weights.get(word, 1.0) for word in words)
+            weights = {word: asked.weights.get(word, 1.0) for word in words if word not in parts}
+            share = sum(weight for word, weight in weights.items() if _stands(words[word], told)) / sum(
+                weights.values()
+            )
             if share >= (LEAST if titled else LEAST_UNTITLED) and _holds(question, asked, told, f"{place} {row[at]}"):
                 yield _Cell(found, start, end, at, row[at], share)
 
@@ -142,6 +148,13 @@ def _column(
     if most > 0 or len(best) == 1:
         return (best[0] if len(best) == 1 else None), True
     return (column(question, asked, titles, row) if called == 0 else None), False
+
+
+def _asks_which(question: str, title: str) -> bool:
+    """Return whether a question asks which of what the first column names, or who: "which vehicle", not "in the harbour test"."""
+    words = [word.lower() for word in tokens(question)]
+    behind = {stem(one) for at, word in enumerate(words) if word in ("which", "what") for one in words[at + 1 : at + 3]}
+    return kind_asked(question) == "person" or bool(behind & stems(title))
 
 
 def _stands(some: Iterable[str], told: set[str]) -> bool:

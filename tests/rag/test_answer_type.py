@@ -8,7 +8,7 @@ import pytest
 
 from rag.answer_type import candidates, lacks_name, with_date
 from rag.evidence import Asked, Features, Support, misses_date
-from rag.figure_asked import lacks_figure
+from rag.figure_asked import lacks_figure, lacks_share, lacks_time
 from rag.passages import Passage
 from rag.retrieve import Found
 
@@ -63,6 +63,12 @@ from rag.retrieve import Found
         ("What rent is due?", "1,200 on 1 March 2026", False),
         ("What penalty must the tenant pay?", "0.5 per cent a week", False),
         ("What price does the buyer pay?", "the market price", False),
+        ("What rent does the undertenant pay?", "one", True),
+        ("What rent does the undertenant pay?", "two euros", False),
+        ("How deep is the hole?", "upstream", True),
+        ("What is the height of the bridge?", "A1184", True),
+        ("What is the weight of the K-65?", "K-65", True),
+        ("What is the weight of the K-65?", "29 kg", False),
         ("What fee is due, and when is it paid?", "1 March 2026", False),
         ("What charge was he acquitted of?", "theft in May 2019", False),
     ],
@@ -130,3 +136,35 @@ def test_the_document_of_another_than_the_named() -> None:
     assert not asked.is_another(found(f"{said} Intel has them."), 0, len(said))
     both = replace(asked, names=frozenset({"intel", "nvidia", "israel"}))
     assert not both.is_another(found(said), 0, len(said))
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "lacks"),
+    [
+        ("What percentage of patients had nausea?", "15", True),
+        ("What percentage of patients had nausea?", "15 per cent", False),
+        ("What share of the firm is owned by Ada?", "half", False),
+        ("What interest rate does the loan carry?", "GBP 900,000", True),
+        ("What share price was paid?", "GBP 4", False),
+    ],
+)
+def test_a_share_is_no_other_number(question: str, words: str, lacks: bool) -> None:
+    """What percentage is told by a share of something, not by a dose or an amount."""
+    assert lacks_share(question, words) is lacks
+
+
+@pytest.mark.parametrize(
+    ("question", "words", "lacks"),
+    [
+        ("When will the library be handed over?", "delay", True),
+        ("When will the library be handed over?", "after the inspection", False),
+        ("When was the yard closed?", "World War II", False),
+        ("When was it paid, and by whom?", "Ada Holm", False),
+        ("On which weekday is it closed?", "the office", True),
+        ("On which weekday is it closed?", "Mondays", False),
+        ("To which date was it moved?", "new date", True),
+    ],
+)
+def test_when_is_told_by_a_time(question: str, words: str, lacks: bool) -> None:
+    """A time, an event or a condition answers when; a date, which day."""
+    assert lacks_time(question, words) is lacks

@@ -11,7 +11,7 @@ from rag.answer_type import candidates, kind_asked
 from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
 from rag.claim import adds
 from rag.errors import ReadingRoomError, UsageError
-from rag.evidence import Asked, Features, Support
+from rag.evidence import Asked, Features, Support, is_of_little
 from rag.extract import cell, extract, span
 from rag.gate import DEFAULT, SIGNS, Signs, signs
 from rag.library import Library
@@ -74,6 +74,13 @@ def test_words_of_the_kind_that_is_asked_for(question: str, sentence: str, answe
         ("What must be paid within 30 days?", "It must be paid within 60 days.", "", False),
         ("What does ISO 27001 ask for?", "ISO 9001 asks for a manual.", "", True),
         ("Who built pier B?", "Pier A was built by Nordvik.", "", True),
+        ("What is the third instalment?", "The second instalment is EUR 9,000.", "", True),
+        ("What is the third instalment?", "The 3rd instalment is EUR 9,000.", "", False),
+        ("What is the third instalment?", "It is paid by a third party.", "", False),
+        ("What were sales in the fourth quarter?", "Sales in Q3 were EUR 9,000.", "", True),
+        ("What were sales in the fourth quarter?", "Sales in Q4 were EUR 9,000.", "", False),
+        ("What happened in World War 2?", "In World War II the yard was closed.", "", False),
+        ("Who drives V-105?", "It drives 5 km a day.", "", False),  # a name, not the fifth drive
         ("Was gilt für Gerät 3?", "Für Gerät 4 gilt eine Frist.", "", True),
     ],
 )
@@ -90,8 +97,68 @@ def test_the_number_in_a_row_says_which_of_its_kind_it_is() -> None:
     first, second = support(table, "| 1 | 30 minutes |"), support(table, "| 2 | 2 hours |")
     assert not about.is_another(first.found, first.start, first.end)
     assert about.is_another(second.found, second.start, second.end)
+    rows = "| Instalment | Amount |\n| --- | --- |\n| Second | 9,000 |\n| Third | 8,000 |"
+    question = "What is the second instalment?"
+    about = replace(asked(question, "second", "instal"), marks=marks(question))
+    second, third = support(rows, "| Second | 9,000 |"), support(rows, "| Third | 8,000 |")
+    assert about.is_another(third.found, third.start, third.end)
+    assert not about.is_another(second.found, second.start, second.end)
     fault = support("| 1 | No depth reading |", "| 1 | No depth reading |")
     assert signs(question, [fault]).negated == 0.0, "a row denies nothing as a whole"
+
+
+def test_a_sentence_about_another_code_is_about_another() -> None:
+    """What is said of LUMEN-2 says nothing of LUMEN-3, though its document is about that; a row may name both."""
+    text = "In LUMEN-2 a dose of 20 mg was given to 146 patients.\nOf those screened, 812 were randomised."
+    question = "How many patients were randomised in LUMEN-3?"
+    about = replace(asked(question, "patient", "randomis"), marks=marks(question))
+    other, right = (support(text, line, heading="Study LUMEN-3") for line in text.split("\n"))
+    assert about.is_another(other.found, other.start, other.end)
+    assert not about.is_another(right.found, right.start, right.end)
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("What share of the salary is paid in the second year?", "70 per cent"),
+        ("What share of the salary is paid in the third year?", "100 per cent"),  # the clause is not there: as marked
+        ("What share of the salary is paid?", "100 per cent"),
+    ],
+)
+def test_the_clause_that_names_the_one_that_is_asked_about(question: str, value: str) -> None:
+    """Of several values in one sentence, the one whose clause names the year that is asked about."""
+    text = (
+        "For 26 weeks it pays 100 per cent of the salary, for 26 more 80 per cent, and in the second year 70 per cent."
+    )
+    start = text.index("100 per cent")
+    marked = replace(support(text, text), marked=(100 + start, 100 + start + 12), read=5.0)
+    assert extract(question, asked(question, "salari", "pai"), [marked])[0].text == value
+
+
+def test_a_row_that_says_little_is_not_quoted_alone() -> None:
+    """A row without the noun that is asked for must have half of the question, another one a quarter of it."""
+    row = support("| Rent deposit | GBP 21,625 |", "| Rent deposit | GBP 21,625 |")
+    for own, focus, little in ((0.2, 1.0, True), (0.3, 1.0, False), (0.4, 0.0, True), (0.6, 0.0, False)):
+        assert is_of_little(replace(row, features=replace(PLAIN, own=own, focus=focus))) is little
+    assert not is_of_little(replace(row, features=replace(PLAIN, own=0.1), figure=True))
+
+
+def test_the_cell_that_the_reader_marked() -> None:
+    """Where the reader marked words of one cell, that is the cell, whatever the titles say; the header says a unit once."""
+    table = "| Part | Rating 2023 | Defect |\n| --- | --- | --- |\n| Pier 3 | 4 | Scour hole 1.7 m deep |"
+    line = table.rsplit("\n", maxsplit=1)[-1]
+    row = support(table, line)
+    at = row.start + line.index("1.7 m")
+    question = "How deep is the scour hole in 2023?"
+    assert cell(question, asked(question, "deep", number=True), row) == "Pier 3, Rating 2023: 4"
+    row = replace(row, marked=(at, at + 5), read=2.0)
+    assert cell(question, asked(question, "deep", number=True), row) == "Pier 3, Defect: Scour hole 1.7 m deep"
+    money = "| Item | Price (EUR) |\n| --- | --- |\n| Bracket | 64.00 |"
+    question = "What is the price of the bracket?"
+    assert (
+        cell(question, asked(question, "bracket"), support(money, "| Bracket | 64.00 |"))
+        == "Bracket, Price (EUR): 64.00"
+    )
 
 
 @pytest.mark.parametrize(

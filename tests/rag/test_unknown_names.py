@@ -91,3 +91,17 @@ def test_a_quarter_names_no_other_organisation(settings: Settings, tmp_path: Pat
         room.ingest([folder], "documents")
         answer = room.ask("What was Norway Bulk's Brunvoll revenue in the second quarter of fiscal year 2024?")
     assert "none of the documents" not in answer.note
+
+
+def test_a_common_word_in_a_file_name_names_no_document(settings: Settings, tmp_path: Path) -> None:
+    """ "contract" in a question is not what "employment-contract.txt" is called: other documents are asked, too."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "employment-contract.txt").write_text("Ada Holm is employed as a welder from 1 May 2023.\n")
+    (folder / "minutes.md").write_text(
+        "# Minutes of Teal Foods\n\nThe contract for the cold store was won by Polaris Insulation, a firm of Bergen.\n"
+    )
+    with Library(settings, "tests") as room:
+        room.ingest([folder], "documents")
+        answer = room.ask("Which firm won the contract for the cold store at Teal Foods?")
+    assert answer.outcome == "answered" and "Polaris Insulation" in answer.answer

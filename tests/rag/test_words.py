@@ -53,6 +53,17 @@ def test_abbreviations_end_no_sentence() -> None:
     ]
 
 
+def test_a_number_goes_on_behind_its_abbreviation() -> None:
+    """ "no." and its like end a sentence unless a number follows."""
+    text = "See variation no. 3 and p. 12 of it. He said no. Two left, no. Next."
+    assert [text[start:end] for start, end in sentences(text)] == [
+        "See variation no. 3 and p. 12 of it.",
+        "He said no.",
+        "Two left, no.",
+        "Next.",
+    ]
+
+
 def test_bullets_and_cells_of_many_sentences() -> None:
     """A bullet begins a sentence, and the only cell of a row with several sentences is read as text; other rows stay whole."""
     text = "| ▪ Pumps cost $5. Valves fell. ▪ Hulls rose. |\n| Pumps | 5 |\n• One. • Two"
