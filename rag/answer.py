@@ -15,9 +15,9 @@ from rag.cite import cited, looked_through
 from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, is_of_little, misses_date, misses_year, says_nothing
+from rag.evidence import Asked, Support, is_of_little, misses_date, misses_year
 from rag.excerpts import excerpt, shown, sources, support
-from rag.extract import agrees, asks_reason, asks_whole
+from rag.extract import agrees, may_be_quoted
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
@@ -130,10 +130,10 @@ class Answerer:
             draft = Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
             best = supports[0]
-            alone = evidence >= self.limits.min_evidence_alone and not is_of_little(best)
+            alone = evidence >= self.limits.min_evidence_alone and not is_of_little(asked, best)
             alone = alone and not misses_year(question, best) and not misses_date(question, best)
             alone = alone and not asked.is_another(best.found, best.start, best.end)
-            alone = alone and (asks_whole(question) or asks_reason(question) or not says_nothing(supports))
+            alone = alone and may_be_quoted(question, asked, supports)
             quoted = Quoted(question, asked, supports, alone)
             at_once = self.limits.figures_alone and best.figure and not asks_analysis(question)
             if alone and at_once:

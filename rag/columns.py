@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
-from rag.answer_type import is_date, kind_asked
+from rag.answer_type import MANY_OF, PAID, is_date, kind_asked
 from rag.evidence import Asked
 from rag.instructions import instructions
 from rag.naming import asks_quarter
 from rag.quantities import quantities
-from rag.words import numbers, stems
+from rag.words import PERIODS, STOP_WORDS, numbers, stem, stems, tokens, units
 
+CURRENCIES = frozenset(("USD", "EUR", "GBP", "NOK", "CHF", "JPY"))
+_PRICES = stems("value cost price fee amount rent salary revenue")
+_OF_PERIODS = stems(" ".join(PERIODS | STOP_WORDS))
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
 QUARTERLY = re.compile(r"\b(?:three months|quarter|Q[1-4]|13 weeks|thirteen weeks)\b", re.I)
@@ -47,20 +51,18 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     lengths = _lengths(question)  # three months are not nine, though they end on the same day
     if lengths and any(_lengths(header[at]) for at in filled):
         filled = [at for at in filled if lengths & _lengths(header[at])]
+    filled = [at for at in filled if not is_price_for_count(question, f"{header[at]} {row[at]}")]
+    if lacks_cell(question, asked, header, row):
+        return None
     if len(filled) == 1:
         return filled[0]
     if not CHANGE.search(question):
         filled = [at for at in filled if not CHANGE.search(header[at])]
     if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
         filled = [at for at in filled if QUARTERLY.search(header[at])]
-    label = stems(row[0])
-    shares = {
-        at: sum(weight for word, weight in asked.weights.items() if word in stems(header[at]) - label)
-        + sum(1.0 for number in asked.numbers if number in numbers(header[at]))
-        for at in filled
-    }
-    best = max(shares.values(), default=0.0)
-    left = [at for at, share in shares.items() if share == best]
+    titled = {at: said_by(asked, header[at], stems(row[0])) for at in filled}
+    best = max(titled.values(), default=0.0)
+    left = [at for at in filled if titled[at] == best]
     if len(left) == 1 and best > 0:
         return left[0]
     if _ANNUAL.search(question) and any(_YEARLY.search(header[at]) for at in left):
@@ -71,6 +73,47 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     if len(newest) > 1:  # a report for a quarter says it beside the months since the year began
         newest = [at for at in newest if QUARTERLY.search(header[at])]
     return newest[0] if len(newest) == 1 and latest > (0, 0, 0) else None
+
+
+def lacks_cell(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> bool:
+    """Return whether no column is what a question asks for, though titles have its words: they are torn apart, or the cell below
+    the best title is empty, or holds a dash."""
+    if len(row) < 2 or len(row) != len(header):
+        return False
+    label = stems(row[0])
+    told: dict[bool, float] = {}
+    for title, cell in zip(header[1:], row[1:], strict=True):
+        filled = bool(cell.strip("-–— "))
+        told[filled] = max(told.get(filled, 0.0), said_by(asked, title, label))
+    return is_torn(question, header) or told.get(False, 0.0) > told.get(True, 0.0)
+
+
+def is_price_for_count(question: str, cell: str) -> bool:
+    """Return whether a cell with its title is an amount of money where a question asks how many."""
+    if not MANY_OF.search(question) or re.search(PAID, question, re.I):
+        return False
+    return bool(CURRENCIES & units(cell)) or bool(_PRICES & stems(cell) - stems(question))
+
+
+def said_by(asked: Asked, title: str, label: set[str]) -> float:
+    """Return how much of a question a column's title says beside the row's label: its words by their rarity, and its numbers."""
+    said = stems(title) - label
+    told = sum(weight for word, weight in asked.weights.items() if word in said)
+    return told + sum(1.0 for number in asked.numbers if number in numbers(title))
+
+
+def is_torn(question: str, titles: Sequence[str]) -> bool:
+    """Return whether two neighbouring words of a question stand in the titles of different columns, and in none together: of
+    "adult return" and "child single" neither is "child return"."""
+    words = [stem(word) for word in tokens(question)]
+    said = [stems(title) for title in titles]
+    for pair in pairwise(words):
+        if any(word in _OF_PERIODS or word.isdigit() for word in pair):
+            continue
+        having = [{at for at, some in enumerate(said) if word in some} for word in pair]
+        if all(having) and having[0].isdisjoint(having[1]):
+            return True
+    return False
 
 
 def names_period(question: str) -> bool:

@@ -274,10 +274,18 @@ def misses_date(question: str, best: Support) -> bool:
     return not any((date.day, date.month, year) in there for date in asked for year in (date.year, 0))
 
 
-def is_of_little(best: Support) -> bool:
-    """Return whether the best support is a table row that says little of what is asked: other rows are as near."""
+def is_of_little(asked: Asked, best: Support) -> bool:
+    """Return whether the best support is a table row that says little of what is asked, since other rows are as near, or lacks a
+    name that is asked about, since a row is about what it names."""
+    if not best.text.startswith("|") or best.figure:
+        return False
+    passage = best.found.passage
+    above = f"{passage.heading} {passage.context} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}"
+    table = f"{caption(passage, best.start)} {header_row(passage, best.start)} {group_row(passage, best.start)}"
+    told = stems(f"{above} {table} {best.text}") | asked.naming.get(passage.document_id, frozenset())
+    lacking = {name for name in asked.names - told if len(name) > 1}
     least = OF_ROW if best.features.focus else OF_ROW_UNFOCUSED
-    return best.text.startswith("|") and not best.figure and best.features.own < least
+    return bool(lacking) or best.features.own < least
 
 
 def says_nothing(supports: Sequence[Support]) -> bool:

@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 
 from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, candidates, kind_asked
-from rag.columns import column
-from rag.evidence import SURE, Asked, Support
+from rag.columns import column, is_torn, lacks_cell, said_by
+from rag.evidence import SURE, Asked, Support, says_nothing
 from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
 from rag.respectively import meant, shares_out
 from rag.rows import PER_SHARE, SCALE, caption, cells, group_row, header_row, holds_only_years
 from rag.statements import Said
-from rag.words import numbers, stem, tokens, units
+from rag.words import numbers, stem, stems, tokens, units
 
 ALSO = 0.95
 """A second sentence is quoted too when it reaches this share of the best one's chance."""
@@ -39,6 +39,12 @@ _SAYS_NOTHING = re.compile(
     r"(?:details?|values?|descriptions?|particulars|information|data|entry|contents?)", re.IGNORECASE
 )
 """Titles of the second of two columns that say no more than that it holds what the first one names."""
+_WHY = re.compile(r"^\W*why\b|[,;:] why\b", re.IGNORECASE)
+_GIVES_REASON = re.compile(
+    r"\b(?:because|since|due|owing|therefore|thus|hence|so|as|in order|reasons?|caus\w+|led|leads?|result\w*|driven|drove"
+    r"|prompt\w*|reflect\w*|attribut\w+|thanks|to|for|by|after|following|given|if|unless|lest|grounds?|purpose)\b",
+    re.IGNORECASE,
+)
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
@@ -67,9 +73,10 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
         short = text[slice(*place)] if place else None  # else all of the sentence: which value is meant can't be told
     if short and not text.startswith("|"):
         short = _of_clause(question, text, short)
-    if short and not asks_whole(question):
+    if short and (best.column is not None or not asks_whole(question)):
         return [Said(short, (best.found, best.start, best.end))]
     others = [item for item in supports[1:4] if item.score >= ALSO * best.score and item.text != best.text]
+    others = [item for item in others if item.features.states]
     return [Said(f"“{_prose(item.text)}”", (item.found, item.start, item.end)) for item in [best, *others][:2]]
 
 
@@ -78,9 +85,18 @@ def asks_whole(question: str) -> bool:
     return asks_analysis(question) or bool(_WHOLE.search(question))
 
 
-def asks_reason(question: str) -> bool:
-    """Return whether a question asks for a reason that a clause may give: the span reader is seldom sure of one."""
-    return bool(_REASON.search(question))
+def may_be_quoted(question: str, asked: Asked, supports: Sequence[Support]) -> bool:
+    """Return whether the best support may be quoted without a model's word, by its form: a row has a cell for what is asked, a
+    sentence a reason where one is asked for, else words that the span reader is sure of."""
+    best = supports[0]
+    if best.text.startswith("|") and not best.figure:
+        header = cells(header_row(best.found.passage, best.start))
+        if lacks_cell(question, asked, header, cells(best.text)):
+            return False
+    if _WHY.search(question) and not best.figure and not _GIVES_REASON.search(best.text):
+        return best.read is not None and best.read >= 0.0
+    # the reader is seldom sure of a reason
+    return asks_whole(question) or bool(_REASON.search(question)) or not says_nothing(supports)
 
 
 def marked(best: Support) -> str | None:
@@ -206,7 +222,9 @@ def _place(question: str, asked: Asked, support: Support) -> tuple[list[str], li
     row, header = cells(support.text), cells(header_row(support.found.passage, support.start))
     at = support.column
     if at is None and len(row) == len(header):
-        at = _marked_column(support)
+        label = stems(row[0])
+        titled = is_torn(question, header) or any(said_by(asked, title, label) for title in header[1:])
+        at = None if titled else _marked_column(support)
     return row, header, column(question, asked, header, row) if at is None else at
 
 

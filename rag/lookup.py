@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from ingest.ports import Embedder
 from ingest.tables import is_amount
 from rag.answer_type import asks_several, kind_asked
-from rag.columns import LONGEST, column
+from rag.columns import LONGEST, column, is_price_for_count, is_torn
 from rag.evidence import Asked, Support, chance
 from rag.quantities import dates
 from rag.question import ASKING, Labels
@@ -18,7 +19,7 @@ from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row, without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens
 
-LEAST, LEAST_UNTITLED = 0.7, 0.9
+LEAST, LEAST_UNTITLED = 0.6, 0.9
 """Share of the question's words, the rare ones first, that must stand at the cell, where the title of its column has some of them
 and where it has none: docs/decisions/0020-figures.md."""
 _FORM, _ENDING = 4, 3
@@ -26,8 +27,11 @@ _FORM, _ENDING = 4, 3
 them: "mileage" for "miles", not "shareholders" for "shares"."""
 _OTHER_FORM = 0.5
 """What such a word counts."""
-_NAMES = stems("name person employee contact")
-"""Titles of columns that say who."""
+_NAMES, _REASONS = stems("name person employee contact"), stems("reason cause ground")
+"""Titles of columns that say who and why."""
+_WHY = re.compile(r"^\W*why\b", re.IGNORECASE)
+_UNIT = 3
+"""Letters that a unit has not: "16 mm"."""
 _SAYS_NOTHING = ASKING | STOP_WORDS | set("people person get gets got getting value amount number listed entry".split())
 _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
@@ -97,16 +101,22 @@ def _cells(question: str, asked: Asked, words: Words, found: Found) -> Iterator[
     }
     above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}")
     above |= asked.naming.get(passage.document_id, frozenset())
+    torn = lru_cache(lambda header: is_torn(question, cells(header)))
     for first, last in sentences(passage.text):
         start, end = passage.start + first, passage.start + last
         header, text = header_row(passage, start), passage.text[first:last]
         row, titles = cells(text), cells(header)
-        if not header or len(row) != len(titles) or asked.is_another(found, start, end):
+        if not header or len(row) != len(titles) or torn(header) or asked.is_another(found, start, end):
             continue
         called = [number for number, cell in enumerate(row) if _names(cell, words)]
         for number in called:
             at, titled = _column(question, asked, titles, row, number, words)
-            if at is None or not row[at] or at in called or (at == 0 and not _asks_which(question, titles[0])):
+            if (
+                at is None
+                or not row[at].strip("-–— ")
+                or at in called
+                or (at == 0 and not _asks_which(question, titles[0]))
+            ):
                 continue
             place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
             place = without_exceptions(f"{caption(passage, start)}\n{place}")
@@ -125,9 +135,11 @@ def _names(cell: str, words: Words) -> bool:
     Transit 350", "Sound level at 1 m"."""
     said = [word for word in tokens(cell) if word.lower() not in STOP_WORDS]
     lacking = [word for word in said if not any(stem(word) in some for some in words.values())]
-    if not said or is_amount(cell):
+    if not said or (is_amount(cell) and not cell.isdigit()):
         return False
-    return not lacking or (len(said) - len(lacking) > 1 and all(word.isdigit() or len(word) == 1 for word in lacking))
+    return not lacking or (
+        len(said) - len(lacking) > 1 and all(word.isdigit() or len(word) < _UNIT for word in lacking)
+    )
 
 
 def _column(
@@ -139,12 +151,18 @@ def _column(
     told = {}
     for at in (at for at, title in enumerate(titles) if at != called and len(title) <= LONGEST):
         title = stems(titles[at])
+        if is_price_for_count(question, f"{titles[at]} {row[at]}"):
+            continue
         here = [word for word in left if _stands(words[word], title)]
         told[at] = sum(asked.weights.get(word, 1.0) * (1.0 if words[word] & title else _OTHER_FORM) for word in here)
     most = max(told.values(), default=0.0)
     best = [at for at, value in told.items() if value == most]
-    if not most and kind_asked(question) == "person":
-        best = [at for at in told if _NAMES & stems(titles[at])]
+    if most > 0 and len(best) > 1:  # "Mean", not "Required mean"
+        other = {at: sum(not any(one in some for some in words.values()) for one in stems(titles[at])) for at in best}
+        best = [at for at in best if other[at] == min(other.values())]
+    called_for = _NAMES if kind_asked(question) == "person" else _REASONS if _WHY.search(question) else frozenset()
+    if not most and called_for:
+        best = [at for at in told if called_for & stems(titles[at])]
     if most > 0 or len(best) == 1:
         return (best[0] if len(best) == 1 else None), True
     return (column(question, asked, titles, row) if called == 0 else None), False

@@ -50,6 +50,14 @@ _COST = re.compile(
     r"(?:(?:for|of|in|at|by|from|with|on)\b[^?]*)?costs?\b",
     re.IGNORECASE,
 )
+_SIZED = re.compile(
+    r"\bhow (?!much|many)[a-z]+ (?:is|are|was|were) (?:the|a|an) ((?:[\w-]+ ){0,3}?[a-z]+)\b"
+    r"(?= (?:on|of|in|at|for|to|from)\b|\W*$)",
+    re.IGNORECASE,
+)
+"""Of what a measure is: "how thick is the zinc coating on it"."""
+_ACTS_AS = re.compile(r"\bwho\b[^?]* as (?:a |an |the )?([a-z]{4,})\W*$", re.IGNORECASE)
+"""As what somebody does something: "who signed it as witness"."""
 _OWNED = re.compile(
     r"\bwho(?:['’]s| is| was| are| were) [^?]*?['’]s? ([a-z]{4,})\W*(?:$|(?:of|at|for|in|on|as|under)\b)", re.IGNORECASE
 )
@@ -91,7 +99,7 @@ class Wanted:
     """Stems of what a question counts, or asks the rate of, and of what it asks an amount per, of which a place must have one; of
     what, written as a name, the amount is, all of which it must have, and of that amount; of the words of a post, all of which
     must stand around it; months with their years, as year times 12 and month; and of what it asks the cost, or who somebody is to
-    another, which a row must have: it is about what it names."""
+    another, or the size, which a row must have: it is about what it names."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
@@ -163,9 +171,11 @@ def wanted(question: str) -> Wanted:
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
     whole = stem(amount[2] or amount[3]) if amount and whose else ""
-    cost, owned = _COST.search(question), _OWNED.search(question)
-    thing = [word for word in tokens(cost[1] if cost else owned[1] if owned else "") if word.lower() not in STOP_WORDS]
+    told = next((found for form in (_COST, _OWNED, _SIZED) if (found := form.search(question))), None)
+    thing = [word for word in tokens(told[1] if told else "") if word.lower() not in STOP_WORDS]
     of_row = stem(thing[-1]) if thing else ""
+    if acts := _ACTS_AS.search(question):
+        named = (*named, stem(acts[1].lower()))
     return Wanted(
         frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole, of_row
     )

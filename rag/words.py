@@ -27,6 +27,8 @@ _ABBREVIATION = re.compile(
 )
 _OF_NUMBERS = re.compile(r"\b(?:nos?|nr|art|arts|sec|fig|figs|pp?|vol|para|cl|ch|reg)$", re.IGNORECASE)
 """Abbreviations in front of a number only: "variation no. 3"; "they said no" ends a sentence."""
+_PHRASE = 4
+"""Words of a cell, with its bar, up to which a dot in it ends no sentence."""
 _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 
 MONTHS = "january february march april may june july august september october november december".split()
@@ -183,10 +185,16 @@ def units(text: str) -> set[str]:
 
 
 def _goes_on(text: str, begin: int, dot: int, after: int) -> bool:
-    """Return whether a dot ends an abbreviation and not its sentence: a word that begins sentences does not follow."""
+    """Return whether a dot ends an abbreviation and not its sentence: a word that begins sentences does not follow. Nor does a
+    dot among the first words of a table's cell end one."""
     following = _FIRST_WORD.match(text, after)
     if following is None:
         return False
+    if (
+        text.startswith("|", text.rfind("\n", 0, dot) + 1)
+        and len(text[text.rfind("|", 0, dot) : dot].split()) <= _PHRASE
+    ):
+        return True  # "| S. Okafor |" of a row, whose cells may hold sentences, too
     if following[1].isdigit() and _OF_NUMBERS.search(text, max(begin, dot - 12), dot):
         return True
     return bool(_ABBREVIATION.search(text, max(begin, dot - 12), dot)) and following[1].lower() not in STOP_WORDS

@@ -137,10 +137,15 @@ def test_the_clause_that_names_the_one_that_is_asked_about(question: str, value:
 
 def test_a_row_that_says_little_is_not_quoted_alone() -> None:
     """A row without the noun that is asked for must have half of the question, another one a quarter of it."""
-    row = support("| Rent deposit | GBP 21,625 |", "| Rent deposit | GBP 21,625 |")
+    row, about = (
+        support("| Rent deposit | GBP 21,625 |", "| Rent deposit | GBP 21,625 |"),
+        asked("What is the rent?", "rent"),
+    )
     for own, focus, little in ((0.2, 1.0, True), (0.3, 1.0, False), (0.4, 0.0, True), (0.6, 0.0, False)):
-        assert is_of_little(replace(row, features=replace(PLAIN, own=own, focus=focus))) is little
-    assert not is_of_little(replace(row, features=replace(PLAIN, own=0.1), figure=True))
+        assert is_of_little(about, replace(row, features=replace(PLAIN, own=own, focus=focus))) is little
+    assert not is_of_little(about, replace(row, features=replace(PLAIN, own=0.1), figure=True))
+    of_garage = replace(about, names=frozenset(["garag"]))
+    assert is_of_little(of_garage, row) and not is_of_little(of_garage, support("| Garage | 5 |", "| Garage | 5 |"))
 
 
 def test_the_cell_that_the_reader_marked() -> None:
