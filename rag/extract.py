@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, candidates, kind_asked
+from rag.answer_type import FORMS, MANY_OF, Candidate, Kind, asks_analysis, candidates, kind_asked
 from rag.columns import column, is_torn, lacks_cell, said_by
 from rag.evidence import SURE, Asked, Support, says_nothing
 from rag.marks import QUARTER, YEAR, marks
@@ -49,6 +49,10 @@ _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
+_COUNT = re.compile(
+    r"\b(?:qty|quantity|number|count|pieces|pcs|days|hours|months|years|people|persons|members)\b", re.IGNORECASE
+)
+"""Titles of columns that hold no money, whatever the table's caption says."""
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
@@ -250,7 +254,8 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     above = caption(passage, support.start)
     units_named = units(f"{above} {header[at]} {header[0]}")
     value = row[at].replace("\0", "|")
-    unit = next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
+    counts = MANY_OF.search(question) or _COUNT.search(header[at])
+    unit = "" if counts else next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
     scale = SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None
