@@ -38,6 +38,7 @@ _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 _KIND = re.compile(r"\b[a-z]{3,} (?=[A-Z]{1,6}-?\d)")
 """What a code is of: "error E4"."""
 _JOINT = re.compile(r"[-&/]")
+_MONTHS = stems(" ".join(MONTHS))
 _SHARE = stems("percent percentage share proportion rate")
 
 Words = Mapping[str, set[str]]
@@ -57,18 +58,139 @@ class _Cell:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What a question says of the cell that it asks for: its `words`, and the `weights` of those that are no parts of others; and
+    what must stand at the cell: its `names`, and what its form asks for (`focus`)."""
+
+    question: str
+    asked: Asked
+    words: Words
+    weights: Mapping[str, float]
+    names: frozenset[str]
+    focus: tuple[str, ...]
+
+    @classmethod
+    def of(cls, question: str, asked: Asked, labels: Labels) -> _Sought:
+        """Return what a question says; `labels` are other wordings of its terms in tables."""
+        said = tokens(_KIND.sub("", question))
+        words = {stem(word): {stem(word)} for word in said if word.lower() not in _SAYS_NOTHING}
+        for term, rows in labels.items():
+            if words.keys() >= set(term):
+                for word in term:
+                    words[word].update(*rows)
+        joined = [_JOINT.split(word) for word in said if _JOINT.search(word)]
+        parts = {stem(part) for some in joined for part in some if part}
+        weights = {word: asked.weights.get(word, 1.0) for word in words if word not in parts}
+        owned = [stem(word) for match in _OWNED.finditer(question) for word in tokens(match[1])[:1]]
+        focus = tuple(word for word in [asked.focus, *owned] if word and word not in STOP_WORDS)
+        return cls(question, asked, words, weights, frozenset(name for name in asked.names if len(name) > 1), focus)
+
+    def cells(self, found: Found) -> Iterator[_Cell]:
+        """Yield the cells of a passage that the question may ask for."""
+        passage = found.passage
+        if "|" not in passage.text or passage.made_by:
+            return
+        above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}")
+        above |= self.asked.naming.get(passage.document_id, frozenset())
+        torn = lru_cache(lambda header: is_torn(self.question, cells(header)))
+        for first, last in sentences(passage.text):
+            text = passage.text[first:last]
+            row = cells(text) if text.startswith("|") else []
+            called = [number for number, cell in enumerate(row) if self._names(cell)]
+            start, end = passage.start + first, passage.start + last
+            header = header_row(passage, start) if called else ""
+            titles = cells(header)
+            if not header or len(row) != len(titles) or torn(header) or self.asked.is_another(found, start, end):
+                continue
+            for number in called:
+                at, least = self._column(titles, row, number)
+                if at is None or at in called or not row[at].strip("-–— "):
+                    continue
+                place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
+                place = without_exceptions(f"{caption(passage, start)}\n{place}")
+                told = above | stems(place) | numbers(place) | self._date(text)
+                told |= _SHARE if "%" in place + row[at] else set()
+                share = sum(weight for word, weight in self.weights.items() if _stands(self.words[word], told))
+                share /= sum(self.weights.values()) or 1.0
+                if share >= least and self._is_told(told, f"{place} {row[at]}"):
+                    yield _Cell(found, start, end, at, row[at], share)
+
+    def _names(self, cell: str) -> bool:
+        """Return whether all that a cell says stands in the question; beside two words that do, numbers and units need not: "Ford
+        Transit 350", "Sound level at 1 m"."""
+        said = [word for word in tokens(cell) if word.lower() not in STOP_WORDS]
+        lacking = [word for word in said if not any(stem(word) in some for some in self.words.values())]
+        if not said or (is_amount(cell) and not cell.isdigit()):
+            return False
+        beside = all(word.isdigit() or len(word) < _UNIT for word in lacking)
+        return not lacking or (beside and len(said) - len(lacking) > 1)
+
+    def _column(self, titles: Sequence[str], row: Sequence[str], called: int) -> tuple[int | None, float]:
+        """Return the column whose title has the most words of the question that don't name the row, the one that says who or why,
+        or the one that could hold the answer where no title has any; None where several could be meant. And the share of the
+        question's words that must stand at it."""
+        left = [word for word, some in self.words.items() if not some & stems(row[called])]
+        told = {}
+        for at, title in enumerate(titles):
+            if at == called or len(title) > LONGEST or is_price_for_count(self.question, f"{title} {row[at]}"):
+                continue
+            said = stems(title)
+            here = [word for word in left if _stands(self.words[word], said)]
+            told[at] = sum(
+                self.asked.weights.get(word, 1.0) * (1.0 if self.words[word] & said else _OTHER_FORM) for word in here
+            )
+        most = max(told.values(), default=0.0)
+        best = [at for at, value in told.items() if value == most]
+        if not most:
+            person = kind_asked(self.question) == "person"
+            called_for = _NAMES if person else _REASONS if _WHY.search(self.question) else frozenset()
+            best = [at for at in told if called_for & stems(titles[at])]
+        elif len(best) > 1:  # "Mean", not "Required mean"
+            known = frozenset().union(*self.words.values())
+            other = {at: len(stems(titles[at]) - known) for at in best}
+            best = [at for at in best if other[at] == min(other.values())]
+        if len(best) == 1:
+            return (best[0] if best[0] or self._asks_which(titles[0]) else None), LEAST
+        return (None if most or called else column(self.question, self.asked, titles, row)), LEAST_UNTITLED
+
+    def _asks_which(self, title: str) -> bool:
+        """Return whether the question asks which of what the first column names, or who: "which vehicle", not "in the harbour
+        test"."""
+        words = [word.lower() for word in tokens(self.question)]
+        behind = [one for at, word in enumerate(words) if word in ("which", "what") for one in words[at + 1 : at + 3]]
+        return kind_asked(self.question) == "person" or not stems(title).isdisjoint(map(stem, behind))
+
+    def _date(self, row: str) -> set[str]:
+        """Return the stems of the date of the question, where a row has a date of the same day, or of the month that is asked
+        for."""
+        wanted = [date for date in dates(self.question) if date.month]
+        same = any(
+            (one.month, one.year) == (date.month, date.year) and date.day in (0, one.day)
+            for one in (dates(row) if wanted else ())
+            for date in wanted
+        )
+        return {word for word in self.words if word.isdigit() or word in _MONTHS} if same else set()
+
+    def _is_told(self, told: set[str], place: str) -> bool:
+        """Return whether the names, numbers and codes of the question stand at a cell, and what its form asks for; and what it
+        counts at the `place` itself."""
+        counted = self.asked.wanted.counted
+        return (
+            self.names <= told
+            and all(number in told or stem(number) in told for number in self.asked.numbers)
+            and all(_stands([word], told) for word in self.focus)
+            and (not counted or _stands(counted, stems(place)))
+        )
+
+
 def lookup(question: str, asked: Asked, found: Iterable[Found], labels: Labels, embedder: Embedder) -> Support | None:
     """Return the row of the one cell that a question asks for, with the number of its column, or None where no cell is, or
     several that differ are; `labels` are other wordings of its terms in tables."""
     if asks_several(question):
         return None
-    words = {stem(word) for word in tokens(_KIND.sub("", question)) if word.lower() not in _SAYS_NOTHING}
-    other: dict[str, set[str]] = {word: {word} for word in words}
-    for term, rows in labels.items():
-        if words.issuperset(term):
-            for word in term:
-                other[word].update(*rows)
-    there = [one for item in found for one in _cells(question, asked, other, item)]
+    sought = _Sought.of(question, asked, labels)
+    there = [one for item in found for one in sought.cells(item)]
     most = max((one.share for one in there), default=0.0)
     best = [one for one in there if one.share == most]
     if len({one.value for one in best}) != 1:
@@ -91,90 +213,6 @@ def row_support(
     return Support(found, start, end, features, chance(features), figure=True)
 
 
-def _cells(question: str, asked: Asked, words: Words, found: Found) -> Iterator[_Cell]:
-    """Yield the cells of a passage that a question may ask for."""
-    passage = found.passage
-    if "|" not in passage.text or passage.made_by:
-        return
-    parts = {
-        stem(part) for word in tokens(question) for part in _JOINT.split(word)[:-1] + _JOINT.split(word)[1:] if part
-    }
-    above = stems(f"{passage.heading} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}")
-    above |= asked.naming.get(passage.document_id, frozenset())
-    torn = lru_cache(lambda header: is_torn(question, cells(header)))
-    for first, last in sentences(passage.text):
-        start, end = passage.start + first, passage.start + last
-        header, text = header_row(passage, start), passage.text[first:last]
-        row, titles = cells(text), cells(header)
-        if not header or len(row) != len(titles) or torn(header) or asked.is_another(found, start, end):
-            continue
-        called = [number for number, cell in enumerate(row) if _names(cell, words)]
-        for number in called:
-            at, titled = _column(question, asked, titles, row, number, words)
-            if (
-                at is None
-                or not row[at].strip("-–— ")
-                or at in called
-                or (at == 0 and not _asks_which(question, titles[0]))
-            ):
-                continue
-            place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
-            place = without_exceptions(f"{caption(passage, start)}\n{place}")
-            told = above | stems(place) | numbers(place) | _months(question, text)
-            told |= _SHARE if "%" in place + row[at] else set()
-            weights = {word: asked.weights.get(word, 1.0) for word in words if word not in parts}
-            share = sum(weight for word, weight in weights.items() if _stands(words[word], told)) / sum(
-                weights.values()
-            )
-            if share >= (LEAST if titled else LEAST_UNTITLED) and _holds(question, asked, told, f"{place} {row[at]}"):
-                yield _Cell(found, start, end, at, row[at], share)
-
-
-def _names(cell: str, words: Words) -> bool:
-    """Return whether all that a cell says stands in a question; beside two words that do, numbers and units need not: "Ford
-    Transit 350", "Sound level at 1 m"."""
-    said = [word for word in tokens(cell) if word.lower() not in STOP_WORDS]
-    lacking = [word for word in said if not any(stem(word) in some for some in words.values())]
-    if not said or (is_amount(cell) and not cell.isdigit()):
-        return False
-    return not lacking or (
-        len(said) - len(lacking) > 1 and all(word.isdigit() or len(word) < _UNIT for word in lacking)
-    )
-
-
-def _column(
-    question: str, asked: Asked, titles: Sequence[str], row: Sequence[str], called: int, words: Words
-) -> tuple[int | None, bool]:
-    """Return the column whose title has the most words of a question that don't name the row, and True; the one that could hold
-    the answer where no title has any, and False; None where several could be meant."""
-    left = [word for word, some in words.items() if not some & stems(row[called])]
-    told = {}
-    for at in (at for at, title in enumerate(titles) if at != called and len(title) <= LONGEST):
-        title = stems(titles[at])
-        if is_price_for_count(question, f"{titles[at]} {row[at]}"):
-            continue
-        here = [word for word in left if _stands(words[word], title)]
-        told[at] = sum(asked.weights.get(word, 1.0) * (1.0 if words[word] & title else _OTHER_FORM) for word in here)
-    most = max(told.values(), default=0.0)
-    best = [at for at, value in told.items() if value == most]
-    if most > 0 and len(best) > 1:  # "Mean", not "Required mean"
-        other = {at: sum(not any(one in some for some in words.values()) for one in stems(titles[at])) for at in best}
-        best = [at for at in best if other[at] == min(other.values())]
-    called_for = _NAMES if kind_asked(question) == "person" else _REASONS if _WHY.search(question) else frozenset()
-    if not most and called_for:
-        best = [at for at in told if called_for & stems(titles[at])]
-    if most > 0 or len(best) == 1:
-        return (best[0] if len(best) == 1 else None), True
-    return (column(question, asked, titles, row) if called == 0 else None), False
-
-
-def _asks_which(question: str, title: str) -> bool:
-    """Return whether a question asks which of what the first column names, or who: "which vehicle", not "in the harbour test"."""
-    words = [word.lower() for word in tokens(question)]
-    behind = {stem(one) for at, word in enumerate(words) if word in ("which", "what") for one in words[at + 1 : at + 3]}
-    return kind_asked(question) == "person" or bool(behind & stems(title))
-
-
 def _stands(some: Iterable[str], told: set[str]) -> bool:
     """Return whether one of some words is told, in another form too."""
     return any(
@@ -186,28 +224,4 @@ def _stands(some: Iterable[str], told: set[str]) -> bool:
         )
         for word in some
         for one in told
-    )
-
-
-def _months(question: str, row: str) -> set[str]:
-    """Return the stems of the date of a question, where a row has a date of the same day, or of the month that is asked for."""
-    wanted = [date for date in dates(question) if date.month]
-    same = any(
-        (one.month, one.year) == (date.month, date.year) and date.day in (0, one.day)
-        for one in dates(row)
-        for date in wanted
-    )
-    return {stem(word) for word in tokens(question) if word.lower() in MONTHS or word.isdigit()} if same else set()
-
-
-def _holds(question: str, asked: Asked, told: set[str], place: str) -> bool:
-    """Return whether the names, numbers and codes of a question stand at a cell, and what its form asks for: its focus, what it
-    asks of somebody, and what it counts, this at the `place` itself."""
-    owned = [stem(word) for match in _OWNED.finditer(question) for word in tokens(match[1])[:1]]
-    focus = [word for word in [asked.focus, *owned] if word and word not in STOP_WORDS]
-    return (
-        {name for name in asked.names if len(name) > 1} <= told
-        and all(number in told or stem(number) in told for number in asked.numbers)
-        and all(_stands([word], told) for word in focus)
-        and (not asked.wanted.counted or _stands(asked.wanted.counted, stems(place)))
     )
