@@ -15,7 +15,8 @@ from rag.quantities import quantities
 from rag.words import PERIODS, STOP_WORDS, numbers, stem, stems, tokens, units
 
 CURRENCIES = frozenset(("USD", "EUR", "GBP", "NOK", "CHF", "JPY"))
-_PRICES = stems("value cost price fee amount rent salary revenue")
+_PER = re.compile(r"\bper \w+", re.I)
+_PRICES = stems("value cost price fee amount rent salary revenue charge rate tariff fare")
 _OF_PERIODS = stems(" ".join(PERIODS | STOP_WORDS))
 LONGEST = 60
 """Characters of a column's header; a longer one is not a header but text in a badly read table."""
@@ -95,9 +96,15 @@ def is_price_for_count(question: str, cell: str) -> bool:
     return bool(CURRENCIES & units(cell)) or bool(_PRICES & stems(cell) - stems(question))
 
 
+def is_price(text: str) -> bool:
+    """Return whether a text names a currency, or what is paid."""
+    return bool(CURRENCIES & units(text) or _PRICES & stems(text))
+
+
 def said_by(asked: Asked, title: str, label: set[str]) -> float:
-    """Return how much of a question a column's title says beside the row's label: its words by their rarity, and its numbers."""
-    said = stems(title) - label
+    """Return how much of a question a column's title says beside the row's label: its words by their rarity, and its numbers. Per
+    what it is, is none of it."""
+    said = stems(_PER.sub(" ", title)) - label
     told = sum(weight for word, weight in asked.weights.items() if word in said)
     return told + sum(1.0 for number in asked.numbers if number in numbers(title))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from rag.answer_type import FORMS, MANY_OF, Candidate, Kind, asks_analysis, candidates, kind_asked
-from rag.columns import column, is_torn, lacks_cell, said_by
+from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, asks_two, candidates, kind_asked
+from rag.columns import column, is_of_another_number, is_price, is_torn, lacks_cell, said_by
 from rag.evidence import SURE, Asked, Support, says_nothing
 from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
@@ -45,12 +46,15 @@ _GIVES_REASON = re.compile(
     r"|prompt\w*|reflect\w*|attribut\w+|thanks|to|for|by|after|following|given|if|unless|lest|grounds?|purpose)\b",
     re.IGNORECASE,
 )
+_COSTS = re.compile(r"\bhow much .*\bcosts?\b|\bwhat .*\bcosts?\W*$|\bprice of\b", re.IGNORECASE)
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\bhow (?:many|often)\b", re.IGNORECASE)
 _COUNT = re.compile(
-    r"\b(?:qty|quantity|number|count|pieces|pcs|days|hours|months|years|people|persons|members)\b", re.IGNORECASE
+    r"\b(?:qty|quantity|number|count|pieces|pcs|days|hours|months|years|visits|times|people|persons|members)\b",
+    re.IGNORECASE,
 )
 """Titles of columns that hold no money, whatever the table's caption says."""
 _CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
@@ -72,6 +76,8 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     best = supports[0]
     text = _prose(best.text)
     short = cell(question, asked, best) if text.startswith("|") else marked(best) or span(question, asked, text)
+    if short and not text.startswith("|") and _several(question, short):
+        short = span(question, asked, text)
     if short and shares_out(text) and not text.startswith("|"):
         place = meant(question, text)
         short = text[slice(*place)] if place else None  # else all of the sentence: which value is meant can't be told
@@ -94,8 +100,11 @@ def may_be_quoted(question: str, asked: Asked, supports: Sequence[Support]) -> b
     sentence a reason where one is asked for, else words that the span reader is sure of."""
     best = supports[0]
     if best.text.startswith("|") and not best.figure:
-        header = cells(header_row(best.found.passage, best.start))
-        if lacks_cell(question, asked, header, cells(best.text)):
+        header, row = cells(header_row(best.found.passage, best.start)), cells(best.text)
+        above = f"{best.found.passage.heading} {caption(best.found.passage, best.start)}"
+        if lacks_cell(question, asked, header, row) or is_of_another_number(question, row[0]):
+            return False
+        if _COSTS.search(question) and not is_price(" ".join([above, *header, *row])):
             return False
     if _WHY.search(question) and not best.figure and not _GIVES_REASON.search(best.text):
         return best.read is not None and best.read >= 0.0
@@ -111,6 +120,13 @@ def marked(best: Support) -> str | None:
     at = best.start
     start, end = with_units(best.text, best.marked[0] - at, best.marked[1] - at)
     return best.text[start:end]
+
+
+def _several(question: str, words: str) -> bool:
+    """Return whether marked words hold several amounts, of which one is asked for: "EUR 5 for the hull and EUR 6"."""
+    amounts = [match.span() for match in FORMS["money"].finditer(words)]
+    between = [words[a[1] : b[0]].split() for a, b in pairwise(amounts)]
+    return any(len(some) > 1 for some in between) and not asks_two(question)
 
 
 def _below_captions(supports: Sequence[Support]) -> Sequence[Support]:
@@ -254,7 +270,7 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     above = caption(passage, support.start)
     units_named = units(f"{above} {header[at]} {header[0]}")
     value = row[at].replace("\0", "|")
-    counts = MANY_OF.search(question) or _COUNT.search(header[at])
+    counts = _HOW_MANY.search(question) or _COUNT.search(header[at])
     unit = "" if counts else next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")

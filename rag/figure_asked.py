@@ -15,7 +15,8 @@ _AMOUNTS = (
 )
 _WANTS_FIGURE = re.compile(
     rf"\bhow (?:many|much)\b|\bwhat (?:is|was|were|are) {_BETWEEN}{{0,6}}?{_AMOUNTS}"
-    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per)\b)|\b(?:in|of) (?:what|which) year\b"
+    r"(?=\W*$|,| (?:of|for|in|on|at|from|by|to|as|during|per|under|after|before|since|until|with)\b)"
+    r"|\b(?:in|of) (?:what|which) year\b"
     r"|\bhow (?:high|tall|deep|wide|thick|heavy|loud)\b"
     r"|\bwhat (?:is|was) the (?:[\w-]+ )?(?:height|depth|width|length|weight|diameter|thickness|mileage) of\b",
     re.IGNORECASE,

@@ -37,8 +37,10 @@ _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
 _KIND = re.compile(r"\b[a-z]{3,} (?=[A-Z]{1,6}-?\d)")
 """What a code is of: "error E4"."""
+_ASIDE = re.compile(r"\([^)]*\)")
+_NAME = re.compile(r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?(?:[A-ZÀ-Þ][\w’'-]+ ){1,2}[A-ZÀ-Þ][\w’'-]+")
 _JOINT = re.compile(r"[-&/]")
-_MONTHS = stems(" ".join(MONTHS))
+_MONTHS, _LENGTHS = stems(" ".join(MONTHS)), stems("year month week day annual yearly")
 _SHARE = stems("percent percentage share proportion rate")
 
 Words = Mapping[str, set[str]]
@@ -117,12 +119,14 @@ class _Sought:
                     yield _Cell(found, start, end, at, row[at], share)
 
     def _names(self, cell: str) -> bool:
-        """Return whether all that a cell says stands in the question; beside two words that do, numbers and units need not: "Ford
-        Transit 350", "Sound level at 1 m"."""
-        said = [word for word in tokens(cell) if word.lower() not in STOP_WORDS]
+        """Return whether all that a cell says stands in the question, but for what stands in brackets; beside two words that do,
+        numbers and units need not: "Ford Transit 350", "Sound level at 1 m"; nor a first name beside a last one."""
+        said = [word for word in tokens(_ASIDE.sub(" ", cell)) if word.lower() not in STOP_WORDS]
         lacking = [word for word in said if not any(stem(word) in some for some in self.words.values())]
         if not said or (is_amount(cell) and not cell.isdigit()):
             return False
+        if lacking and _NAME.fullmatch(cell) and stem(said[-1]) in self.names:
+            return True
         beside = all(word.isdigit() or len(word) < _UNIT for word in lacking)
         return not lacking or (beside and len(said) - len(lacking) > 1)
 
@@ -130,10 +134,16 @@ class _Sought:
         """Return the column whose title has the most words of the question that don't name the row, the one that says who or why,
         or the one that could hold the answer where no title has any; None where several could be meant. And the share of the
         question's words that must stand at it."""
-        left = [word for word, some in self.words.items() if not some & stems(row[called])]
+        left = [word for word, some in self.words.items() if not some & stems(row[called]) and word not in _LENGTHS]
+        person = kind_asked(self.question) == "person"
         told = {}
         for at, title in enumerate(titles):
-            if at == called or len(title) > LONGEST or is_price_for_count(self.question, f"{title} {row[at]}"):
+            if (
+                at == called
+                or len(title) > LONGEST
+                or (person and any(map(str.isdigit, row[at])))
+                or is_price_for_count(self.question, f"{title} {row[at]}")
+            ):
                 continue
             said = stems(title)
             here = [word for word in left if _stands(self.words[word], said)]
@@ -143,7 +153,6 @@ class _Sought:
         most = max(told.values(), default=0.0)
         best = [at for at, value in told.items() if value == most]
         if not most:
-            person = kind_asked(self.question) == "person"
             called_for = _NAMES if person else _REASONS if _WHY.search(self.question) else frozenset()
             best = [at for at in told if called_for & stems(titles[at])]
         elif len(best) > 1:  # "Mean", not "Required mean"

@@ -47,7 +47,7 @@ _AMOUNT_OF = re.compile(
 """Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
 _COST = re.compile(
     r"\b(?:how much|what) (?:does|do|did|would|will) (?:the |a |an |one |each |any )?((?:[\w-]+ ){1,4}?)"
-    r"(?:(?:for|of|in|at|by|from|with|on)\b[^?]*)?costs?\b",
+    r"(?:(?:for|of|in|at|by|from|with|on|to)\b[^?]*)?costs?\b",
     re.IGNORECASE,
 )
 _SIZED = re.compile(
@@ -61,7 +61,8 @@ _ACTS_AS = re.compile(r"\bwho\b[^?]* as (?:a |an |the )?([a-z]{4,})\W*$", re.IGN
 _OWNED = re.compile(
     r"\bwho(?:['’]s| is| was| are| were) [^?]*?['’]s? ([a-z]{4,})\W*(?:$|(?:of|at|for|in|on|as|under)\b)", re.IGNORECASE
 )
-"""Who somebody is to another: "the landlord's insurer"."""
+_OF = re.compile(r"\bwho(?:['’]s| is| was| are| were) the ((?:[\w-]+ ){0,2}[a-z]{4,}) (?:of|for)\b", re.IGNORECASE)
+"""Who somebody is to another: "the landlord's insurer", "the maker of the lift"."""
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
@@ -171,7 +172,7 @@ def wanted(question: str) -> Wanted:
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
     whole = stem(amount[2] or amount[3]) if amount and whose else ""
-    told = next((found for form in (_COST, _OWNED, _SIZED) if (found := form.search(question))), None)
+    told = next((found for form in (_COST, _OWNED, _OF, _SIZED) if (found := form.search(question))), None)
     thing = [word for word in tokens(told[1] if told else "") if word.lower() not in STOP_WORDS]
     of_row = stem(thing[-1]) if thing else ""
     if acts := _ACTS_AS.search(question):

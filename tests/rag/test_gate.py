@@ -12,7 +12,7 @@ from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
 from rag.claim import adds
 from rag.errors import ReadingRoomError, UsageError
 from rag.evidence import Asked, Features, Support, is_of_little
-from rag.extract import cell, extract, span
+from rag.extract import cell, extract, may_be_quoted, span
 from rag.gate import DEFAULT, SIGNS, Signs, signs
 from rag.library import Library
 from rag.logistic import auc, errors, fit, threshold
@@ -21,6 +21,7 @@ from rag.passages import Passage
 from rag.retrieve import Found
 from rag.settings import Settings
 from rag.statements import Said
+from rag.words import content_words, stem
 from tests.conftest import Run
 from tests.in_process import Room
 
@@ -146,6 +147,48 @@ def test_a_row_that_says_little_is_not_quoted_alone() -> None:
     assert not is_of_little(about, replace(row, features=replace(PLAIN, own=0.1), figure=True))
     of_garage = replace(about, names=frozenset(["garag"]))
     assert is_of_little(of_garage, row) and not is_of_little(of_garage, support("| Garage | 5 |", "| Garage | 5 |"))
+
+
+FARES = "| Route | Adult return | Child single | Permit |\n| --- | --- | --- | --- |\n| Brennau | 30.00 | 8.40 | – |\n| 50 mg | 4 | 5 | 6 |"
+
+
+@pytest.mark.parametrize(
+    ("question", "line", "quoted"),
+    [
+        ("What is the adult return to Brennau?", "| Brennau | 30.00 | 8.40 | – |", True),
+        ("What is the child return to Brennau?", "| Brennau | 30.00 | 8.40 | – |", False),
+        ("What is the permit for Brennau?", "| Brennau | 30.00 | 8.40 | – |", False),
+        ("What is the adult return of 150 mg?", "| 50 mg | 4 | 5 | 6 |", False),
+        ("What does Brennau cost?", "| Brennau | 30.00 | 8.40 | – |", False),
+    ],
+)
+def test_a_row_without_the_cell_is_not_quoted(question: str, line: str, quoted: bool) -> None:
+    """Titles that have the question's words one each, a dash below the right one, a label with another number, no price."""
+    about = asked(question, *map(stem, content_words(question)))
+    assert may_be_quoted(question, about, [support(FARES, line)]) is quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "quoted"),
+    [
+        ("It was late because of the frost.", -9.0, True),
+        ("The pumps are of type K.", -1.0, False),
+        ("The pumps are of type K.", 1.0, True),
+    ],
+)
+def test_why_needs_a_reason(text: str, read: float, quoted: bool) -> None:
+    """A sentence without a word for a reason is quoted only where the reader is sure of it."""
+    one = replace(support(text, text), read=read, marked=(100, 104))
+    assert may_be_quoted("Why was it late?", asked("Why was it late?", "late"), [one]) is quoted
+
+
+def test_one_of_several_amounts() -> None:
+    """Of two sums that the reader marked together the one nearest to the question's words is the answer."""
+    text = "The insurer paid EUR 41,300 for the damage to equipment and EUR 12,850 for lost production."
+    start, end = text.index("EUR 41"), text.index(" for lost")
+    marked = replace(support(text, text), marked=(100 + start, 100 + end), read=5.0)
+    question = "How much was paid for lost production?"
+    assert extract(question, asked(question, "lost", "product"), [marked])[0].text == "EUR 12,850"
 
 
 def test_the_cell_that_the_reader_marked() -> None:

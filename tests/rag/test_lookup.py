@@ -73,6 +73,8 @@ def looked_up(question: str, *tables: str, heading: str = "") -> str | None:
         ("What is the initial rent?", "Initial rent: GBP 86,500"),
         ("Who is the landlord's insurer?", None),
         ("What is the weekly rent of the garage?", None),
+        ("What is Ms Voss's licence?", "Esther Voss, Licence: C1"),
+        ("Who is V-105 assigned to?", "Name: Esther Voss"),
         ("How many shares of common stock were repurchased in 2022?", None),  # dollars
     ],
 )
