@@ -149,7 +149,10 @@ def test_a_row_that_says_little_is_not_quoted_alone() -> None:
     assert is_of_little(of_garage, row) and not is_of_little(of_garage, support("| Garage | 5 |", "| Garage | 5 |"))
 
 
-FARES = "| Route | Adult return | Child single | Permit |\n| --- | --- | --- | --- |\n| Brennau | 30.00 | 8.40 | – |\n| 50 mg | 4 | 5 | 6 |"
+FARES = (
+    "| Route | Adult return | Child single | Permit |\n| --- | --- | --- | --- |\n"
+    "| Brennau | 30.00 | 8.40 | – |\n| 50 mg | 4 | 5 | 6 |"
+)
 
 
 @pytest.mark.parametrize(
