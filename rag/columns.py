@@ -15,6 +15,7 @@ from rag.quantities import quantities
 from rag.words import PERIODS, STOP_WORDS, numbers, stem, stems, tokens, units
 
 CURRENCIES = frozenset(("USD", "EUR", "GBP", "NOK", "CHF", "JPY"))
+_MUCH = re.compile(r"\bhow much\b", re.I)
 _PER = re.compile(r"\bper \w+", re.I)
 _PRICES = stems("value cost price fee amount rent salary revenue charge rate tariff fare")
 _OF_PERIODS = stems(" ".join(PERIODS | STOP_WORDS))
@@ -43,7 +44,7 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     if len(row) < 2 or len(row) != len(header):
         return None
     named = [at for at in range(1, len(row)) if len(header[at]) <= LONGEST and not instructions(header[at])]
-    filled = [at for at in named if row[at] and _fits(question, asked, row[at])]
+    filled = [at for at in named if row[at] and fits(question, asked, row[at])]
     quarter, told, years = asks_quarter(question), set(_YEAR.findall(" ".join(header))), set(_YEAR.findall(question))
     if told and years and not told & years and not quarter:
         return None  # a year that the table doesn't have; a fiscal quarter may lie in another calendar year
@@ -61,7 +62,7 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
         filled = [at for at in filled if not CHANGE.search(header[at])]
     if (quarter or _QUARTER.search(question)) and any(_SPAN.search(header[at]) for at in filled):
         filled = [at for at in filled if QUARTERLY.search(header[at])]
-    titled = {at: said_by(asked, header[at], stems(row[0])) for at in filled}
+    titled = {at: said_by(question, asked, header[at], stems(row[0])) for at in filled}
     best = max(titled.values(), default=0.0)
     left = [at for at in filled if titled[at] == best]
     if len(left) == 1 and best > 0:
@@ -85,7 +86,7 @@ def lacks_cell(question: str, asked: Asked, header: Sequence[str], row: Sequence
     told: dict[bool, float] = {}
     for title, cell in zip(header[1:], row[1:], strict=True):
         filled = bool(cell.strip("-–— "))
-        told[filled] = max(told.get(filled, 0.0), said_by(asked, title, label))
+        told[filled] = max(told.get(filled, 0.0), said_by(question, asked, title, label))
     return is_torn(question, header) or told.get(False, 0.0) > told.get(True, 0.0)
 
 
@@ -101,10 +102,10 @@ def is_price(text: str) -> bool:
     return bool(CURRENCIES & units(text) or _PRICES & stems(text))
 
 
-def said_by(asked: Asked, title: str, label: set[str]) -> float:
+def said_by(question: str, asked: Asked, title: str, label: set[str]) -> float:
     """Return how much of a question a column's title says beside the row's label: its words by their rarity, and its numbers. Per
-    what it is, is none of it."""
-    said = stems(_PER.sub(" ", title)) - label
+    what it is says nothing of how much is asked for."""
+    said = stems(_PER.sub(" ", title) if _MUCH.search(question) else title) - label
     told = sum(weight for word, weight in asked.weights.items() if word in said)
     return told + sum(1.0 for number in asked.numbers if number in numbers(title))
 
@@ -157,7 +158,7 @@ def _spans(text: str) -> frozenset[tuple[str, str]]:
     return frozenset((one.number, one.units["time"]) for one in quantities(text) if "time" in one.units)
 
 
-def _fits(question: str, asked: Asked, value: str) -> bool:
+def fits(question: str, asked: Asked, value: str) -> bool:
     """Return whether a cell can be what is asked for: a date where a date is, a number that is none where a number is."""
     kind = kind_asked(question)
     if kind == "date":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, asks_two, candidates, kind_asked
-from rag.columns import column, is_of_another_number, is_price, is_torn, lacks_cell, said_by
+from rag.columns import column, fits, is_of_another_number, is_price, is_torn, lacks_cell, said_by
 from rag.evidence import SURE, Asked, Support, says_nothing
 from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
@@ -46,6 +46,7 @@ _GIVES_REASON = re.compile(
     r"|prompt\w*|reflect\w*|attribut\w+|thanks|to|for|by|after|following|given|if|unless|lest|grounds?|purpose)\b",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"\b[A-Z]+-?\d+\b")
 _COSTS = re.compile(r"\bhow much .*\bcosts?\b|\bwhat .*\bcosts?\W*$|\bprice of\b", re.IGNORECASE)
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
@@ -102,7 +103,9 @@ def may_be_quoted(question: str, asked: Asked, supports: Sequence[Support]) -> b
     if best.text.startswith("|") and not best.figure:
         header, row = cells(header_row(best.found.passage, best.start)), cells(best.text)
         above = f"{best.found.passage.heading} {caption(best.found.passage, best.start)}"
-        if lacks_cell(question, asked, header, row) or is_of_another_number(question, row[0]):
+        if lacks_cell(question, asked, header, row) or is_of_another_number(
+            _CODE.sub(" ", question), _CODE.sub(" ", row[0])
+        ):
             return False
         if _COSTS.search(question) and not is_price(" ".join([above, *header, *row])):
             return False
@@ -243,8 +246,9 @@ def _place(question: str, asked: Asked, support: Support) -> tuple[list[str], li
     at = support.column
     if at is None and len(row) == len(header):
         label = stems(row[0])
-        titled = is_torn(question, header) or any(said_by(asked, title, label) for title in header[1:])
+        titled = is_torn(question, header) or any(said_by(question, asked, title, label) for title in header[1:])
         at = None if titled else _marked_column(support)
+        at = None if at is not None and not fits(question, asked, row[at]) else at
     return row, header, column(question, asked, header, row) if at is None else at
 
 
