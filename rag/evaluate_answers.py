@@ -14,7 +14,7 @@ from rag.evaluate import read_lines, read_qrels
 from rag.library import Library
 from rag.marking import f1, is_right, supported, wilson
 from rag.questions_file import read_questions
-from rag.shapes import Answer, Hit
+from rag.shapes import Answer
 
 MEASURES = ("correct", "f1", "cited_right", "supported")
 """Of questions that have an answer; the first two count a refusal as 0, the others are of the answered ones."""
@@ -112,13 +112,14 @@ def ask(
     for number, known in enumerate(questions, start=1):
         began = time.perf_counter()
         answer = library.draft(known.question, collections)
-        rows.append(_row(known, answer, names, time.perf_counter() - began))
+        seconds = time.perf_counter() - began
+        rows.append(_row(known, answer, names, _around(library, answer), seconds))
         if number % 50 == 0:
             progress(f"{number} of {len(questions)} questions asked")
     return rows
 
 
-def _row(known: Known, answer: Answer, names: Mapping[str, str] | None, seconds: float) -> dict[str, Any]:
+def _row(known: Known, answer: Answer, names: Mapping[str, str] | None, around: str, seconds: float) -> dict[str, Any]:
     answered = answer.outcome in ("answered", "partial")
     cited = {
         (names[item.document_id], 0) if names is not None else (Path(item.path).stem, item.page)
@@ -139,8 +140,6 @@ def _row(known: Known, answer: Answer, names: Mapping[str, str] | None, seconds:
     }
     if not known.answerable:
         return row
-    quotes = [item.quote for item in answer.citations]
-    around = " ".join([*quotes, *(f"{hit.heading} {hit.text}" for hit in answer.passages if _holds(hit, answer))])
     row["known"] = list(known.answers)
     if known.answers:
         row["correct"] = float(answered and is_right(answer.answer, known.answers, known.question, around))
@@ -152,12 +151,15 @@ def _row(known: Known, answer: Answer, names: Mapping[str, str] | None, seconds:
     return row
 
 
-def _holds(hit: Hit, answer: Answer) -> bool:
-    """Return whether a passage holds what the answer cites: its table's caption may tell the unit."""
-    return any(
-        item.document_id == hit.document_id and hit.start <= item.start and item.end <= hit.end
-        for item in answer.citations
-    )
+def _around(library: Library, answer: Answer) -> str:
+    """Return what an answer cites with the passages that hold it: their headings, and the header and caption of a table, may tell
+    the unit."""
+    said = [item.quote for item in answer.citations]
+    for item in answer.citations:
+        for one in library.catalog.passages_of(item.document_id):
+            if one.start <= item.start and item.end <= one.end:
+                said.append(f"{one.heading}\n{one.context}\n{one.text}")
+    return "\n".join(said)
 
 
 def run_of(rows: Sequence[Mapping[str, Any]], title: str) -> dict[str, Any]:

@@ -280,7 +280,8 @@ def is_of_little(asked: Asked, best: Support) -> bool:
     if not best.text.startswith("|") or best.figure:
         return False
     passage = best.found.passage
-    above = f"{passage.heading} {passage.context} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}"
+    text = " ".join(line for line in passage.text[: best.start - passage.start].split("\n") if not line.startswith("|"))
+    above = f"{passage.heading} {passage.context} {text} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}"
     table = f"{caption(passage, best.start)} {header_row(passage, best.start)} {group_row(passage, best.start)}"
     told = stems(f"{above} {table} {best.text}") | asked.naming.get(passage.document_id, frozenset())
     lacking = {name for name in asked.names - told if len(name) > 1}
