@@ -15,9 +15,9 @@ from rag.cite import cited, looked_through
 from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
-from rag.evidence import Asked, Support, is_of_little, misses_date, misses_year
+from rag.evidence import Asked, Support
 from rag.excerpts import excerpt, shown, sources, support
-from rag.extract import agrees, may_be_quoted
+from rag.extract import agrees
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
 from rag.former import AsOf
@@ -28,6 +28,7 @@ from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.model_record import on_record
 from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
 from rag.question import Labels
+from rag.quotable import may_be_quoted
 from rag.replay import SEED, generation
 from rag.reply_language import other_language
 from rag.retrieve import Clock, Found, Retriever
@@ -129,13 +130,9 @@ class Answerer:
         elif may_clarify and (offered := self._open(question, supports, evidence)):
             draft = Draft(ASK, "clarify", candidates=offered, note="The documents answer this differently.")
         else:
-            best = supports[0]
-            alone = evidence >= self.limits.min_evidence_alone and not is_of_little(asked, best)
-            alone = alone and not misses_year(question, best) and not misses_date(question, best)
-            alone = alone and not asked.is_another(best.found, best.start, best.end)
-            alone = alone and may_be_quoted(question, asked, supports)
+            alone = evidence >= self.limits.min_evidence_alone and may_be_quoted(question, asked, supports)
             quoted = Quoted(question, asked, supports, alone)
-            at_once = self.limits.figures_alone and best.figure and not asks_analysis(question)
+            at_once = self.limits.figures_alone and supports[0].figure and not asks_analysis(question)
             if alone and at_once:
                 draft = quoted.draft(FIGURE)
             else:

@@ -14,7 +14,6 @@ from rag.catalog import Catalog
 from rag.marks import CODE, QUARTER, Marks, marks, numbered, of_another
 from rag.naming import words_that_name
 from rag.passages import Passage
-from rag.quantities import dates
 from rag.retrieve import Found
 from rag.rows import caption, group_row, header_row, is_header
 from rag.wanted import Wanted, wanted
@@ -82,9 +81,6 @@ BIAS = -12.75
 """Set by hand; how well they separate what the documents answer from what they don't: docs/decisions/0004-evidence-gate.md."""
 
 
-OF_ROW, OF_ROW_UNFOCUSED = 0.25, 0.5
-"""Share of the question's words that a row must have to be quoted without a model's word, where it has the noun that is asked for
-and where not: docs/decisions/0004-evidence-gate.md."""
 SURE = -3.0
 """The span reader's score from which on its words are the answer, and their sentence comes first."""
 
@@ -256,45 +252,6 @@ def weigh(question: str, asked: Asked, found: Sequence[Found], embedder: Embedde
         features = asked.features(item, start, end, embedder.likeness(cosine))
         supports.append(Support(item, start, end, features, chance(features)))
     return sorted(supports, key=lambda support: -support.score)
-
-
-def misses_year(question: str, best: Support) -> bool:
-    """Return whether a question is about a year, and none of its numbers stands at the best sentence or row."""
-    return best.features.figures == 0.0 and bool(_YEAR.search(question))
-
-
-def misses_date(question: str, best: Support) -> bool:
-    """Return whether a question is about a day of a year, and that day stands neither around the best sentence nor above it."""
-    asked = [date for date in dates(question) if date.day and date.year]
-    if not asked or best.figure:
-        return False
-    passage = best.found.passage
-    above = f"{passage.heading}\n{passage.context}\n{caption(passage, best.start)}\n{header_row(passage, best.start)}"
-    there = {(date.day, date.month, date.year) for date in dates(f"{above}\n{passage.text}")}
-    return not any((date.day, date.month, year) in there for date in asked for year in (date.year, 0))
-
-
-def is_of_little(asked: Asked, best: Support) -> bool:
-    """Return whether the best support is a table row that says little of what is asked, since other rows are as near, or lacks a
-    name that is asked about, since a row is about what it names."""
-    if not best.text.startswith("|") or best.figure:
-        return False
-    passage = best.found.passage
-    text = " ".join(line for line in passage.text[: best.start - passage.start].split("\n") if not line.startswith("|"))
-    above = f"{passage.heading} {passage.context} {text} {Path(passage.path).stem.replace('_', ' ').replace('-', ' ')}"
-    table = f"{caption(passage, best.start)} {header_row(passage, best.start)} {group_row(passage, best.start)}"
-    told = stems(f"{above} {table} {best.text}") | asked.naming.get(passage.document_id, frozenset())
-    lacking = {name for name in asked.names - told if len(name) > 1}
-    least = OF_ROW if best.features.focus else OF_ROW_UNFOCUSED
-    return bool(lacking) or best.features.own < least
-
-
-def says_nothing(supports: Sequence[Support]) -> bool:
-    """Return whether the span reader read passages and is sure of no words of the best support, and that is no table row."""
-    best = supports[0]
-    if best.text.startswith("|") or all(item.read is None for item in supports):
-        return False
-    return best.read is None or best.read < SURE
 
 
 def chance(features: Features) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, asks_two, candidates, kind_asked
-from rag.columns import column, fits, is_of_another_number, is_price, is_torn, lacks_cell, said_by
-from rag.evidence import SURE, Asked, Support, says_nothing
+from rag.columns import column, fits, is_torn, said_by
+from rag.evidence import SURE, Asked, Support
 from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
 from rag.respectively import meant, shares_out
@@ -32,22 +32,10 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """Questions for a reason or a way, for yes or no, or for two things."""
-_REASON = re.compile(
-    r"\bwhat\s+(?:\w+\s+){0,2}?(?:drove|drives|caus(?:es|ed)|led\s+to|explain(?:s|ed)|prompted|is\s+behind|was\s+behind)\b",
-    re.I,
-)
 _SAYS_NOTHING = re.compile(
     r"(?:details?|values?|descriptions?|particulars|information|data|entry|contents?)", re.IGNORECASE
 )
 """Titles of the second of two columns that say no more than that it holds what the first one names."""
-_WHY = re.compile(r"^\W*why\b|[,;:] why\b", re.IGNORECASE)
-_GIVES_REASON = re.compile(
-    r"\b(?:because|since|due|owing|therefore|thus|hence|so|as|in order|reasons?|caus\w+|led|leads?|result\w*|driven|drove"
-    r"|prompt\w*|reflect\w*|attribut\w+|thanks|to|for|by|after|following|given|if|unless|lest|grounds?|purpose)\b",
-    re.IGNORECASE,
-)
-_CODE = re.compile(r"\b[A-Z]+-?\d+\b")
-_COSTS = re.compile(r"\bhow much .*\bcosts?\b|\bwhat .*\bcosts?\W*$|\bprice of\b", re.IGNORECASE)
 _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
@@ -94,25 +82,6 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
 def asks_whole(question: str) -> bool:
     """Return whether some words of a sentence would be half an answer."""
     return asks_analysis(question) or bool(_WHOLE.search(question))
-
-
-def may_be_quoted(question: str, asked: Asked, supports: Sequence[Support]) -> bool:
-    """Return whether the best support may be quoted without a model's word, by its form: a row has a cell for what is asked, a
-    sentence a reason where one is asked for, else words that the span reader is sure of."""
-    best = supports[0]
-    if best.text.startswith("|") and not best.figure:
-        header, row = cells(header_row(best.found.passage, best.start)), cells(best.text)
-        above = f"{best.found.passage.heading} {caption(best.found.passage, best.start)}"
-        if lacks_cell(question, asked, header, row) or is_of_another_number(
-            _CODE.sub(" ", question), _CODE.sub(" ", row[0])
-        ):
-            return False
-        if _COSTS.search(question) and not is_price(" ".join([above, *header, *row])):
-            return False
-    if _WHY.search(question) and not best.figure and not _GIVES_REASON.search(best.text):
-        return best.read is not None and best.read >= 0.0
-    # the reader is seldom sure of a reason
-    return asks_whole(question) or bool(_REASON.search(question)) or not says_nothing(supports)
 
 
 def marked(best: Support) -> str | None:

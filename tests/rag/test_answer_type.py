@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from rag.answer_type import candidates, lacks_name, with_date
-from rag.evidence import Asked, Features, Support, misses_date
+from rag.evidence import Asked, Features, Support
 from rag.figure_asked import lacks_figure, lacks_share, lacks_time
 from rag.passages import Passage
+from rag.quotable import misses_date
 from rag.retrieve import Found
 
 

@@ -11,13 +11,14 @@ from rag.answer_type import candidates, kind_asked
 from rag.calibrate import FACT, Judged, calibrate, gate_of, keep, kept, reset
 from rag.claim import adds
 from rag.errors import ReadingRoomError, UsageError
-from rag.evidence import Asked, Features, Support, is_of_little
-from rag.extract import cell, extract, may_be_quoted, span
+from rag.evidence import Asked, Features, Support
+from rag.extract import cell, extract, span
 from rag.gate import DEFAULT, SIGNS, Signs, signs
 from rag.library import Library
 from rag.logistic import auc, errors, fit, threshold
 from rag.marks import marks, of_another
 from rag.passages import Passage
+from rag.quotable import is_of_little, may_be_quoted
 from rag.retrieve import Found
 from rag.settings import Settings
 from rag.statements import Said
@@ -137,16 +138,18 @@ def test_the_clause_that_names_the_one_that_is_asked_about(question: str, value:
 
 
 def test_a_row_that_says_little_is_not_quoted_alone() -> None:
-    """A row without the noun that is asked for must have half of the question, another one a quarter of it."""
-    row, about = (
-        support("| Rent deposit | GBP 21,625 |", "| Rent deposit | GBP 21,625 |"),
-        asked("What is the rent?", "rent"),
-    )
+    """A row without the noun that is asked for must have half of the question, another one a quarter of it; and the names."""
+    question, about = "What is the rent?", asked("What is the rent?", "rent")
+    row = support("| Rent deposit | GBP 21,625 |", "| Rent deposit | GBP 21,625 |")
     for own, focus, little in ((0.2, 1.0, True), (0.3, 1.0, False), (0.4, 0.0, True), (0.6, 0.0, False)):
-        assert is_of_little(about, replace(row, features=replace(PLAIN, own=own, focus=focus))) is little
-    assert not is_of_little(about, replace(row, features=replace(PLAIN, own=0.1), figure=True))
+        assert is_of_little(question, about, replace(row, features=replace(PLAIN, own=own, focus=focus))) is little
+    little_said = replace(row, features=replace(PLAIN, own=0.1))
+    assert not may_be_quoted(question, about, [little_said])
+    assert may_be_quoted(question, about, [replace(little_said, figure=True)])
     of_garage = replace(about, names=frozenset(["garag"]))
-    assert is_of_little(of_garage, row) and not is_of_little(of_garage, support("| Garage | 5 |", "| Garage | 5 |"))
+    assert is_of_little(question, of_garage, row)
+    assert not is_of_little(question, of_garage, support("| Garage | 5 |", "| Garage | 5 |"))
+    assert not is_of_little(question, of_garage, support("The garage\n\n| Rent | 5 |", "| Rent | 5 |"))
 
 
 FARES = (
