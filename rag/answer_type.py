@@ -100,7 +100,7 @@ _POSTS = frozenset(
     """
     officer president vice chief executive financial principal duly authorized authorised director directors chairman chair
     manager managing secretary treasurer counsel senior general board accounting operating technology corporate company
-    registrant head deputy member partner auditor accountant
+    registrant head deputy member partner auditor accountant mr mrs ms dr prof
     """.split()
 )
 """Words of posts, which are no names."""

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from rag.answer_type import MANY_OF, PAID, is_date, kind_asked
 from rag.evidence import Asked
+from rag.figure_asked import asks_share
 from rag.instructions import instructions
 from rag.naming import asks_quarter
 from rag.quantities import quantities
@@ -17,6 +18,7 @@ from rag.words import PERIODS, STOP_WORDS, numbers, stem, stems, tokens, units
 CURRENCIES = frozenset(("USD", "EUR", "GBP", "NOK", "CHF", "JPY"))
 _MUCH = re.compile(r"\bhow much\b", re.I)
 _PER = re.compile(r"\bper \w+", re.I)
+_SHARE = re.compile(r"\bper ?cent|\bshare\b|\bproportion\b|\brate\b", re.I)
 _PRICES = stems("value cost price fee amount rent salary revenue charge rate tariff fare")
 _OF_PERIODS = stems(" ".join(PERIODS | STOP_WORDS))
 LONGEST = 60
@@ -53,7 +55,7 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
     lengths = _lengths(question)  # three months are not nine, though they end on the same day
     if lengths and any(_lengths(header[at]) for at in filled):
         filled = [at for at in filled if lengths & _lengths(header[at])]
-    filled = [at for at in filled if not is_price_for_count(question, f"{header[at]} {row[at]}")]
+    filled = [at for at in filled if not is_of_other_kind(question, f"{header[at]} {row[at]}")]
     if lacks_cell(question, asked, header, row):
         return None
     if len(filled) == 1:
@@ -79,19 +81,22 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
 
 def lacks_cell(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> bool:
     """Return whether no column is what a question asks for, though titles have its words: they are torn apart, or the cell below
-    the best title is empty, or holds a dash."""
+    the best title is empty, holds a dash, or words where a figure is asked for."""
     if len(row) < 2 or len(row) != len(header):
         return False
     label = stems(row[0])
     told: dict[bool, float] = {}
     for title, cell in zip(header[1:], row[1:], strict=True):
-        filled = bool(cell.strip("-–— "))
+        filled = bool(cell.strip("-–— ")) and (kind_asked(question) == "date" or fits(question, asked, cell))
         told[filled] = max(told.get(filled, 0.0), said_by(question, asked, title, label))
     return is_torn(question, header) or told.get(False, 0.0) > told.get(True, 0.0)
 
 
-def is_price_for_count(question: str, cell: str) -> bool:
-    """Return whether a cell with its title is an amount of money where a question asks how many."""
+def is_of_other_kind(question: str, cell: str) -> bool:
+    """Return whether a cell with its title is an amount of money where a question asks how many, or no share where it asks for
+    one."""
+    if asks_share(question):
+        return "%" not in cell and not _SHARE.search(cell)
     if not MANY_OF.search(question) or re.search(PAID, question, re.I):
         return False
     return bool(CURRENCIES & units(cell)) or bool(_PRICES & stems(cell) - stems(question))

@@ -40,6 +40,8 @@ _ASKS = re.compile(r"[?？؟][\s\"'”’»)|]*$")
 _CLAUSES = re.compile(r"[,;](?!\d)|\b(?:and|but|or)\b", re.IGNORECASE)
 _WHERE = re.compile(r"\b(?:in|at|near|from|to|into|across|between|outside|around)\s+(?:the\s+)?$", re.IGNORECASE)
 _CURRENCY = re.compile(r"^(?:USD|EUR|GBP|NOK|CHF|JPY|[$€£¥])\s*", re.IGNORECASE)
+_MEASURE = re.compile(r"\((?:[a-zµ°%²³/ ]{1,8}|kWh?|MWh?)\)")
+"""A unit of its own in a title: "Area (m²)"."""
 _HOW_MANY = re.compile(r"\bhow (?:many|often)\b", re.IGNORECASE)
 _COUNT = re.compile(
     r"\b(?:qty|quantity|number|count|pieces|pcs|days|hours|months|years|visits|times|people|persons|members)\b",
@@ -243,7 +245,7 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     above = caption(passage, support.start)
     units_named = units(f"{above} {header[at]} {header[0]}")
     value = row[at].replace("\0", "|")
-    counts = _HOW_MANY.search(question) or _COUNT.search(header[at])
+    counts = _HOW_MANY.search(question) or _COUNT.search(header[at]) or _MEASURE.search(header[at])
     unit = "" if counts else next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")

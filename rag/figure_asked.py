@@ -99,7 +99,12 @@ def lacks_figure(question: str, words: str) -> bool:
 
 def lacks_share(question: str, words: str) -> bool:
     """Return whether a question asks what share of something, and these words of a sentence say none: "15" of "15 mg"."""
-    return bool(_ASKS_SHARE.search(question)) and not asks_two(question) and not _HAS_SHARE.search(words)
+    return asks_share(question) and not _HAS_SHARE.search(words)
+
+
+def asks_share(question: str) -> bool:
+    """Return whether a question asks what share of something, and for nothing else."""
+    return bool(_ASKS_SHARE.search(question)) and not asks_two(question)
 
 
 def lacks_time(question: str, words: str) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ingest.ports import Embedder
 from ingest.tables import is_amount
-from rag.answer_type import asks_several, kind_asked
-from rag.columns import LONGEST, column, is_price_for_count, is_torn
+from rag.answer_type import FORMS, asks_several, kind_asked
+from rag.columns import LONGEST, column, fits, is_of_other_kind, is_torn
 from rag.evidence import Asked, Support, chance
 from rag.quantities import dates
 from rag.question import ASKING, Labels
@@ -19,16 +19,20 @@ from rag.retrieve import Found
 from rag.rows import caption, cells, group_row, header_row, without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens
 
-LEAST, LEAST_UNTITLED = 0.6, 0.9
-"""Share of the question's words, the rare ones first, that must stand at the cell, where the title of its column has some of them
-and where it has none: docs/decisions/0020-figures.md."""
+LEAST, LEAST_CALLED, LEAST_UNTITLED = 0.6, 0.5, 0.9
+"""Share of the question's words, the rare ones first, that must stand at the cell: where its column's title has some of them, where
+that says who, when or why, and where it says nothing of the question: docs/decisions/0020-figures.md."""
 _FORM, _ENDING = 4, 3
 """Letters that a word of a title and one of the question must share, one all of its own, and those that the other may have beside
 them: "mileage" for "miles", not "shareholders" for "shares"."""
 _OTHER_FORM = 0.5
 """What such a word counts."""
-_NAMES, _REASONS = stems("name person employee contact"), stems("reason cause ground")
-"""Titles of columns that say who and why."""
+_NAMES, _REASONS, _DATES = (
+    stems("name person employee contact"),
+    stems("reason cause ground"),
+    stems("date deadline due"),
+)
+"""Titles of columns that say who, why and when."""
 _WHY = re.compile(r"^\W*why\b", re.IGNORECASE)
 _UNIT = 3
 """Letters that a unit has not: "16 mm"."""
@@ -107,7 +111,7 @@ class _Sought:
                 continue
             for number in called:
                 at, least = self._column(titles, row, number)
-                if at is None or at in called or not row[at].strip("-–— "):
+                if at is None or at in called or not self._fits(row[at]):
                     continue
                 place = f"{group_row(passage, start)} {row[number]} {titles[number]} {titles[at]}"
                 place = without_exceptions(f"{caption(passage, start)}\n{place}")
@@ -142,7 +146,7 @@ class _Sought:
                 at == called
                 or len(title) > LONGEST
                 or (person and any(map(str.isdigit, row[at])))
-                or is_price_for_count(self.question, f"{title} {row[at]}")
+                or is_of_other_kind(self.question, f"{title} {row[at]}")
             ):
                 continue
             said = stems(title)
@@ -153,15 +157,22 @@ class _Sought:
         most = max(told.values(), default=0.0)
         best = [at for at, value in told.items() if value == most]
         if not most:
-            called_for = _NAMES if person else _REASONS if _WHY.search(self.question) else frozenset()
+            dated = kind_asked(self.question) == "date"
+            called_for = _NAMES if person else _DATES if dated else _REASONS if _WHY.search(self.question) else set()
             best = [at for at in told if called_for & stems(titles[at])]
         elif len(best) > 1:  # "Mean", not "Required mean"
             known = frozenset().union(*self.words.values())
             other = {at: len(stems(titles[at]) - known) for at in best}
             best = [at for at in best if other[at] == min(other.values())]
         if len(best) == 1:
-            return (best[0] if best[0] or self._asks_which(titles[0]) else None), LEAST
+            return (best[0] if best[0] or self._asks_which(titles[0]) else None), LEAST if most else LEAST_CALLED
         return (None if most or called else column(self.question, self.asked, titles, row)), LEAST_UNTITLED
+
+    def _fits(self, value: str) -> bool:
+        """Return whether a cell holds something, of the kind that the question asks for; a date may stand among other words."""
+        if kind_asked(self.question) == "date":
+            return FORMS["date"].search(value) is not None
+        return bool(value.strip("-–— ")) and fits(self.question, self.asked, value)
 
     def _asks_which(self, title: str) -> bool:
         """Return whether the question asks which of what the first column names, or who: "which vehicle", not "in the harbour
