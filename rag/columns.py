@@ -81,13 +81,13 @@ def column(question: str, asked: Asked, header: Sequence[str], row: Sequence[str
 
 def lacks_cell(question: str, asked: Asked, header: Sequence[str], row: Sequence[str]) -> bool:
     """Return whether no column is what a question asks for, though titles have its words: they are torn apart, or the cell below
-    the best title is empty, holds a dash, or words where a figure is asked for."""
+    the best title is empty, holds a dash, or words where a price is asked for."""
     if len(row) < 2 or len(row) != len(header):
         return False
     label = stems(row[0])
     told: dict[bool, float] = {}
     for title, cell in zip(header[1:], row[1:], strict=True):
-        filled = bool(cell.strip("-–— ")) and (kind_asked(question) == "date" or fits(question, asked, cell))
+        filled = bool(cell.strip("-–— ")) and (kind_asked(question) != "money" or bool(numbers(cell)))
         told[filled] = max(told.get(filled, 0.0), said_by(question, asked, title, label))
     return is_torn(question, header) or told.get(False, 0.0) > told.get(True, 0.0)
 

@@ -20,8 +20,8 @@ from rag.rows import caption, cells, group_row, header_row, without_exceptions
 from rag.words import MONTHS, STOP_WORDS, numbers, sentences, stem, stems, tokens
 
 LEAST, LEAST_CALLED, LEAST_UNTITLED = 0.6, 0.5, 0.9
-"""Share of the question's words, the rare ones first, that must stand at the cell: where its column's title has some of them, where
-that says who, when or why, and where it says nothing of the question: docs/decisions/0020-figures.md."""
+"""Share of the question's words, the rare ones first, that must stand at the cell: where its column's title has some of them,
+where that says who, when or why, and where it says nothing of the question: docs/decisions/0020-figures.md."""
 _FORM, _ENDING = 4, 3
 """Letters that a word of a title and one of the question must share, one all of its own, and those that the other may have beside
 them: "mileage" for "miles", not "shareholders" for "shares"."""
