@@ -40,9 +40,9 @@ def test_sentences_are_in_order_and_lose_no_word(text: str) -> None:
     assert [letter for letter in text if letter.isalnum()] == [letter for letter in held if letter.isalnum()]
 
 
-@given(st.text(alphabet='ab. \n|A1!?"。东א؟-', max_size=60))
+@given(st.text(alphabet='ab. \nA1!?"。东א؟-', max_size=60))
 def test_sentences_end_where_they_used_to(text: str) -> None:
-    """The pattern that begins with the sign in front of an end finds what the plain one finds."""
+    """The pattern that begins with the sign in front of an end finds what the plain one finds, outside of tables."""
     plain = re.compile(
         r"(?<=[.!?;])[\"'”’)]*\s+(?=[\"'“‘(]?[A-Z0-9À-ÞΑ-ΫЀ-Я])|\n+"
         r"|(?<=[。！？｡])[」』”’）]*|(?<=[.!?؟۔।])\s+(?=[\u0590-\u08ff\u0900-\u0dff])"
@@ -53,8 +53,7 @@ def test_sentences_end_where_they_used_to(text: str) -> None:
         if re.search(r"\w", text[at:end]):
             expected.append(text[at:end].strip())
         at = match.end() if match else end
-    # where the first sentence of a row begins is another matter
-    assert [text[start:end].lstrip("| ") for start, end in sentences(text)] == [one.lstrip("| \n") for one in expected]
+    assert [text[start:end] for start, end in sentences(text)] == expected
 
 
 WORDS = [

@@ -65,13 +65,14 @@ def test_a_number_goes_on_behind_its_abbreviation() -> None:
 
 
 def test_bullets_and_cells_of_many_sentences() -> None:
-    """A bullet begins a sentence, and the only cell of a row with several sentences is read as text; other rows stay whole."""
-    text = "| ▪ Pumps cost $5. Valves fell. ▪ Hulls rose. |\n| Pumps | 5 |\n• One. • Two"
+    """A bullet begins a sentence, and a cell with several sentences is read as text; rows of short cells stay whole."""
+    text = "| ▪ Pumps cost $5. Valves fell. ▪ Hulls rose. |\n| Pumps | 5 |\n| Pump 1 | S. Okafor | 5 |\n• One. • Two"
     assert [text[start:end] for start, end in sentences(text)] == [
         "Pumps cost $5.",
         "Valves fell.",
         "▪ Hulls rose. |",
         "| Pumps | 5 |",
+        "| Pump 1 | S. Okafor | 5 |",
         "• One.",
         "• Two",
     ]
