@@ -119,16 +119,22 @@ class Figures:
     ) -> list[Support]:
         """Return the supports with the row first that a question for a figure asks for, where there is one in the passages or, if
         the `whole` of a document may be looked at, in the only one that the question names."""
-        named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
-        documents = {one.document_id for one in named if one.share >= named[0].share}
-        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
-        row = figure(question, asked, passages, documents, self.labels, self.embedder)
+        row = self._figure(question, asked, ranked, collections, whole) if _clause(question) else None
         row = row or lookup(question, asked, ranked, self.labels, self.embedder)
         if row is None or (self.guarded and orders(row.found.passage, row.start, row.end)):
             return supports
         best = max([row.score, *(one.score for one in supports[:1])])
         others = [one for one in supports if (one.found, one.start) != (row.found, row.start)]
         return [replace(row, score=best), *others]
+
+    def _figure(
+        self, question: str, asked: Asked, ranked: Sequence[Found], collections: Sequence[str], whole: bool
+    ) -> Support | None:
+        """Return the row of the figure in the passages of the documents that a question names."""
+        named = self.catalog.naming.documents(question, self.catalog.require_collections(collections))
+        documents = {one.document_id for one in named if one.share >= named[0].share}
+        passages = chain(ranked, self._others(ranked, documents) if whole and len(documents) == 1 else ())
+        return figure(question, asked, passages, documents, self.labels, self.embedder)
 
     def _others(self, ranked: Sequence[Found], documents: Collection[str]) -> Iterator[Found]:
         """Yield the passages of documents that are not ranked, in order."""
