@@ -108,7 +108,8 @@ class Answerer:
         ranked, laps = self.retriever.find(question, collections, LOOKED_AT, wanted, as_of, self.limits.hidden_text)
         found = ranked[:WEIGHED]
         clock.lap("retrieve")
-        clock.laps |= {name: lap for name, lap in laps.items() if name == "rerank"}  # a part of it
+        if "rerank" in laps:  # a part of it
+            clock.laps["rerank"] = laps["rerank"]
         found, described = sources(found, self.catalog)
         asked = Asked.of(question, self.catalog, found)
         supports, left_out = support(

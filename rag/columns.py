@@ -15,7 +15,7 @@ from rag.naming import asks_quarter
 from rag.quantities import quantities
 from rag.words import PERIODS, STOP_WORDS, numbers, stem, stems, tokens, units
 
-CURRENCIES = frozenset(("USD", "EUR", "GBP", "NOK", "CHF", "JPY"))
+CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 _MUCH = re.compile(r"\bhow much\b", re.I)
 _PER = re.compile(r"\bper \w+", re.I)
 _SHARE = re.compile(r"\bper ?cent|\bshare\b|\bproportion\b|\brate\b", re.I)
@@ -99,12 +99,12 @@ def is_of_other_kind(question: str, cell: str) -> bool:
         return "%" not in cell and not _SHARE.search(cell)
     if not MANY_OF.search(question) or re.search(PAID, question, re.I):
         return False
-    return bool(CURRENCIES & units(cell)) or bool(_PRICES & stems(cell) - stems(question))
+    return bool(units(cell).intersection(CURRENCIES)) or bool(_PRICES & stems(cell) - stems(question))
 
 
 def is_price(text: str) -> bool:
     """Return whether a text names a currency, or what is paid."""
-    return bool(CURRENCIES & units(text) or _PRICES & stems(text))
+    return bool(units(text).intersection(CURRENCIES) or _PRICES & stems(text))
 
 
 def said_by(question: str, asked: Asked, title: str, label: set[str]) -> float:

@@ -27,7 +27,6 @@ _ASKS_NUMBER = re.compile(
     r"until when|by when)\b",
     re.IGNORECASE,
 )
-_YEAR = re.compile(r"\b(?:FY ?)?(?:19|20)\d\d\b")
 _FISCAL = re.compile(r"\bFY'?((?:19|20)\d\d)\b", re.IGNORECASE)
 """A fiscal year written as one word, which documents write as a year."""
 _ASKS_QUANTITY = re.compile(r"\bhow (much|many|high|large|big)\b", re.IGNORECASE)

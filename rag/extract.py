@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag.answer_type import FORMS, Candidate, Kind, asks_analysis, asks_two, candidates, kind_asked
-from rag.columns import column, fits, is_torn, said_by
+from rag.columns import CURRENCIES, column, fits, is_torn, said_by
 from rag.evidence import SURE, Asked, Support
 from rag.marks import QUARTER, YEAR, marks
 from rag.quantities import with_units
@@ -48,7 +48,6 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 """Titles of columns that hold no money, whatever the table's caption says."""
-_CURRENCIES = ("USD", "EUR", "GBP", "NOK", "CHF", "JPY")
 
 
 def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Said]:
@@ -246,7 +245,7 @@ def cell(question: str, asked: Asked, support: Support) -> str | None:
     units_named = units(f"{above} {header[at]} {header[0]}")
     value = row[at].replace("\0", "|")
     counts = _HOW_MANY.search(question) or _COUNT.search(header[at]) or _MEASURE.search(header[at])
-    unit = "" if counts else next((one for one in _CURRENCIES if one in units_named and not units(value) & {one}), "")
+    unit = "" if counts else next((one for one in CURRENCIES if one in units_named and not units(value) & {one}), "")
     share = "%" in value + header[at]
     scaled = numbers(value) and not share and not PER_SHARE.search(f"{row[0]} {group_row(passage, support.start)}")
     scale = SCALE.search(f"{header[0]} {header[at]} {above} {passage.heading}") if scaled else None

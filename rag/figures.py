@@ -15,7 +15,7 @@ from rag.catalog import Catalog
 from rag.columns import CHANGE, LENGTH, QUARTERLY, column, is_of_another_number
 from rag.evidence import Asked, Support
 from rag.excerpts import orders
-from rag.lookup import lookup, row_support
+from rag.lookup import ASIDE, lookup, row_support
 from rag.naming import words_of_name
 from rag.question import ASKING, Labels
 from rag.retrieve import Found
@@ -51,7 +51,6 @@ _FIGURE = re.compile(
     re.I,
 )
 _CLAUSE = re.compile(r"(?<=[.?!:;])\s+|,\s+(?=what|how)", re.I)
-_ASIDE = re.compile(r"\([^)]*\)")
 _FUNCTION = STOP_WORDS - {"other"}
 _PERIOD = stems(" ".join(PERIODS))
 _WORD_OF_PERIOD = re.compile(r"(?:FY|Q[1-4]|FY ?'?)?'?(?:(?:19|20)?\d\d)?(?:Q[1-4])?", re.I)
@@ -178,7 +177,7 @@ def _clause(question: str) -> str | None:
     """Return the part of a question that asks for a figure, or None where it asks for none, or of several documents."""
     if asks_several(question):
         return None
-    return next((one for one in _CLAUSE.split(_ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
+    return next((one for one in _CLAUSE.split(ASIDE.sub(" ", question)) if _FIGURE.search(one)), None)
 
 
 def _best(question: str, rows: Sequence[_Row]) -> _Row | None:
@@ -234,7 +233,7 @@ def _rows(question: str, asked: Asked, wordings: Sequence[frozenset[str]], found
     for start, end in sentences(passage.text):
         text = passage.text[start:end]
         label, *values = row = cells(text) if text.startswith("|") else [""]
-        own, aside = _label(label), _label(label) - _label(_ASIDE.sub(" ", label))
+        own, aside = _label(label), _label(label) - _label(ASIDE.sub(" ", label))
         if not own & wanted or not any(numbers(value) for value in values) or _is_other(question, label):
             continue
         at = passage.start + start

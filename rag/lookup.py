@@ -41,7 +41,7 @@ _OWNED = re.compile(r"['’]s? ((?:[\w-]+ )?[\w-]+)")
 """What is asked about, of somebody: "the landlord's insurer"."""
 _KIND = re.compile(r"\b[a-z]{3,} (?=[A-Z]{1,6}-?\d)")
 """What a code is of: "error E4"."""
-_ASIDE = re.compile(r"\([^)]*\)")
+ASIDE = re.compile(r"\([^)]*\)")
 _NAME = re.compile(r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?(?:[A-ZÀ-Þ][\w’'-]+ ){1,2}[A-ZÀ-Þ][\w’'-]+")
 _JOINT = re.compile(r"[-&/]")
 _MONTHS, _LENGTHS = stems(" ".join(MONTHS)), stems("year month week day annual yearly")
@@ -125,7 +125,7 @@ class _Sought:
     def _names(self, cell: str) -> bool:
         """Return whether all that a cell says stands in the question, but for what stands in brackets; beside two words that do,
         numbers and units need not: "Ford Transit 350", "Sound level at 1 m"; nor a first name beside a last one."""
-        said = [word for word in tokens(_ASIDE.sub(" ", cell)) if word.lower() not in STOP_WORDS]
+        said = [word for word in tokens(ASIDE.sub(" ", cell)) if word.lower() not in STOP_WORDS]
         lacking = [word for word in said if not any(stem(word) in some for some in self.words.values())]
         if not said or (is_amount(cell) and not cell.isdigit()):
             return False

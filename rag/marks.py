@@ -18,7 +18,6 @@ _ONE_OF_A_KIND = re.compile(
     r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d|-\w)"
 )
 _QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b", re.IGNORECASE)
-_QUARTERS = {"first": "1", "second": "2", "third": "3", "fourth": "4"}
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 _IN_TURN = re.compile(rf"\b(?:({'|'.join(_ORDINALS)})|(\d{{1,2}})(?:st|nd|rd|th))[- ]([^\W\d_]{{3,}})", re.IGNORECASE)
 _NOT_IN_TURN = STOP_WORDS | set(
@@ -54,15 +53,19 @@ def marks(text: str) -> Marks:
         if code[1] != "FY":
             found.setdefault(f"{code[1]}{CODE}", set()).add(code[2])
     for quarter in _QUARTER.finditer(text):
-        found.setdefault(QUARTER, set()).add(_QUARTERS[quarter[1].lower()])
+        found.setdefault(QUARTER, set()).add(_number(quarter[1]))
     for turn in _IN_TURN.finditer(text):
         if turn[3].lower() not in _NOT_IN_TURN:
-            number = turn[2] or str(_ORDINALS.index(turn[1].lower()) + 1)
+            number = turn[2] or _number(turn[1])
             found.setdefault(f"{stem(turn[3])} in turn", set()).add(number)
     for one in _ONE_OF_A_KIND.finditer(text):
         if one[1].lower() not in _NO_KINDS and not _YEAR.fullmatch(one[2]):
             found.setdefault(stem(one[1]), set()).add(_ROMAN.get(one[2], one[2]))
     return {kind: frozenset(values) for kind, values in found.items()}
+
+
+def _number(ordinal: str) -> str:
+    return str(_ORDINALS.index(ordinal.lower()) + 1)
 
 
 def numbered(header: str, row: str) -> str:
