@@ -105,17 +105,18 @@ def _text_html(text: str, marked: tuple[int, int]) -> str:
     return body.strip("\n")
 
 
-_ROW = re.compile(r"\| .* \|")
-_RULE = re.compile(r"\|(?: :?-{3,}:? \|)+")
+_ROW = re.compile(r"\|.*\|")
+RULE = re.compile(r"\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+")
+"""The row below a table's header row: "| --- | --- |" as we write it, "|:--|---|" as others do."""
 
 
 def _rows_html(rows: Sequence[tuple[str, bool]]) -> str:
     """Return the rows of a Markdown table as an HTML table, cells of marked rows marked; above a rule row stands the header."""
     body = ""
     for at, (row, marked) in enumerate(rows):
-        if _RULE.fullmatch(row):
+        if RULE.fullmatch(row):
             continue
-        tag = "th" if at + 1 < len(rows) and _RULE.fullmatch(rows[at + 1][0]) else "td"
+        tag = "th" if at + 1 < len(rows) and RULE.fullmatch(rows[at + 1][0]) else "td"
         cells = (f"<mark>{escape(cell)}</mark>" if marked and cell else escape(cell) for cell in _cells(row))
         body += f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
     return f'<table class="rr-cells">{body}</table>'

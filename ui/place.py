@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePath
 
 import streamlit as st
 
 from ui.client import Api
-from ui.inert import marked_html, show, show_problem, show_text
+from ui.inert import RULE, marked_html, show, show_problem, show_text
 from ui.shapes import ApiProblem, Document, Place
 
 INSIDE = " » "
-_RULE = re.compile(r"\|[ \t]*:?-{2,}")
 AROUND = 300
 """Characters shown before and after a quote."""
 
@@ -120,4 +118,4 @@ def _header(text: str, row: int) -> str:
     while first < row and not text.startswith("|", first):
         first = text.find("\n", first, row) + 1 or row
     lines = text[first:row].split("\n")
-    return "\n".join(lines[:2]) + "\n" if len(lines) > 2 and _RULE.match(lines[1]) else ""
+    return "\n".join(lines[:2]) + "\n" if len(lines) > 2 and RULE.fullmatch(lines[1]) else ""

@@ -182,3 +182,9 @@ def test_progress_says_files_pages_passages_rate_and_time_left() -> None:
     later = replace(job, stage="embedding", files_done=48, texts=18_645, texts_embedded=64, texts_per_second=21.6)
     assert "; 64 of 18,645 passages embedded, 22 a second, about" in progress_line(later)
     assert "files a second" not in progress_line(later)
+
+
+def test_tables_of_other_writers_are_drawn_as_tables() -> None:
+    """A rule row without spaces is a rule row: the one above it is the header, the marked row has its cells marked."""
+    drawn = marked_html("| Code | Meaning |\n|:-----|---------|\n", "| E4 | Blocked |", "\nNext")
+    assert "<th>Code</th><th>Meaning</th>" in drawn and "<mark>E4</mark>" in drawn and "---" not in drawn
