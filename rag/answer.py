@@ -16,7 +16,7 @@ from rag.disagree import ASK, asked_back, conflict, disagreement, former_sides
 from rag.draft import FIGURE, Draft, Quoted, checked
 from rag.errors import ModelBusy, ModelError, PromptTooLong, ReadingRoomError
 from rag.evidence import Asked, Support
-from rag.excerpts import excerpt, shown, sources, support
+from rag.excerpts import Spot, excerpt, in_place, shown, sources, support
 from rag.extract import agrees
 from rag.figures import FIGURE_FOUND, LOOKED_AT, Figures
 from rag.filters import Filter
@@ -26,7 +26,7 @@ from rag.hits import hit
 from rag.join import also_found
 from rag.llm import Completion, LanguageModel, Message, ModelCard
 from rag.model_record import on_record
-from rag.prompt import SCHEMA, AnswerStream, Excerpt, Reply, messages, read_reply
+from rag.prompt import SCHEMA, AnswerStream, Reply, messages, read_reply
 from rag.question import Labels
 from rag.quotable import may_be_quoted
 from rag.replay import SEED, generation
@@ -102,8 +102,9 @@ class Answerer:
         wanted: Filter | None = None,
         as_of: AsOf | None = None,
         may_clarify: bool = True,
+        before: Sequence[Spot] = (),
     ) -> Iterator[Event]:
-        """Yield the events of one answer; store nothing."""
+        """Yield the events of one answer; store nothing. `before` is what the model was sent the turn before."""
         clock = Clock()
         ranked, laps = self.retriever.find(question, collections, LOOKED_AT, wanted, as_of, self.limits.hidden_text)
         found = ranked[:WEIGHED]
@@ -118,7 +119,8 @@ class Answerer:
         figures = Figures(self.catalog, self.embedder, self.labels, self.limits.hidden_text, self.limits.guarded)
         supports = figures.first(question, asked, supports, ranked, collections, whole=not (wanted or as_of))
         clock.lap("weigh")
-        sent = shown(supports, self.catalog, self.embedder, self.limits.passages, self.limits.passage_tokens)
+        limits = self.limits
+        sent = shown(supports, self.catalog, self.embedder, limits.passages, limits.passage_tokens, before)
         passages = also_found(sent, found, self.catalog.paged([item.passage.document_id for item in found]))
         yield "passages", passages
         evidence = self.gate.chance(signs(question, supports)) if supports else 0.0
@@ -138,7 +140,7 @@ class Answerer:
                 draft = quoted.draft(FIGURE)
             else:
                 in_line = self.route(question, supports) if self.route else iter(())
-                asking = lambda choose: replace(self, choose=choose)._ask(quoted, sent)  # noqa: E731
+                asking = lambda choose: replace(self, choose=choose)._ask(quoted, in_place(sent, before))  # noqa: E731
                 draft = yield from in_turn(asking, in_line, self.choose)
             draft.disagreements = self._disagreements(draft, supports, former=as_of is None)
         if left_out:
@@ -185,13 +187,13 @@ class Answerer:
             model = self.choose()
             if model is None:
                 return quoted.draft("No language model is configured.")
-            excerpts = [excerpt(*pair, guarded=self.limits.guarded) for pair in sent]
-            reply, completion, made = yield from self._generate(model, question, excerpts)
+            fitting = list(sent)
+            reply, completion, made = yield from self._generate(model, question, fitting)
         except ModelBusy:  # to be asked again later, not to be answered by less
             raise
         except ModelError as error:
             return quoted.draft(f"The language model could not answer: {error}")
-        unsent = sent[len(excerpts) :]
+        unsent = [pair for pair in sent if pair not in fitting]
         used = on_record(model.card, completion, self.limits.max_tokens)
         tokens = Tokens(
             sent=completion.sent,
@@ -223,30 +225,30 @@ class Answerer:
         return draft.without(unsent, model.card)
 
     def _generate(
-        self, model: LanguageModel, question: str, excerpts: list[Excerpt]
+        self, model: LanguageModel, question: str, fitting: list[tuple[Found, Hit]]
     ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
-        """Ask with as many of the excerpts as fit, by our count and by the server's; the others are taken out of the list."""
+        """Ask with as many passages as fit, by our count and by the server's; others, of the last ranks, leave the list."""
         while True:
-            prompt = messages(excerpts, question)
+            prompt = messages([excerpt(*pair, guarded=self.limits.guarded) for pair in fitting], question)
             if model.count(prompt) + self.limits.max_tokens <= model.card.window:
                 with suppress(PromptTooLong):  # its server has loaded it with a smaller window since, or counts more
-                    return (yield from self._written(model, prompt))
-            if len(excerpts) <= 1:
+                    return (yield from self._written(model, prompt, [item.rank for _, item in fitting]))
+            if len(fitting) <= 1:
                 raise PromptTooLong(
                     f"The question, one passage and {self.limits.max_tokens} tokens for the answer do not fit into the window of "
                     f"{model.card.name}, which has {model.card.window} tokens.",
                     "Ask a shorter question, raise `answer.window`, or choose a model with a larger window.",
                 )
-            excerpts.pop()
+            fitting.remove(max(fitting, key=lambda pair: pair[1].rank))
 
     def _written(
-        self, model: LanguageModel, prompt: Sequence[Message]
+        self, model: LanguageModel, prompt: Sequence[Message], passages: list[int]
     ) -> Generator[Event, None, tuple[Reply | None, Completion, Generation]]:
         answer = AnswerStream()
         for piece in model.stream(prompt, max_tokens=self.limits.max_tokens, schema=SCHEMA, seed=SEED):
             if isinstance(piece, Completion):
                 _compare(model.card, piece)
-                made = generation(model.card, prompt, SEED, self.limits.max_tokens, piece.text)
+                made = generation(model.card, prompt, passages, SEED, self.limits.max_tokens, piece.text)
                 return read_reply(piece.text), piece, made
             if fresh := answer.feed(piece):
                 yield "token", fresh

@@ -11,6 +11,7 @@ from rag.answer import Answerer, Event, last_answer
 from rag.answers import Answers
 from rag.catalog import Catalog
 from rag.disagree import chosen
+from rag.excerpts import Spot, sent_in
 from rag.filters import Filter
 from rag.followup import PRONOUN, FollowUps, own_words
 from rag.gate import DEFAULT
@@ -43,11 +44,13 @@ class Asking:
 
     def stream(self, asked: Asked) -> Generator[Event, None, None]:
         """Yield the events of an answer; it is kept before it is yielded."""
-        alone, wanted, may_clarify = self._alone(asked)
+        turns = self.answers.conversation(asked.conversation_id).turns if asked.conversation_id is not None else []
+        alone, wanted, may_clarify = self._alone(asked, turns)
+        before = next((sent_in(turn) for turn in reversed(turns) if turn.generation), [])
         record = self._record(list(asked.collections), wanted, may_clarify)
-        events: Iterable[Event] = self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify)
+        events: Iterable[Event] = self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify, before)
         if narrowed(asked.question, alone):
-            events = self._best_of(list(events), asked, wanted, may_clarify)
+            events = self._best_of(list(events), asked, wanted, may_clarify, before)
         for name, value in events:
             if not isinstance(value, Answer):
                 yield name, value
@@ -56,12 +59,14 @@ class Asking:
             self.answers.keep(kept, record)
             yield name, kept
 
-    def _best_of(self, first: list[Event], asked: Asked, wanted: Filter | None, may_clarify: bool) -> list[Event]:
+    def _best_of(
+        self, first: list[Event], asked: Asked, wanted: Filter | None, may_clarify: bool, before: Sequence[Spot]
+    ) -> list[Event]:
         """Return the events of an answer, or those of the question as it is written where the answer misses it."""
         missed = last_answer(iter(first))
         if missed.outcome == "clarify" or says(asked.question, missed):
             return first
-        other = list(self._answer(asked.question, asked.collections, wanted, asked.as_of, may_clarify))
+        other = list(self._answer(asked.question, asked.collections, wanted, asked.as_of, may_clarify, before))
         answer = last_answer(iter(other))
         if not says(asked.question, answer):
             return first
@@ -79,11 +84,10 @@ class Asking:
             fitted["calibration"] = [*gate.weights, gate.bias]
         return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify)
 
-    def _alone(self, asked: Asked) -> tuple[str, Filter | None, bool]:
+    def _alone(self, asked: Asked, turns: Sequence[Answer]) -> tuple[str, Filter | None, bool]:
         """Return a question as it stands alone, its filter, and whether it may be asked back: once, and not after that."""
         if asked.conversation_id is None:
             return asked.question, asked.wanted, True
-        turns = self.answers.conversation(asked.conversation_id).turns
         if turns and turns[-1].outcome == "clarify":
             if (meant := chosen(asked.question, turns[-1].candidates)) is not None:
                 given = asked.wanted or Filter()
@@ -95,12 +99,18 @@ class Asking:
         return follow.rewrite(asked.question, before).question, asked.wanted, True
 
     def _answer(
-        self, question: str, collections: Sequence[str], wanted: Filter | None, day: date | None, may_clarify: bool
+        self,
+        question: str,
+        collections: Sequence[str],
+        wanted: Filter | None,
+        day: date | None,
+        may_clarify: bool,
+        before: Sequence[Spot],
     ) -> Generator[Event, None, None]:
         """Yield the events of an answer out of what is live, or was live at the end of a day."""
         names = self.catalog.require_collections(collections)
         as_of = None if day is None else self.catalog.former.at(day, names, wanted)
-        for name, value in self.answerer.stream(question, collections, wanted, as_of, may_clarify):
+        for name, value in self.answerer.stream(question, collections, wanted, as_of, may_clarify, before):
             if not isinstance(value, Answer):
                 yield name, value
                 continue
@@ -118,7 +128,9 @@ class Asking:
         may_clarify = stored.record.may_clarify if stored.record else True
         record = self._record(collections, wanted, may_clarify)
         question = was.standalone_question or was.question
-        events = self._answer(question, collections, wanted, was.as_of, may_clarify)
+        as_then = stored.record is not None and stored.record.settings == record.settings
+        before = sent_in(was) if as_then else []  # so a follow-up's passages stand as they stood
+        events = self._answer(question, collections, wanted, was.as_of, may_clarify, before)
         now = last_answer(stoppable(events, stop or Stop()))
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})
         return compare(stored, now, record, lambda hit: self._fate(hit, stored.created))

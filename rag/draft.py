@@ -39,7 +39,7 @@ class Draft:
 
     def without(self, unsent: Sequence[tuple[Found, Hit]], card: ModelCard) -> Draft:
         """Report the passages that a model with this card could not be sent."""
-        self.dropped = [hit.rank for _, hit in unsent]
+        self.dropped = sorted(hit.rank for _, hit in unsent)
         if unsent:
             said = "Passage {} was" if len(unsent) == 1 else "Passages {} were"
             which = " and ".join(map(str, self.dropped))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from ingest.ports import Embedder
@@ -18,7 +19,7 @@ from rag.prompt import Excerpt
 from rag.quantities import with_units
 from rag.retrieve import Found
 from rag.rows import caption, header_row
-from rag.shapes import Hit
+from rag.shapes import Answer, Hit, Side
 from rag.span_reader import Marked, SpanReader
 from rag.words import sentences
 
@@ -30,6 +31,8 @@ UNSURE = 2 * SURE
 """The reader's score where what it marked can't be the answer."""
 READ_LANGUAGES = ("en", None)
 """Languages that the reader was trained on; where a text is too short to tell, it is read."""
+Spot = tuple[str, str, int, int]
+"""Document, version, and the characters [start, end) of its text."""
 LATEST = 0.5
 """Of the best sentence's chance to answer, what one of the latest document must have to be taken instead."""
 
@@ -123,17 +126,42 @@ def orders(passage: Passage, start: int, end: int) -> tuple[tuple[int, int], ...
 
 
 def shown(
-    supports: Sequence[Support], catalog: Catalog, embedder: Embedder, most: int, tokens: int
+    supports: Sequence[Support],
+    catalog: Catalog,
+    embedder: Embedder,
+    most: int,
+    tokens: int,
+    before: Sequence[Spot] = (),
 ) -> list[tuple[Found, Hit]]:
-    """Return the passages to send, best support first, each cut to the sentences around its best one; a text that stands
-    in several documents is sent once."""
+    """Return the passages to send, best support first, each cut to the sentences around its best one, or as it was sent
+    `before` where that has its best one; a text that stands in several documents is sent once."""
     chosen: dict[str, Support] = {}
     for one in supports:
         chosen.setdefault(one.found.passage.text, one)
     return [
-        (one.found, hit(catalog, one.found, rank, *_window(one, embedder, tokens)))
+        (one.found, hit(catalog, one.found, rank, *(_again(one, before) or _window(one, embedder, tokens))))
         for rank, one in enumerate(list(chosen.values())[:most], start=1)
     ]
+
+
+def in_place(sent: Sequence[tuple[Found, Hit]], before: Sequence[Spot]) -> list[tuple[Found, Hit]]:
+    """Return passages in their order in the prompt: first those that the prompt `before` began with, as they stood there, so
+    that a model's server has read them, then the others by rank."""
+    left = {place(item): (found, item) for found, item in sent}
+    same = takewhile(left.__contains__, dict.fromkeys(before))
+    return [*(left.pop(spot) for spot in same), *left.values()]
+
+
+def sent_in(answer: Answer) -> list[Spot]:
+    """Return the passages that a model was sent for an answer, in their order in the prompt."""
+    ranks = answer.generation.passages if answer.generation else []
+    spots = {item.rank: place(item) for item in answer.passages}
+    return [spots[rank] for rank in ranks]
+
+
+def place(item: Hit | Side) -> Spot:
+    """Return where a text stands."""
+    return item.document_id, item.version, item.start, item.end
 
 
 def excerpt(found: Found, item: Hit, guarded: bool = True) -> Excerpt:
@@ -150,6 +178,17 @@ def excerpt(found: Found, item: Hit, guarded: bool = True) -> Excerpt:
         "" if instructions(item.heading) else item.heading,
         "\n".join([*(line for line in above if line and not instructions(line)), text]),
     )
+
+
+def _again(one: Support, before: Sequence[Spot]) -> tuple[int, int] | None:
+    """Return the characters that were sent before of a support's passage, where they hold its sentence."""
+    passage = one.found.passage
+    for document_id, version, start, end in before:
+        if (document_id, version) == (passage.document_id, passage.version) and (
+            passage.start <= start <= one.start and one.end <= end <= passage.end
+        ):
+            return start, end
+    return None
 
 
 def _window(one: Support, embedder: Embedder, most: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ingest.ports import Embedder
+from rag.excerpts import place
 from rag.filters import Filter
 from rag.llm import Message, ModelCard
 from rag.settings import Settings
@@ -30,8 +31,10 @@ Fate = Callable[[Hit | Side], str]
 """Says why a passage that was read then is not read now, or the other way round."""
 
 
-def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens: int, output: str) -> Generation:
-    """Return how a model was asked and what it wrote; adapters ask at temperature 0."""
+def generation(
+    card: ModelCard, prompt: Sequence[Message], passages: list[int], seed: int, max_tokens: int, output: str
+) -> Generation:
+    """Return how a model was asked, with passages of these ranks, and what it wrote; adapters ask at temperature 0."""
     said = json.dumps([asdict(message) for message in prompt])
     return Generation(
         model=card.name,
@@ -46,6 +49,7 @@ def generation(card: ModelCard, prompt: Sequence[Message], seed: int, max_tokens
         quantisation=card.quantisation,
         template=card.template,
         window=card.window,
+        passages=passages,
     )
 
 
@@ -105,7 +109,7 @@ def _settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Differ
 
 
 def _passages(was: Answer, now: Answer, fate: Fate) -> Iterator[Difference]:
-    before, after = {_key(hit): hit for hit in was.passages}, {_key(hit): hit for hit in now.passages}
+    before, after = {place(hit): hit for hit in was.passages}, {place(hit): hit for hit in now.passages}
     for key, hit in before.items():
         if key not in after:
             yield _difference(f"passage {hit.rank}", _where(hit), "", fate(hit))
@@ -115,10 +119,6 @@ def _passages(was: Answer, now: Answer, fate: Fate) -> Iterator[Difference]:
     if set(before) == set(after) and list(before) != list(after):
         order = "The same passages come in another order: other documents changed how rare words are, or the scores."
         yield _difference("order of passages", list(before), list(after), order)
-
-
-def _key(hit: Hit) -> tuple[str, str, int, int]:
-    return hit.document_id, hit.version, hit.start, hit.end
 
 
 def _where(hit: Hit) -> str:
@@ -192,17 +192,13 @@ def _outputs(was: Answer, now: Answer, explained: bool) -> Iterator[Difference]:
 
 def _sides(was: Answer, now: Answer, fate: Fate) -> Iterator[Difference]:
     """Yield what disagreed only then, or disagrees only now."""
-    before, after = ({_said(side): side for found in item.disagreements for side in found.sides} for item in (was, now))
+    before, after = ({place(side): side for found in item.disagreements for side in found.sides} for item in (was, now))
     for key, side in before.items():
         if key not in after:
             yield _difference("disagreement", _stands(side), "", fate(side))
     for key, side in after.items():
         if key not in before:
             yield _difference("disagreement", "", _stands(side), fate(side))
-
-
-def _said(side: Side) -> tuple[str, str, int, int]:
-    return side.document_id, side.version, side.start, side.end
 
 
 def _stands(side: Side) -> str:

@@ -144,7 +144,8 @@ class Tokens(Shape):
 
 class Generation(Shape):
     """How a model was asked, and all that it wrote, whether or not the answer is made of it: `prompt_sha256` is of the
-    messages, `runtime` the program that ran the model; the rest as in `ModelUsed`."""
+    messages, `runtime` the program that ran the model; `passages` the ranks of what was sent, as it stood in the prompt; the
+    rest as in `ModelUsed`."""
 
     model: str
     digest: str
@@ -158,6 +159,7 @@ class Generation(Shape):
     quantisation: str = ""
     template: str = ""
     window: int = 0
+    passages: list[int] = []
 
 
 class Candidate(Shape):
