@@ -139,7 +139,7 @@ def shown(
     for one in supports:
         chosen.setdefault(one.found.passage.text, one)
     return [
-        (one.found, hit(catalog, one.found, rank, *(_again(one, before) or _window(one, embedder, tokens))))
+        (one.found, hit(catalog, one.found, rank, *_window(one, embedder, tokens, before)))
         for rank, one in enumerate(list(chosen.values())[:most], start=1)
     ]
 
@@ -180,19 +180,23 @@ def excerpt(found: Found, item: Hit, guarded: bool = True) -> Excerpt:
     )
 
 
-def _again(one: Support, before: Sequence[Spot]) -> tuple[int, int] | None:
-    """Return the characters that were sent before of a support's passage, where they hold its sentence."""
+def _again(one: Support, before: Sequence[Spot], embedder: Embedder, most: int) -> tuple[int, int] | None:
+    """Return the characters that were sent before of a support's passage, where they hold its sentence, within the token limit."""
     passage = one.found.passage
     for document_id, version, start, end in before:
         if (document_id, version) == (passage.document_id, passage.version) and (
             passage.start <= start <= one.start and one.end <= end <= passage.end
         ):
-            return start, end
+            text = passage.text[start - passage.start : end - passage.start]
+            return (start, end) if embedder.count([text])[0] <= most else None
     return None
 
 
-def _window(one: Support, embedder: Embedder, most: int) -> tuple[int, int]:
-    """Grow from the best sentence to its neighbours, in turn before and after, within the token limit."""
+def _window(one: Support, embedder: Embedder, most: int, before: Sequence[Spot]) -> tuple[int, int]:
+    """Return what was sent before; else grow from the best sentence to its neighbours, in turn before and after, within the
+    token limit."""
+    if again := _again(one, before, embedder, most):
+        return again
     passage = one.found.passage
     spans = [(passage.start + start, passage.start + end) for start, end in sentences(passage.text)]
     tokens = embedder.count([passage.text[a - passage.start : b - passage.start] for a, b in spans])
