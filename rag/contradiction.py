@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.quantities import quantities
+from rag.quantities import quantities, units_in
 from rag.words import STOP_WORDS, content_words, denies, numbers, stem, stems, tokens
 
 _NUMBER = r"\d+(?:[.,]\d+)*"
@@ -67,6 +67,7 @@ def contradicts(claim: str, question: str, quoted: str, above: str) -> bool:
         or _other_way(claim, question, quoted, above)
         or _other_role(claim, question, quoted)
         or _other_counted(claim, question, quoted)
+        or _counts_money(claim, question, quoted)
         or _undenied(claim, question, quoted)
         or _undenied(quoted, "", claim)
     )
@@ -125,6 +126,24 @@ def _other_counted(claim: str, question: str, quoted: str) -> bool:
         own = {other for one, other in there if one == number}
         others = {one for one, other in there if other == counts} - {number}
         if counts and others and own and counts not in own:
+            return True
+    return False
+
+
+def _counts_money(claim: str, question: str, quoted: str) -> bool:
+    """Return whether a claim counts things with a number that is an amount of money where it stands: "26.9 billion shares" of
+    "$26.9 billion remained"."""
+    asked = _HOW_MANY.search(question)
+    counts = bool(asked and not units_in(asked[1]))
+    plain = claim.replace(",", "")
+    for item in quantities(claim):
+        there = [other for other in quantities(quoted) if other.number == item.number]
+        if "currency" in item.units or not all("currency" in other.units for other in there):
+            continue
+        noun = re.search(
+            rf"(?<![\d.,]){re.escape(item.number)}(?: (?:thousand|[mbtr]+illion))? ([a-z]{{3,}}s)\b", plain
+        )
+        if there and (counts or (noun and not units_in(noun[1]) and noun[1] not in STOP_WORDS)):
             return True
     return False
 

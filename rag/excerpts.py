@@ -181,7 +181,7 @@ def excerpt(found: Found, item: Hit, guarded: bool = True) -> Excerpt:
 
 
 def _again(one: Support, before: Sequence[Spot], embedder: Embedder, most: int) -> tuple[int, int] | None:
-    """Return the characters that were sent before of a support's passage, where they hold its sentence, within the token limit."""
+    """Return the characters that were sent before of a support's passage, where they hold its sentence, within a limit."""
     passage = one.found.passage
     for document_id, version, start, end in before:
         if (document_id, version) == (passage.document_id, passage.version) and (

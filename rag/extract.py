@@ -71,7 +71,7 @@ def extract(question: str, asked: Asked, supports: Sequence[Support]) -> list[Sa
     if short and shares_out(text) and not text.startswith("|"):
         place = meant(question, text)
         short = text[slice(*place)] if place else None  # else all of the sentence: which value is meant can't be told
-    if short and not text.startswith("|"):
+    elif short and not text.startswith("|"):
         short = _of_clause(question, text, short)
     if short and (best.column is not None or not asks_whole(question)):
         return [Said(short, (best.found, best.start, best.end))]

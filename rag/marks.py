@@ -18,6 +18,7 @@ _ONE_OF_A_KIND = re.compile(
     r"\b([^\W\d_]{3,})\s+(?:[Nn]o\.?\s*|[Nn]r\.?\s*|#)?(\d{1,6}(?:\.\d+)?|[A-Z]|[IVX]{2,4})(?![\w%]|[.,]\d|-\w)"
 )
 _QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;:](?!\d)|\b(?:and|but|or|to)\b", re.IGNORECASE)
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
 _IN_TURN = re.compile(rf"\b(?:({'|'.join(_ORDINALS)})|(\d{{1,2}})(?:st|nd|rd|th))[- ]([^\W\d_]{{3,}})", re.IGNORECASE)
 _NOT_IN_TURN = STOP_WORDS | set(
@@ -66,6 +67,21 @@ def marks(text: str) -> Marks:
 
 def _number(ordinal: str) -> str:
     return str(_ORDINALS.index(ordinal.lower()) + 1)
+
+
+def told_of_another(question: str, sentence: str, start: int, end: int) -> bool:
+    """Return whether the words [start, end) of a sentence are told of another one of a kind than the question names: their clause
+    names that one, and the one that is asked for stands neither in it nor before: "from the first closing on 29 May to the
+    second"."""
+    wanted = {kind: values for kind, values in marks(question).items() if kind not in (YEAR, QUARTER)}
+    if not wanted:
+        return False
+    clause = f"{_CLAUSE.split(sentence[:start])[-1]} {_CLAUSE.split(sentence[end:])[0]}"
+    there, before = marks(clause), marks(sentence[:start])
+    return any(
+        there.get(kind) and not values & (there[kind] | before.get(kind, frozenset()))
+        for kind, values in wanted.items()
+    )
 
 
 def numbered(header: str, row: str) -> str:

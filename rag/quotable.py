@@ -9,6 +9,7 @@ from pathlib import Path
 from rag.columns import is_of_another_number, is_price, lacks_cell
 from rag.evidence import SURE, Asked, Support
 from rag.extract import asks_whole
+from rag.marks import told_of_another
 from rag.quantities import dates
 from rag.rows import caption, cells, group_row, header_row
 from rag.words import stems
@@ -39,6 +40,8 @@ def may_be_quoted(question: str, asked: Asked, supports: Sequence[Support]) -> b
     if misses_year(question, best) or misses_date(question, best):
         return False
     if asked.is_another(best.found, best.start, best.end):
+        return False
+    if best.marked is not None and told_of_another(question, best.text, *(at - best.start for at in best.marked)):
         return False
     if best.text.startswith("|") and not best.figure and is_of_little(question, asked, best):
         return False

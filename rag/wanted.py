@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.quantities import dates, units_in
 from rag.rows import without_exceptions
-from rag.words import PERIODS, STOP_WORDS, stem, stems, tokens
+from rag.words import MONTHS, PERIODS, STOP_WORDS, WEEKDAYS, stem, stems, tokens
 
 _FORM = 4
 """First letters that forms of a word share: "employees" and "employed"."""
@@ -63,6 +64,13 @@ _OWNED = re.compile(
 )
 _OF = re.compile(r"\bwho(?:['’]s| is| was| are| were) the ((?:[\w-]+ ){0,2}[a-z]{4,}) (?:of|for)\b", re.IGNORECASE)
 """Who somebody is to another: "the landlord's insurer", "the maker of the lift"."""
+_DONE_TO = re.compile(
+    r"\b(?i:what|which|when|where|how|why)\b[^?]*?"
+    rf"\b(?:did|does|do|to|must|will|would|shall|should|can|could|may|has|have|had)\b[^?]*?\b"
+    rf"([a-z]{{3,}}) {_NAMES}(?!['’\w])"
+)
+"""What is done to whom: "what fee must Intel pay Mobileye"."""
+_DONE = re.compile(rf"\b([a-z]{{3,}}) {_NAMES}")
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
@@ -100,7 +108,8 @@ class Wanted:
     """Stems of what a question counts, or asks the rate of, and of what it asks an amount per, of which a place must have one; of
     what, written as a name, the amount is, all of which it must have, and of that amount; of the words of a post, all of which
     must stand around it; months with their years, as year times 12 and month; and of what it asks the cost, or who somebody is to
-    another, or the size, which a row must have: it is about what it names."""
+    another, or the size, which a row must have: it is about what it names; and what is done, with the names of those to whom: a
+    sentence where it is done to others must have them."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
@@ -109,6 +118,8 @@ class Wanted:
     amount_of: tuple[str, ...] = ()
     amount: str = ""
     of_row: str = ""
+    done: str = ""
+    to: tuple[str, ...] = ()
 
     def is_lacking(self, place: str, above: str, around: str, named: frozenset[str] = frozenset()) -> bool:
         """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
@@ -117,7 +128,8 @@ class Wanted:
         near = stems(f"{without_exceptions(place)} {above}")
         row = place.startswith("|")
         of_other_row = row and self.of_row and self.of_row[:_FORM] not in {word[:_FORM] for word in near}
-        if of_other_row or self._is_of_other_year(place, above):
+        to_others = not row and (near | named).isdisjoint(self.to) and self._is_done_to_others(place)
+        if of_other_row or to_others or self._is_of_other_year(place, above):
             return True
         initials = "".join(word[0] for word in self.amount_of)
         if not set(self.amount_of) <= near | named and (len(initials) < 2 or initials not in near):
@@ -132,6 +144,15 @@ class Wanted:
         there = near | stems(around)
         short, joined = "".join(word[0] for word in self.post), stem("".join(self.post) or "-")
         return bool(self.post) and not set(self.post) <= there and there.isdisjoint((short, joined))
+
+    def _is_done_to_others(self, sentence: str) -> bool:
+        """Return whether a sentence has what is done right before another name, and none that may be short for it."""
+        others = [tokens(match[2].lower()) for match in _DONE.finditer(sentence) if stem(match[1]) == self.done]
+        short = "".join(word[0] for word in self.to)
+        return any(
+            not _dated(name) and short != "".join(name) and self.to != ("".join(word[0] for word in name),)
+            for name in others
+        )
 
     def _is_of_other_year(self, place: str, above: str) -> bool:
         """Return whether a place has dates of a month that is asked about, all in other years, and none that span it."""
@@ -177,9 +198,25 @@ def wanted(question: str) -> Wanted:
     of_row = stem(thing[-1]) if thing else ""
     if acts := _ACTS_AS.search(question):
         named = (*named, stem(acts[1].lower()))
+    done = next((one for one in _DONE_TO.finditer(question) if one[1] not in STOP_WORDS), None)
+    to = tokens(done[2].lower()) if done else []
+    to = [] if not to or _dated(to) else to
     return Wanted(
-        frozenset(nouns), frozenset(map(stem, of)), named, _months(question), tuple(map(stem, whose)), whole, of_row
+        frozenset(nouns),
+        frozenset(map(stem, of)),
+        named,
+        _months(question),
+        tuple(map(stem, whose)),
+        whole,
+        of_row,
+        stem(done[1]) if done and to else "",
+        tuple(map(stem, to)),
     )
+
+
+def _dated(name: Sequence[str]) -> bool:
+    """Return whether words with capitals begin a date and are no name."""
+    return name[0] in {*MONTHS, *WEEKDAYS}
 
 
 def _called(noun: str) -> frozenset[str]:

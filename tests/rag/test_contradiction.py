@@ -17,6 +17,7 @@ from tests.rag.test_answer import Scripted, ask, reply
 LOSSES = "Water losses in the network fell from 9.4% to 8.1%."
 PEOPLE = "The works employs 212 people, of whom 61 are women."
 PUMP = "The pump station has a capacity of 2,400 cubic metres per hour."
+BUYBACK = "In May, $26.9 billion remained of the share repurchase program."
 TARIFF = "The works did not raise its tariff in 2023."
 NOTICE = "Notice is given not more than 18 months before, at a yearly fee of EUR 40."
 
@@ -31,6 +32,9 @@ NOTICE = "Notice is given not more than 18 months before, at a yearly fee of EUR
         (PEOPLE, "How many people are employed?", "61."),
         (PEOPLE, "How many of the employees are women?", "212."),
         (PEOPLE, "", "212 women."),
+        (BUYBACK, "How many shares did the works buy from Ann?", "26.9 billion shares."),
+        (BUYBACK, "How many shares did the works buy from Ann?", "26.9 billion."),
+        (BUYBACK, "What did the works buy?", "26.9 billion shares."),
         (PUMP, "", "2,400 cubic metres per day."),
         (PUMP, "", "2,400 cubic metres a month."),
         ("Each pipe is inspected every 5 years.", "", "5 times a year."),
@@ -55,6 +59,10 @@ def test_what_contradicts(quoted: str, question: str, claim: str) -> None:
         (PEOPLE, "How many people are employed?", "212."),
         (PEOPLE, "How many of the employees are women?", "61 women."),
         ("The number of staff rose from 200 employees to 212.", "How many employees are there?", "212."),
+        (BUYBACK, "What remained of the program?", "26.9 billion."),
+        (BUYBACK, "How many dollars remained of the program?", "26.9 billion dollars."),
+        ("It bought 2,400 shares for $2,400.", "How many shares did it buy?", "2,400 shares."),
+        ("The fee is $26 million higher.", "", "The fee is 26 million higher."),
         (PUMP, "", "2,400 cubic metres an hour."),
         (NOTICE, "", "18 months."),
         (NOTICE, "", "EUR 40 per year."),

@@ -119,6 +119,9 @@ def test_a_sentence_about_another_code_is_about_another() -> None:
     assert not about.is_another(right.found, right.start, right.end)
 
 
+CLOSINGS = "A part of what was paid at the first closing of the sale on 29 May, is recognised until the second closing."
+
+
 @pytest.mark.parametrize(
     ("question", "value"),
     [
@@ -135,6 +138,32 @@ def test_the_clause_that_names_the_one_that_is_asked_about(question: str, value:
     start = text.index("100 per cent")
     marked = replace(support(text, text), marked=(100 + start, 100 + start + 12), read=5.0)
     assert extract(question, asked(question, "salari", "pai"), [marked])[0].text == value
+
+
+def test_the_value_of_the_year_stays_where_a_sentence_lists_two() -> None:
+    """Which of two values is meant is told by their order, not by the clause that the year stands in."""
+    question = "What share of sales came from abroad in the first quarter of fiscal year 2024?"
+    text = "Sales abroad were 67% and 77% of sales for the first quarter of fiscal years 2024 and 2023, respectively."
+    marked = replace(support(text, text), marked=(100 + text.index("77"), 100 + text.index("77") + 3), read=5.0)
+    assert extract(question, asked(question, "sale", "abroad"), [marked])[0].text == "67%"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "words", "quoted"),
+    [
+        ("When is the second closing?", CLOSINGS, "29 May", False),
+        ("When is the first closing?", CLOSINGS, "29 May", True),
+        ("When is the closing?", CLOSINGS, "29 May", True),
+        ("What does type A cost?", "Types differ: type A and type B cost EUR 5.", "EUR 5", True),
+        ("What does type A cost?", "Type B costs EUR 5, and type A is free.", "EUR 5", False),
+        ("What does type A cost?", "It costs EUR 5, as type A and type B do.", "EUR 5", True),
+    ],
+)
+def test_what_is_told_of_another_is_not_quoted(question: str, text: str, words: str, quoted: bool) -> None:
+    """Words whose clause is about another one of the kind, where the one that is asked for comes later, are not its value."""
+    start = text.index(words)
+    marked = replace(support(text, text), marked=(100 + start, 100 + start + len(words)), read=5.0)
+    assert may_be_quoted(question, replace(asked(question, "x"), marks=marks(question)), [marked]) is quoted
 
 
 def test_a_row_that_says_little_is_not_quoted_alone() -> None:
