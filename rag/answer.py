@@ -210,7 +210,7 @@ class Answerer:
         elif strayed := other_language(question, reply.quote, reply.answer):
             draft = quoted.draft(f"The model {name} answered in another language ({strayed}) than the question.")
         else:
-            said = Checker(question, asked, sent, best, self.embedder, self.limits.guarded).check(reply)
+            said = Checker(question, asked, fitting, best, self.embedder, self.limits.guarded).check(reply)
             agreed = agrees(question, asked, supports[0], reply.answer)
             if said and agreed:
                 draft = checked(said, self.limits.leave_out)

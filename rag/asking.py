@@ -11,7 +11,7 @@ from rag.answer import Answerer, Event, last_answer
 from rag.answers import Answers
 from rag.catalog import Catalog
 from rag.disagree import chosen
-from rag.excerpts import Spot, sent_in
+from rag.excerpts import NOWHERE, Spot, sent_in
 from rag.filters import Filter
 from rag.followup import PRONOUN, FollowUps, own_words
 from rag.gate import DEFAULT
@@ -47,7 +47,7 @@ class Asking:
         turns = self.answers.conversation(asked.conversation_id).turns if asked.conversation_id is not None else []
         alone, wanted, may_clarify = self._alone(asked, turns)
         before = next((sent_in(turn) for turn in reversed(turns) if turn.generation), [])
-        record = self._record(list(asked.collections), wanted, may_clarify)
+        record = self._record(list(asked.collections), wanted, may_clarify, before)
         events: Iterable[Event] = self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify, before)
         if narrowed(asked.question, alone):
             events = self._best_of(list(events), asked, wanted, may_clarify, before)
@@ -56,7 +56,11 @@ class Asking:
                 yield name, value
                 continue
             kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
-            self.answers.keep(kept, record)
+            used = {hit.document_id for hit in value.passages}
+            spots = [
+                spot if spot[0] in used else NOWHERE for spot in before
+            ]  # of others nothing stays when they are forgotten
+            self.answers.keep(kept, record.model_copy(update={"before": spots}))
             yield name, kept
 
     def _best_of(
@@ -73,7 +77,7 @@ class Asking:
         note = f"Asked as it is written: “{missed.standalone_question}” found nothing of what is asked. {answer.note}"
         return [*other[:-1], ("answer", answer.model_copy(update={"note": note.strip()}))]
 
-    def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool) -> Record:
+    def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool, before: list[Spot]) -> Record:
         """Return with what an answer is made now; a calibrated gate counts in place of the settings' thresholds."""
         limits, gate = self.answerer.limits, self.answerer.gate
         fitted: dict[str, object] = {
@@ -82,7 +86,7 @@ class Asking:
         }
         if gate != DEFAULT:
             fitted["calibration"] = [*gate.weights, gate.bias]
-        return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify)
+        return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify, before)
 
     def _alone(self, asked: Asked, turns: Sequence[Answer]) -> tuple[str, Filter | None, bool]:
         """Return a question as it stands alone, its filter, and whether it may be asked back: once, and not after that."""
@@ -126,10 +130,9 @@ class Asking:
         collections = stored.record.collections if stored.record else []
         wanted = Filter.model_validate(stored.record.filter) if stored.record and stored.record.filter else None
         may_clarify = stored.record.may_clarify if stored.record else True
-        record = self._record(collections, wanted, may_clarify)
+        before = stored.record.before if stored.record else []
+        record = self._record(collections, wanted, may_clarify, before)
         question = was.standalone_question or was.question
-        as_then = stored.record is not None and stored.record.settings == record.settings
-        before = sent_in(was) if as_then else []  # so a follow-up's passages stand as they stood
         events = self._answer(question, collections, wanted, was.as_of, may_clarify, before)
         now = last_answer(stoppable(events, stop or Stop()))
         now = now.model_copy(update={"question": was.question, "conversation_id": was.conversation_id})

@@ -47,6 +47,10 @@ _BY_HOW_MUCH = re.compile(r"\bby how (?:much|many)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(
     r"\bhow many (?:of (?:the |its |their |these |those )?\w+ (?:are|were|is|was) )?([^\W\d_]+)", re.IGNORECASE
 )
+_MANY = re.compile(r"\bhow many ((?:[^\W\d_]+\s?){1,3})", re.IGNORECASE)
+_THINGS = (
+    "shares|units|people|employees|customers|users|stores|vehicles|subscribers|members|devices|warrants|options|votes"
+)
 _DENIAL = re.compile(r"\b(?:not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 _YES = re.compile(r"^\W*yes\b", re.IGNORECASE)
 _MEASURED = frozenset("more less later earlier exceed fewer least greater longer necessarily yet only limited".split())
@@ -133,17 +137,18 @@ def _other_counted(claim: str, question: str, quoted: str) -> bool:
 def _counts_money(claim: str, question: str, quoted: str) -> bool:
     """Return whether a claim counts things with a number that is an amount of money where it stands: "26.9 billion shares" of
     "$26.9 billion remained"."""
-    asked = _HOW_MANY.search(question)
+    asked = _MANY.search(question)
     counts = bool(asked and not units_in(asked[1]))
     plain = claim.replace(",", "")
     for item in quantities(claim):
         there = [other for other in quantities(quoted) if other.number == item.number]
         if "currency" in item.units or not all("currency" in other.units for other in there):
             continue
-        noun = re.search(
-            rf"(?<![\d.,]){re.escape(item.number)}(?: (?:thousand|[mbtr]+illion))? ([a-z]{{3,}}s)\b", plain
+        scale = r"(?:\s?(?:thousand|[mbtr]+illion|bn|mn|m)\b)?"
+        things = (
+            rf"(?<![\d.,]){re.escape(item.number)}{scale} (?:of (?:its|the|their|our) )?(?:[a-z]+ )?(?:{_THINGS})\b"
         )
-        if there and (counts or (noun and not units_in(noun[1]) and noun[1] not in STOP_WORDS)):
+        if there and (counts or re.search(things, plain)):
             return True
     return False
 

@@ -33,6 +33,7 @@ READ_LANGUAGES = ("en", None)
 """Languages that the reader was trained on; where a text is too short to tell, it is read."""
 Spot = tuple[str, str, int, int]
 """Document, version, and the characters [start, end) of its text."""
+NOWHERE: Spot = ("", "", 0, 0)
 LATEST = 0.5
 """Of the best sentence's chance to answer, what one of the latest document must have to be taken instead."""
 

@@ -70,18 +70,15 @@ def _number(ordinal: str) -> str:
 
 
 def told_of_another(question: str, sentence: str, start: int, end: int) -> bool:
-    """Return whether the words [start, end) of a sentence are told of another one of a kind than the question names: their clause
-    names that one, and the one that is asked for stands neither in it nor before: "from the first closing on 29 May to the
-    second"."""
+    """Return whether the words [start, end) of a sentence are told of another one of a kind than the question names: that stands
+    before them in their clause, and the one that is asked for neither in it nor before: "from the first closing on 29 May to
+    the second"."""
     wanted = {kind: values for kind, values in marks(question).items() if kind not in (YEAR, QUARTER)}
     if not wanted:
         return False
-    clause = f"{_CLAUSE.split(sentence[:start])[-1]} {_CLAUSE.split(sentence[end:])[0]}"
-    there, before = marks(clause), marks(sentence[:start])
-    return any(
-        there.get(kind) and not values & (there[kind] | before.get(kind, frozenset()))
-        for kind, values in wanted.items()
-    )
+    told = marks(_CLAUSE.split(sentence[:start])[-1])
+    near = marks(f"{sentence[:start]} {_CLAUSE.split(sentence[end:])[0]}")
+    return any(kind in told and not values & near[kind] for kind, values in wanted.items())
 
 
 def numbered(header: str, row: str) -> str:

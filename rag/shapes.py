@@ -257,6 +257,10 @@ class Record(Shape):
     )
     program: str
     may_clarify: bool = Field(True, description="Whether the question could be answered by asking back.")
+    before: list[tuple[str, str, int, int]] = Field(
+        [],
+        description="What a model was sent the turn before: document, version, and characters [start, end), in order.",
+    )
 
 
 class StoredAnswer(Shape):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,13 +63,21 @@ _OWNED = re.compile(
 )
 _OF = re.compile(r"\bwho(?:['’]s| is| was| are| were) the ((?:[\w-]+ ){0,2}[a-z]{4,}) (?:of|for)\b", re.IGNORECASE)
 """Who somebody is to another: "the landlord's insurer", "the maker of the lift"."""
-_DONE_TO = re.compile(
-    r"\b(?i:what|which|when|where|how|why)\b[^?]*?"
-    rf"\b(?:did|does|do|to|must|will|would|shall|should|can|could|may|has|have|had)\b[^?]*?\b"
-    rf"([a-z]{{3,}}) {_NAMES}(?!['’\w])"
-)
+_ACTS = {
+    form: act
+    for act in ("pay pays paid", "owe owes owed", "buy buys bought acquire acquires acquired purchase purchases purchased",
+                "sue sues sued", "hire hires hired appoint appoints appointed", "award awards awarded")
+    for form in act.split()
+}  # fmt: skip
+"""What is done to somebody who stands right behind it, by form."""
+_DONE = re.compile(rf"\b({'|'.join(_ACTS)}) {_NAMES}(?!['’\w])")
 """What is done to whom: "what fee must Intel pay Mobileye"."""
-_DONE = re.compile(rf"\b([a-z]{{3,}}) {_NAMES}")
+_ASKS = re.compile(r"\b(?:what|which|when|where|how|why)\b", re.IGNORECASE)
+_ROLES = stems(
+    "landlord tenant lessor lessee buyer seller purchaser vendor supplier customer client contractor employer employee company "
+    "licensor licensee lender borrower owner agent party provider user member insurer insured guarantor charterer carrier"
+)
+"""Names of parties in contracts: "Buyer shall pay Seller"."""
 _POSTS = frozenset(
     "officer president director manager chairman chairwoman chair secretary treasurer counsel head master auditor".split()
 )
@@ -147,11 +154,10 @@ class Wanted:
 
     def _is_done_to_others(self, sentence: str) -> bool:
         """Return whether a sentence has what is done right before another name, and none that may be short for it."""
-        others = [tokens(match[2].lower()) for match in _DONE.finditer(sentence) if stem(match[1]) == self.done]
+        others = [_named(match[2]) for match in _DONE.finditer(sentence) if _ACTS[match[1]] == self.done]
         short = "".join(word[0] for word in self.to)
         return any(
-            not _dated(name) and short != "".join(name) and self.to != ("".join(word[0] for word in name),)
-            for name in others
+            name and short != "".join(name) and self.to != ("".join(word[0] for word in name),) for name in others
         )
 
     def _is_of_other_year(self, place: str, above: str) -> bool:
@@ -198,9 +204,8 @@ def wanted(question: str) -> Wanted:
     of_row = stem(thing[-1]) if thing else ""
     if acts := _ACTS_AS.search(question):
         named = (*named, stem(acts[1].lower()))
-    done = next((one for one in _DONE_TO.finditer(question) if one[1] not in STOP_WORDS), None)
-    to = tokens(done[2].lower()) if done else []
-    to = [] if not to or _dated(to) else to
+    done = _DONE.search(question) if _ASKS.search(question) else None
+    to = _named(done[2]) if done else ()
     return Wanted(
         frozenset(nouns),
         frozenset(map(stem, of)),
@@ -209,14 +214,22 @@ def wanted(question: str) -> Wanted:
         tuple(map(stem, whose)),
         whole,
         of_row,
-        stem(done[1]) if done and to else "",
-        tuple(map(stem, to)),
+        _ACTS[done[1]] if done and to else "",
+        to,
     )
 
 
-def _dated(name: Sequence[str]) -> bool:
-    """Return whether words with capitals begin a date and are no name."""
-    return name[0] in {*MONTHS, *WEEKDAYS}
+def _named(words: str) -> tuple[str, ...]:
+    """Return the stems of a name; none of a date, an amount of money, or a party that a contract calls by its role."""
+    name = tuple(stem(word) for word in tokens(words.lower()) if word not in STOP_WORDS)
+    if (
+        not name
+        or words.split(maxsplit=1)[0].lower() in {*MONTHS, *WEEKDAYS}
+        or units_in(words)
+        or not _ROLES.isdisjoint(name)
+    ):
+        return ()
+    return name
 
 
 def _called(noun: str) -> frozenset[str]:

@@ -106,3 +106,16 @@ def test_a_passage_is_cut_as_it_was_cut_before(room: Library) -> None:
     room.live = room._answering(room.embedder)
     again = room.replay(second.id).answer
     assert len(again.passages[0].text) < len(second.passages[0].text)
+
+
+def test_a_follow_up_that_reaches_no_model_replays_the_same(room: Library) -> None:
+    """Its passages are cut as before, though no prompt says how; of a document that it does not show nothing stays."""
+    conversation = room.answers.begin().id
+    first = room.ask("Where is the key of gate 3?", conversation_id=conversation)
+    assert first.generation is not None
+    second = room.ask("Who won the chess final beside gate 4?", conversation_id=conversation)
+    assert second.outcome == "not_found" and second.generation is None
+    record = room.answers.get(second.id).record
+    shown = {hit.document_id for hit in second.passages}
+    assert record is not None and record.before and {spot[0] for spot in record.before} <= {*shown, ""}
+    assert room.replay(second.id).same

@@ -156,6 +156,9 @@ def test_the_value_of_the_year_stays_where_a_sentence_lists_two() -> None:
         ("When is the closing?", CLOSINGS, "29 May", True),
         ("What does type A cost?", "Types differ: type A and type B cost EUR 5.", "EUR 5", True),
         ("What does type A cost?", "Type B costs EUR 5, and type A is free.", "EUR 5", False),
+        ("What is paid on class B?", "A dividend of EUR 5 was declared on class A and class B.", "EUR 5", True),
+        ("What is it in zone 3?", "EUR 50 are due for zone 1, zone 2 and zone 3.", "EUR 50", True),
+        ("What is it in zone 3?", "From zone 1 to zone 3 EUR 50 are due.", "EUR 50", True),
         ("What does type A cost?", "It costs EUR 5, as type A and type B do.", "EUR 5", True),
     ],
 )
