@@ -135,7 +135,7 @@ class Wanted:
         near = stems(f"{without_exceptions(place)} {above}")
         row = place.startswith("|")
         of_other_row = row and self.of_row and self.of_row[:_FORM] not in {word[:_FORM] for word in near}
-        to_others = not row and (near | named).isdisjoint(self.to) and self._is_done_to_others(place)
+        to_others = self.to and not row and (near | named).isdisjoint(self.to) and self._is_done_to_others(place)
         if of_other_row or to_others or self._is_of_other_year(place, above):
             return True
         initials = "".join(word[0] for word in self.amount_of)
