@@ -47,7 +47,7 @@ class Asking:
         turns = self.answers.conversation(asked.conversation_id).turns if asked.conversation_id is not None else []
         alone, wanted, may_clarify = self._alone(asked, turns)
         before = next((sent_in(turn) for turn in reversed(turns) if turn.generation), [])
-        record = self._record(list(asked.collections), wanted, may_clarify, before)
+        record = self._record(list(asked.collections), wanted, may_clarify)
         events: Iterable[Event] = self._answer(alone, asked.collections, wanted, asked.as_of, may_clarify, before)
         if narrowed(asked.question, alone):
             events = self._best_of(list(events), asked, wanted, may_clarify, before)
@@ -57,9 +57,8 @@ class Asking:
                 continue
             kept = value.model_copy(update={"question": asked.question, "conversation_id": asked.conversation_id})
             used = {hit.document_id for hit in value.passages}
-            spots = [
-                spot if spot[0] in used else NOWHERE for spot in before
-            ]  # of others nothing stays when they are forgotten
+            # of documents that are not shown nothing stays when they are forgotten
+            spots = [spot if spot[0] in used else NOWHERE for spot in before]
             self.answers.keep(kept, record.model_copy(update={"before": spots}))
             yield name, kept
 
@@ -77,7 +76,7 @@ class Asking:
         note = f"Asked as it is written: “{missed.standalone_question}” found nothing of what is asked. {answer.note}"
         return [*other[:-1], ("answer", answer.model_copy(update={"note": note.strip()}))]
 
-    def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool, before: list[Spot]) -> Record:
+    def _record(self, collections: list[str], wanted: Filter | None, may_clarify: bool) -> Record:
         """Return with what an answer is made now; a calibrated gate counts in place of the settings' thresholds."""
         limits, gate = self.answerer.limits, self.answerer.gate
         fitted: dict[str, object] = {
@@ -86,7 +85,7 @@ class Asking:
         }
         if gate != DEFAULT:
             fitted["calibration"] = [*gate.weights, gate.bias]
-        return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify, before)
+        return record_of(self.settings, self.answerer.embedder, fitted, collections, wanted, may_clarify)
 
     def _alone(self, asked: Asked, turns: Sequence[Answer]) -> tuple[str, Filter | None, bool]:
         """Return a question as it stands alone, its filter, and whether it may be asked back: once, and not after that."""
@@ -131,7 +130,7 @@ class Asking:
         wanted = Filter.model_validate(stored.record.filter) if stored.record and stored.record.filter else None
         may_clarify = stored.record.may_clarify if stored.record else True
         before = stored.record.before if stored.record else []
-        record = self._record(collections, wanted, may_clarify, before)
+        record = self._record(collections, wanted, may_clarify)
         question = was.standalone_question or was.question
         events = self._answer(question, collections, wanted, was.as_of, may_clarify, before)
         now = last_answer(stoppable(events, stop or Stop()))

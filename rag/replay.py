@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ingest.ports import Embedder
-from rag.excerpts import Spot, place
+from rag.excerpts import place
 from rag.filters import Filter
 from rag.llm import Message, ModelCard
 from rag.settings import Settings
@@ -60,7 +60,6 @@ def record_of(
     collections: list[str],
     wanted: Filter | None,
     may_clarify: bool,
-    before: list[Spot],
 ) -> Record:
     """Return with what an answer is made now; `fitted` is what a calibration of the home has put in place of settings."""
     chosen = settings.model_dump(mode="json", include=_SECTIONS)
@@ -78,7 +77,6 @@ def record_of(
         embedding=str(embedder),
         program=PROGRAM,
         may_clarify=may_clarify,
-        before=before,
     )
 
 
