@@ -263,6 +263,25 @@ def test_each_statement_needs_its_own_place(library: Library) -> None:
     assert all(item.supported for item in short.statements) and len(short.statements) == 2
 
 
+@pytest.mark.parametrize(
+    ("question", "quote", "says", "told"),
+    [
+        ("What does the supplier charge for storing equipment when a vessel is unavailable for more than 30 days?",
+         "EUR 45 per pallet and week", "45.", "EUR 45. [1]"),
+        ("Within how many working days must a failed acceptance test be corrected and repeated?",
+         "repeat the test within 15 working days", "15", "15 working days [1]"),
+        (FEE, "Annual maintenance, type B | Vessel and year | 9,980", "9,980", "9,980 [1]"),  # a row: its header says the unit
+    ],
+)  # fmt: skip
+def test_a_mere_number_is_told_with_its_units(
+    library: Library, question: str, quote: str, says: str, told: str
+) -> None:
+    """What a model leaves out of an amount is taken from the sentence that its statement rests on."""
+    answer, _ = ask(library, Scripted(reply(quote, 1, says)), question)
+    assert (answer.answer, answer.model.backend) == (told, "embedded")
+    assert [item.text for item in answer.statements] == [told.removesuffix(" [1]")]
+
+
 def test_quoted_sentences_are_statements(library: Library) -> None:
     """Without a model each quoted sentence is a supported statement with its citation."""
     answer, _ = ask(library, None)
