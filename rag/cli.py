@@ -7,7 +7,7 @@ from rag import privacy
 privacy.seal()
 
 import sys  # noqa: E402 - nothing may be imported before the seal
-from datetime import datetime  # noqa: E402
+from datetime import date  # noqa: E402
 from typing import TYPE_CHECKING, Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
@@ -92,6 +92,13 @@ def _filter(conditions: list[str] | None) -> Filter | None:
     return parse_filter(conditions) if conditions else None
 
 
+def _day(as_of: str | None) -> date | None:
+    try:
+        return date.fromisoformat(as_of) if as_of is not None else None
+    except ValueError:
+        raise UsageError(f"--as-of {as_of}: no such day.", "Write year, month and day: --as-of 2025-06-30.") from None
+
+
 @app.command()
 def search(
     question: Annotated[str, typer.Argument(help="What you look for.")],
@@ -117,10 +124,7 @@ def ask(
     collection: Collections = None,
     conditions: Conditions = None,
     as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], metavar="DATE", help="Answer from the versions live at the end of that day."
-        ),
+        str | None, typer.Option(metavar="DATE", help="Answer from the versions live at the end of that day.")
     ] = None,
     conversation: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with this conversation; see `readingroom conversations`.")
@@ -133,9 +137,8 @@ def ask(
     """Answer a question with citations, or say that the documents don't hold the answer."""
     from rag.answer import last_answer  # a third of a second, for those who ask
 
-    wanted = _filter(conditions)
+    wanted, day = _filter(conditions), _day(as_of)
     with opened_room("ask") as room, show.drafting() as event:
-        day = as_of.date() if as_of else None
         if go_on and conversation is None:
             last = room.answers.list(1)
             conversation = room.answers.begin(last[0].id if last else None).id

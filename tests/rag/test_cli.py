@@ -86,6 +86,12 @@ def test_ask_says_that_nothing_was_found(read: Run) -> None:
     assert (done.json["outcome"], done.json["citations"]) == ("not_found", [])
 
 
+def test_a_day_that_is_none_is_named(read: Run) -> None:
+    """`--as-of` wants a day of the calendar, and says how to write one."""
+    done = read("ask", FEE, "--as-of", "30.6.2025")
+    assert done.code == 2 and "--as-of 30.6.2025: no such day" in done.stderr and "2025-06-30" in done.stderr
+
+
 def test_documents_lists_each_file_with_its_state(read: Run) -> None:
     """Every file of the folder is listed as ready, with all its characters indexed."""
     done = read("documents", "--collection", "documents", "--json")
