@@ -159,16 +159,18 @@ def with_units(text: str, start: int, end: int) -> tuple[int, int]:
     """Return where the number at [start, end) stands together with all its units; other words stay as they are."""
     sign = re.match(r"(?:(?:US|A)?[$€£¥]|[A-Z]{3})\s?", text[start:end])  # of "$18 million"
     number = _NUMBER.match(text, start + (sign.end() if sign else 0), end)
-    if number is None or _behind_units(text, number.end(), end) < end:
+    if number is None or _behind_units(text, start, number.end(), end) < end:
         return start, end
     if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":
         start = before.start()
-    return start, _behind_units(text, end, len(text))
+    return start, _behind_units(text, start, end, len(text))
 
 
-def _behind_units(text: str, at: int, end: int) -> int:
-    """Return the end of the units that stand at `at`, those that begin before `end`."""
+def _behind_units(text: str, start: int, at: int, end: int) -> int:
+    """Return the end of the units at `at` that begin before `end`, of a number at `start`: no time of money or of a share."""
     while at < end and (match := _AFTER.match(text, at)):
+        if _SPELT[match[1].lower()][0] == "time" and units_in(text[start:at]).keys() & {"share", "currency"}:
+            break  # "5% year over year"
         at = match.end()
     return at
 
@@ -267,10 +269,8 @@ def _same(dimension: str, unit: str, own: Mapping[str, str], title: Mapping[str,
 def _units_at(text: str, start: int, end: int) -> dict[str, str]:
     """Return the units before and behind the number at [start, end)."""
     found: dict[str, str] = {}
-    if before := _BEFORE.search(text, max(0, start - 16), start):
-        dimension, unit = _SPELT[before[1].lower()]
-        if dimension == "currency":
-            found[dimension] = unit
+    if (before := _BEFORE.search(text, max(0, start - 16), start)) and _SPELT[before[1].lower()][0] == "currency":
+        found["currency"] = _SPELT[before[1].lower()][1]
     while match := _AFTER.match(text, end):
         dimension, unit = _SPELT[match[1].lower()]
         if dimension in found:

@@ -126,6 +126,9 @@ def test_forms() -> None:
         ("The programme cost $18 million in all.", "$18", "$18 million"),
         ("The programme cost EUR 18 thousand in all.", "EUR 18", "EUR 18 thousand"),
         ("It was paid in euros by Thomas.", "euros", "euros"),
+        ("Revenue increased 5% year over year.", "5", "5%"),
+        ("Revenue was $353 million second to none.", "353 million", "$353 million"),
+        ("It ran for 2 million hours.", "2", "2 million hours"),
     ],
 )
 def test_a_number_is_told_with_its_units(text: str, number: str, whole: str) -> None:
