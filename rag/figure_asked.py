@@ -31,6 +31,10 @@ _HAS_SHARE = re.compile(
     r"|minority|none|nothing|nobody|zero|entire|whole|in|of)\b",
     re.IGNORECASE,
 )
+_BY_SHARE = re.compile(r"\bby (?:what|which) (?:percentage|per ?cent)\b", re.IGNORECASE)
+_BY_SO_MUCH = re.compile(
+    r"%|\bper ?cent|\b(?:half|thirds?|quarters?|doubl\w+|tripl\w+)\b|^\W*\d+(?:[.,]\d+)?\W*$", re.IGNORECASE
+)
 _ASKS_DATE = re.compile(r"\b(?:which|what) (?:date|day|weekday|month)\b", re.IGNORECASE)
 _HAS_DATE = re.compile(rf"\d|\b(?:{'|'.join([*MONTHS, *WEEKDAYS])})s?\b", re.IGNORECASE)
 _ASKS_WHEN = re.compile(
@@ -83,6 +87,8 @@ def lacks_figure(question: str, words: str) -> bool:
 
     What is paid may be told by words alone ("the market price"), but not by a date or a length of time.
     """
+    if _BY_SHARE.search(question) and not asks_two(question):
+        return not _BY_SO_MUCH.search(words)
     paid = _ASKS_PAID.search(question) and _HAS_FIGURE.search(words) and not asks_two(question)
     if not paid and not wants_figure(question):
         return False

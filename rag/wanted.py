@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.change import AMOUNT_OF, NAMES, NO_NAMES, Change, change
 from rag.quantities import dates, units_in
 from rag.rows import without_exceptions
-from rag.words import MONTHS, PERIODS, STOP_WORDS, WEEKDAYS, stem, stems, tokens
+from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, stem, stems, tokens
 
 _FORM = 4
 """First letters that forms of a word share: "employees" and "employed"."""
@@ -37,14 +38,6 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 """Of what a rate is: "the forfeiture rate"."""
-_CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
-_AMOUNT = r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)"
-_NAMES = rf"({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*)"
-_AMOUNT_OF = re.compile(
-    rf"(?<=\s){_NAMES} (?:(?:net|gross|operating|total|segment|product|service|advertising) )*{_AMOUNT}\b"
-    rf"|\b{_AMOUNT} from {_NAMES}"
-)
-"""Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
 _COST = re.compile(
     r"\b(?:how much|what) (?:does|do|did|would|will) (?:the |a |an |one |each |any )?((?:[\w-]+ ){1,4}?)"
     r"(?:(?:for|of|in|at|by|from|with|on|to)\b[^?]*)?costs?\b",
@@ -70,7 +63,7 @@ _ACTS = {
     for form in act.split()
 }  # fmt: skip
 """What is done to somebody who stands right behind it, by form."""
-_DONE = re.compile(rf"\b({'|'.join(_ACTS)}) {_NAMES}(?!['’\w])")
+_DONE = re.compile(rf"\b({'|'.join(_ACTS)}) {NAMES}(?!['’\w])")
 """What is done to whom: "what fee must Intel pay Mobileye"."""
 _ASKS = re.compile(r"\b(?:what|which|when|where|how|why)\b", re.IGNORECASE)
 _ROLES = stems(
@@ -84,7 +77,6 @@ _POSTS = frozenset(
 _ANYBODY = stems("people person persons individuals times others more other units items pieces")
 _OF_NOW = stems("current present new former acting interim responsible external independent statutory company")
 _RATES = frozenset("cent centum annum capita diem second minute hour day night week month quarter year".split())
-_NO_NAMES = STOP_WORDS | PERIODS | {"total", "net", "gross", "operating"}
 _EACH = stems("each every apiece EPS")
 """Words with which a place says an amount per something without its noun."""
 _ALIKE = tuple(
@@ -116,7 +108,7 @@ class Wanted:
     what, written as a name, the amount is, all of which it must have, and of that amount; of the words of a post, all of which
     must stand around it; months with their years, as year times 12 and month; and of what it asks the cost, or who somebody is to
     another, or the size, which a row must have: it is about what it names; and what is done, with the names of those to whom: a
-    sentence where it is done to others must have them."""
+    sentence where it is done to others must have them; and the change that it must tell."""
 
     counted: frozenset[str] = frozenset()
     per: frozenset[str] = frozenset()
@@ -127,6 +119,7 @@ class Wanted:
     of_row: str = ""
     done: str = ""
     to: tuple[str, ...] = ()
+    change: Change | None = None
 
     def is_lacking(self, place: str, above: str, around: str, named: frozenset[str] = frozenset()) -> bool:
         """Return whether a sentence, or a row with its header, caption and group, lacks it. `above` are its headings, `around`
@@ -136,7 +129,8 @@ class Wanted:
         row = place.startswith("|")
         of_other_row = row and self.of_row and self.of_row[:_FORM] not in {word[:_FORM] for word in near}
         to_others = self.to and not row and (near | named).isdisjoint(self.to) and self._is_done_to_others(place)
-        if of_other_row or to_others or self._is_of_other_year(place, above):
+        other_change = self.change is not None and self.change.is_lacking(place, named)
+        if of_other_row or to_others or other_change or self._is_of_other_year(place, above):
             return True
         initials = "".join(word[0] for word in self.amount_of)
         if not set(self.amount_of) <= near | named and (len(initials) < 2 or initials not in near):
@@ -193,12 +187,13 @@ def wanted(question: str) -> Wanted:
     post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]
     named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
     nouns = [word for word in nouns if word not in STOP_WORDS]
-    amount = _AMOUNT_OF.search(question)
+    amount = AMOUNT_OF.search(question)
     names = tokens(amount[1] or amount[4]) if amount else []
-    whose = [word for word in names if word.lower() not in _NO_NAMES]
+    whose = [word for word in names if word.lower() not in NO_NAMES]
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
-    whole = stem(amount[2] or amount[3]) if amount and whose else ""
+    changed = change(question, frozenset(map(stem, whose)))
+    whole = stem(amount[2] or amount[3]) if amount and whose else changed.amount if changed else ""
     told = next((found for form in (_COST, _OWNED, _OF, _SIZED) if (found := form.search(question))), None)
     thing = [word for word in tokens(told[1] if told else "") if word.lower() not in STOP_WORDS]
     of_row = stem(thing[-1]) if thing else ""
@@ -216,6 +211,7 @@ def wanted(question: str) -> Wanted:
         of_row,
         _ACTS[done[1]] if done and to else "",
         to,
+        changed,
     )
 
 

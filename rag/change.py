@@ -1,0 +1,93 @@
+"""Says whether a place tells by how much an amount rose or fell, as a question asks: in its direction, and of the same part."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rag.rows import cells
+from rag.signed import FALLS
+from rag.words import PERIODS, STOP_WORDS, stem, stems
+
+_CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
+NAMES = rf"({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*)"
+_AMOUNT = r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)"
+AMOUNT_OF = re.compile(
+    rf"(?<=\s){NAMES} (?:(?:net|gross|operating|total|segment|product|service|advertising) )*{_AMOUNT}\b"
+    rf"|\b{_AMOUNT} from {NAMES}"
+)
+"""Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
+NO_NAMES = STOP_WORDS | PERIODS | {"total", "net", "gross", "operating"}
+
+_UP = r"increase[sd]?|rise|rose|risen|grow|grew|grown|gain(?:ed)?|climb(?:ed)?|expand(?:ed)?|improved?"
+_DOWN = r"decreased?|fall|fell|fallen|decline[sd]?|drop(?:ped)?|shrink|shrank|shrunk"
+_ASKS = re.compile(
+    rf"\b(?:how (?:much|many)|(?:what|which) (?:percentage|per ?cent))\b[^?]*\b(?:did|has|have|had|does|do|will)\b"
+    rf"[^?]*\b{_AMOUNT} (?:(?P<up>{_UP})|(?P<down>{_DOWN})|changed?)\b",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(r"\b(?:percentage|per ?cent)\b", re.IGNORECASE)
+_RISES = re.compile(
+    r"\b(?:increas\w*|ris(?:es?|en|ing)|rose|grow\w*|grew|gain\w*|higher|up|climb\w*|expan\w*|improv\w*|more|above|doubl\w*|tripl\w*"
+    r"|jump\w*|surg\w*)\b",
+    re.IGNORECASE,
+)
+_NEGATIVE = re.compile(r"^\W*[(\-−–]")
+_AT = re.compile(
+    rf"(?:([\w&-]+)(?:['’]s)? )?(?:(?:net|gross|operating|total|segment) )*\b{_AMOUNT}\b"
+    r"(?: (?:from|of|for) (?:the |our |its )?([\w&-]+))?",
+    re.IGNORECASE,
+)
+"""An amount with the words that may say of what part it is."""
+_CAUSE = re.compile(
+    r"\b(?:driven|due|because|owing|offset|reflect\w*|attribut\w*|as a result|result(?:ed|ing) from)\b", re.IGNORECASE
+)
+_OF_ALL = stems(
+    "company consolidated overall worldwide global total record annual quarterly yearly increased decreased higher lower compared"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The stem of the amount whose change a question asks for; whether that rose and whether it fell, as a share or not; the
+    stems of the part that it is of, if not of all; and of the question's words."""
+
+    amount: str
+    up: bool
+    down: bool
+    share: bool
+    part: frozenset[str]
+    said: frozenset[str]
+
+    def is_lacking(self, place: str, named: frozenset[str]) -> bool:
+        """Return whether a sentence, or the row that `place` begins with, tells no such change, or another part's; `named` are
+        the stems that name its document."""
+        if place.startswith("|"):
+            label, *values = cells(place.split("\n", 1)[0])
+            shares = [value for value in values if "%" in value]
+            fits = all(self.down if _NEGATIVE.match(value) else self.up for value in shares)
+            return not (shares and fits) if self.share else not self._tells(label)
+        return not self._tells(place) or self._is_of_other_part(place, named)
+
+    def _tells(self, text: str) -> bool:
+        return bool((self.up and _RISES.search(text)) or (self.down and FALLS.search(text)))
+
+    def _is_of_other_part(self, sentence: str, named: frozenset[str]) -> bool:
+        """Return whether no amount in a sentence, before the cause of its change, is of the part that is asked about, or of all."""
+        known = named | self.said | _OF_ALL
+        for match in _AT.finditer(_CAUSE.split(sentence)[0]):
+            before, behind = (stems(match[group] or "") - STOP_WORDS for group in (1, 3))
+            if self.part & (before | behind) if self.part else before <= known and behind <= known | {"period"}:
+                return False
+        return True
+
+
+def change(question: str, part: frozenset[str]) -> Change | None:
+    """Return the change that a question asks for, of the part with these stems if of one; None when it asks for none."""
+    match = _ASKS.search(question)
+    if match is None:
+        return None
+    up, down = bool(match["up"]), bool(match["down"])
+    either = not up and not down
+    share = bool(_SHARE.search(question))
+    return Change(stem(match[1].lower()), up or either, down or either, share, part, frozenset(stems(question)))
