@@ -43,7 +43,8 @@ _CAUSE = re.compile(
     r"\b(?:driven|due|because|owing|offset|reflect\w*|attribut\w*|as a result|result(?:ed|ing) from)\b", re.IGNORECASE
 )
 _OF_ALL = stems(
-    "company consolidated overall worldwide global total record annual quarterly yearly increased decreased higher lower compared"
+    "company consolidated overall worldwide global total record annual quarterly yearly increased decreased higher lower "
+    "compared period quarter year month week"
 )
 
 
@@ -73,11 +74,11 @@ class Change:
         return bool((self.up and _RISES.search(text)) or (self.down and FALLS.search(text)))
 
     def _is_of_other_part(self, sentence: str, named: frozenset[str]) -> bool:
-        """Return whether no amount in a sentence, before the cause of its change, is of the part that is asked about, or of all."""
+        """Return whether no amount in a sentence, the causes left out, is of the part that is asked about, or of all."""
         known = named | self.said | _OF_ALL
         for match in _AT.finditer(_CAUSE.split(sentence)[0]):
-            before, behind = (stems(match[group] or "") - STOP_WORDS for group in (1, 3))
-            if self.part & (before | behind) if self.part else before <= known and behind <= known | {"period"}:
+            around = {word for word in stems(f"{match[1] or ''} {match[3] or ''}") - STOP_WORDS if word.isalpha()}
+            if around & self.part if self.part else around <= known:
                 return False
         return True
 

@@ -19,6 +19,8 @@ NAMED = frozenset({"amazon", "nvidia", "apple"})
         (ROSE, "Sales increased 9% in Q1 2023 compared to the comparable prior year period.", False),
         (ROSE, "Amazon's net sales rose by 9%.", False),
         (ROSE, "Our total net sales grew 9%, driven by AWS sales.", False),
+        (ROSE, "Net sales for the quarter increased 9%.", False),
+        (ROSE, "Net sales for Q1 increased 9%.", False),
         (ROSE, "AWS sales increased 16% in Q1 2023.", True),
         (ROSE, "North America net sales increased 11%.", True),
         (ROSE, "Sales from AWS increased 16%.", True),
