@@ -7,23 +7,14 @@ from dataclasses import dataclass
 
 from rag.rows import cells
 from rag.signed import FALLS
-from rag.words import PERIODS, STOP_WORDS, stem, stems
+from rag.words import STOP_WORDS, stem, stems
 
-_CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
-NAMES = rf"({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*)"
-_AMOUNT = r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)"
-AMOUNT_OF = re.compile(
-    rf"(?<=\s){NAMES} (?:(?:net|gross|operating|total|segment|product|service|advertising) )*{_AMOUNT}\b"
-    rf"|\b{_AMOUNT} from {NAMES}"
-)
-"""Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
-NO_NAMES = STOP_WORDS | PERIODS | {"total", "net", "gross", "operating"}
-
+AMOUNT = r"(revenues?|sales|income|profits?|loss(?:es)?|costs?|expenses?|turnover|earnings|margins?)"
 _UP = r"increase[sd]?|rise|rose|risen|grow|grew|grown|gain(?:ed)?|climb(?:ed)?|expand(?:ed)?|improved?"
 _DOWN = r"decreased?|fall|fell|fallen|decline[sd]?|drop(?:ped)?|shrink|shrank|shrunk"
 _ASKS = re.compile(
     rf"\b(?:how (?:much|many)|(?:what|which) (?:percentage|per ?cent))\b[^?]*\b(?:did|has|have|had|does|do|will)\b"
-    rf"[^?]*\b{_AMOUNT} (?:(?P<up>{_UP})|(?P<down>{_DOWN})|changed?)\b",
+    rf"[^?]*\b{AMOUNT} (?:(?P<up>{_UP})|(?P<down>{_DOWN})|changed?)\b",
     re.IGNORECASE,
 )
 _SHARE = re.compile(r"\b(?:percentage|per ?cent)\b", re.IGNORECASE)
@@ -34,7 +25,7 @@ _RISES = re.compile(
 )
 _NEGATIVE = re.compile(r"^\W*[(\-−–]")
 _AT = re.compile(
-    rf"(?:([\w&-]+)(?:['’]s)? )?(?:(?:net|gross|operating|total|segment) )*\b{_AMOUNT}\b"
+    rf"(?:([\w&-]+)(?:['’]s)? )?(?:(?:net|gross|operating|total|segment) )*\b{AMOUNT}\b"
     r"(?: (?:from|of|for) (?:the |our |its )?([\w&-]+))?",
     re.IGNORECASE,
 )
@@ -50,45 +41,42 @@ _OF_ALL = stems(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The stem of the amount whose change a question asks for; whether that rose and whether it fell, as a share or not; the
-    stems of the part that it is of, if not of all; and of the question's words."""
+    """The stem of the amount whose change a question asks for; whether it may have risen and fallen; whether that is asked as a
+    share; and the stems of the question's words."""
 
     amount: str
     up: bool
     down: bool
     share: bool
-    part: frozenset[str]
     said: frozenset[str]
 
-    def is_lacking(self, place: str, named: frozenset[str]) -> bool:
-        """Return whether a sentence, or the row that `place` begins with, tells no such change, or another part's; `named` are
-        the stems that name its document."""
+    def is_lacking(self, place: str, part: frozenset[str], named: frozenset[str]) -> bool:
+        """Return whether a sentence, or the row that `place` begins with, tells no such change, or none of the part with these
+        stems, or of all when there are none; `named` are the stems that name its document."""
         if place.startswith("|"):
             label, *values = cells(place.split("\n", 1)[0])
             shares = [value for value in values if "%" in value]
             fits = all(self.down if _NEGATIVE.match(value) else self.up for value in shares)
             return not (shares and fits) if self.share else not self._tells(label)
-        return not self._tells(place) or self._is_of_other_part(place, named)
+        return not self._tells(place) or self._is_of_other_part(place, part, named)
 
     def _tells(self, text: str) -> bool:
         return bool((self.up and _RISES.search(text)) or (self.down and FALLS.search(text)))
 
-    def _is_of_other_part(self, sentence: str, named: frozenset[str]) -> bool:
+    def _is_of_other_part(self, sentence: str, part: frozenset[str], named: frozenset[str]) -> bool:
         """Return whether no amount in a sentence, the causes left out, is of the part that is asked about, or of all."""
         known = named | self.said | _OF_ALL
         for match in _AT.finditer(_CAUSE.split(sentence)[0]):
             around = {word for word in stems(f"{match[1] or ''} {match[3] or ''}") - STOP_WORDS if word.isalpha()}
-            if around & self.part if self.part else around <= known:
+            if around & part if part else around <= known:
                 return False
         return True
 
 
-def change(question: str, part: frozenset[str]) -> Change | None:
-    """Return the change that a question asks for, of the part with these stems if of one; None when it asks for none."""
+def change(question: str) -> Change | None:
+    """Return the change that a question asks for; None when it asks for none."""
     match = _ASKS.search(question)
     if match is None:
         return None
-    up, down = bool(match["up"]), bool(match["down"])
-    either = not up and not down
     share = bool(_SHARE.search(question))
-    return Change(stem(match[1].lower()), up or either, down or either, share, part, frozenset(stems(question)))
+    return Change(stem(match[1].lower()), not match["down"], not match["up"], share, frozenset(stems(question)))

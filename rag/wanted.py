@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.change import AMOUNT_OF, NAMES, NO_NAMES, Change, change
+from rag.change import AMOUNT, Change, change
 from rag.quantities import dates, units_in
 from rag.rows import without_exceptions
-from rag.words import MONTHS, STOP_WORDS, WEEKDAYS, stem, stems, tokens
+from rag.words import MONTHS, PERIODS, STOP_WORDS, WEEKDAYS, stem, stems, tokens
 
 _FORM = 4
 """First letters that forms of a word share: "employees" and "employed"."""
@@ -38,6 +38,13 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 """Of what a rate is: "the forfeiture rate"."""
+_CAPITAL = r"(?:[A-Z][\w&-]*|[a-z][A-Z]\w*)"
+_NAMES = rf"({_CAPITAL}(?:(?:,| and| &)? {_CAPITAL})*)"
+_AMOUNT_OF = re.compile(
+    rf"(?<=\s){_NAMES} (?:(?:net|gross|operating|total|segment|product|service|advertising) )*{AMOUNT}\b"
+    rf"|\b{AMOUNT} from {_NAMES}"
+)
+"""Of what an amount is: "Data Center revenue", "revenue from Rivian"."""
 _COST = re.compile(
     r"\b(?:how much|what) (?:does|do|did|would|will) (?:the |a |an |one |each |any )?((?:[\w-]+ ){1,4}?)"
     r"(?:(?:for|of|in|at|by|from|with|on|to)\b[^?]*)?costs?\b",
@@ -63,7 +70,7 @@ _ACTS = {
     for form in act.split()
 }  # fmt: skip
 """What is done to somebody who stands right behind it, by form."""
-_DONE = re.compile(rf"\b({'|'.join(_ACTS)}) {NAMES}(?!['’\w])")
+_DONE = re.compile(rf"\b({'|'.join(_ACTS)}) {_NAMES}(?!['’\w])")
 """What is done to whom: "what fee must Intel pay Mobileye"."""
 _ASKS = re.compile(r"\b(?:what|which|when|where|how|why)\b", re.IGNORECASE)
 _ROLES = stems(
@@ -77,6 +84,7 @@ _POSTS = frozenset(
 _ANYBODY = stems("people person persons individuals times others more other units items pieces")
 _OF_NOW = stems("current present new former acting interim responsible external independent statutory company")
 _RATES = frozenset("cent centum annum capita diem second minute hour day night week month quarter year".split())
+_NO_NAMES = STOP_WORDS | PERIODS | {"total", "net", "gross", "operating"}
 _EACH = stems("each every apiece EPS")
 """Words with which a place says an amount per something without its noun."""
 _ALIKE = tuple(
@@ -129,7 +137,7 @@ class Wanted:
         row = place.startswith("|")
         of_other_row = row and self.of_row and self.of_row[:_FORM] not in {word[:_FORM] for word in near}
         to_others = self.to and not row and (near | named).isdisjoint(self.to) and self._is_done_to_others(place)
-        other_change = self.change is not None and self.change.is_lacking(place, named)
+        other_change = self.change is not None and self.change.is_lacking(place, frozenset(self.amount_of), named)
         if of_other_row or to_others or other_change or self._is_of_other_year(place, above):
             return True
         initials = "".join(word[0] for word in self.amount_of)
@@ -187,12 +195,12 @@ def wanted(question: str) -> Wanted:
     post = [word for word in post if word not in STOP_WORDS and stem(word) not in _OF_NOW]
     named = tuple(map(stem, post)) if len(post) > 1 and post[-1] in _POSTS else ()
     nouns = [word for word in nouns if word not in STOP_WORDS]
-    amount = AMOUNT_OF.search(question)
+    amount = _AMOUNT_OF.search(question)
     names = tokens(amount[1] or amount[4]) if amount else []
-    whose = [word for word in names if word.lower() not in NO_NAMES]
+    whose = [word for word in names if word.lower() not in _NO_NAMES]
     # short forms and codes may be written otherwise in the document
     whose = [] if any(word.isupper() or any(map(str.isdigit, word)) for word in whose) else whose
-    changed = change(question, frozenset(map(stem, whose)))
+    changed = change(question)
     whole = stem(amount[2] or amount[3]) if amount and whose else changed.amount if changed else ""
     told = next((found for form in (_COST, _OWNED, _OF, _SIZED) if (found := form.search(question))), None)
     thing = [word for word in tokens(told[1] if told else "") if word.lower() not in STOP_WORDS]
