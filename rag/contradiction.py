@@ -49,8 +49,10 @@ _HOW_MANY = re.compile(
 )
 _MANY = re.compile(r"\bhow many ((?:[^\W\d_]+\s?){1,3})", re.IGNORECASE)
 _THINGS = (
-    "shares|units|people|employees|customers|users|stores|vehicles|subscribers|members|devices|warrants|options|votes"
+    r"(?:\s?(?:thousand|[mbtr]+illion|bn|mn|m)\b)? (?:of (?:its|the|their|our) )?(?:[a-z]+ )?"
+    r"(?:shares|units|people|employees|customers|users|stores|vehicles|subscribers|members|devices|warrants|options|votes)\b"
 )
+"""What a number counts, behind it."""
 _DENIAL = re.compile(r"\b(?:not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 _YES = re.compile(r"^\W*yes\b", re.IGNORECASE)
 _MEASURED = frozenset("more less later earlier exceed fewer least greater longer necessarily yet only limited".split())
@@ -144,11 +146,7 @@ def _counts_money(claim: str, question: str, quoted: str) -> bool:
         there = [other for other in quantities(quoted) if other.number == item.number]
         if "currency" in item.units or not all("currency" in other.units for other in there):
             continue
-        scale = r"(?:\s?(?:thousand|[mbtr]+illion|bn|mn|m)\b)?"
-        things = (
-            rf"(?<![\d.,]){re.escape(item.number)}{scale} (?:of (?:its|the|their|our) )?(?:[a-z]+ )?(?:{_THINGS})\b"
-        )
-        if there and (counts or re.search(things, plain)):
+        if there and (counts or re.search(rf"(?<![\d.,]){re.escape(item.number)}{_THINGS}", plain)):
             return True
     return False
 

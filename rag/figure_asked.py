@@ -85,7 +85,8 @@ def lacks_figure(question: str, words: str) -> bool:
     """Return whether a question asks how many or how much, or for an amount or a year, and these words hold no figure; dates,
     codes ("10-Q") and lengths of time are none where no time is asked for, prices and shares none of how many.
 
-    What is paid may be told by words alone ("the market price"), but not by a date or a length of time.
+    What is paid may be told by words alone ("the market price"), but not by a date or a length of time; by what percentage, only
+    by a share or a mere number.
     """
     if _BY_SHARE.search(question) and not asks_two(question):
         return not _BY_SO_MUCH.search(words)

@@ -86,7 +86,7 @@ _DATES = (
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "dmy"),
     (re.compile(r"(?<![\d.])(\d{1,2})[./](\d{1,2})[./]((?:19|20)\d\d)(?!\d)"), "mdy"),
 )  # fmt: skip
-_IS_YEAR = re.compile(r"(?:19|20)\d\d")
+IS_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ def exact(answer: str, question: str, place: Place) -> bool:
 
 
 def _may_lack(item: Quantity, adds: bool) -> bool:
-    return not item.units and not item.minus and (adds or bool(_IS_YEAR.fullmatch(item.number)))
+    return not item.units and not item.minus and (adds or bool(IS_YEAR.fullmatch(item.number)))
 
 
 def _has_date(date: Date, question: str, adds: bool, place: Place) -> bool:

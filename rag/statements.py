@@ -13,7 +13,7 @@ from rag.excerpts import orders
 from rag.figure_asked import lacks_figure
 from rag.other_cell import is_of_other
 from rag.prompt import Reply
-from rag.quantities import with_units
+from rag.quantities import IS_YEAR, with_units
 from rag.retrieve import Found
 from rag.rows import header_row
 from rag.shapes import Hit, Statement
@@ -26,7 +26,6 @@ _MARK = re.compile(r"\s*(?:\[\d+(?:\s*[,;–-]\s*\d+)*\]|【[^】]*】)")
 """Numbers of citations as models invent them; ours are set by what is found."""
 
 _INITIAL = re.compile(r"\b[A-ZÀ-Þ][^\W\d_]+ [A-ZÀ-Þ]\.$")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 Stand = tuple[Found, int, int]
 """A passage and the characters [start, end) of its version that a statement rests on."""
 
@@ -150,7 +149,7 @@ def _with_its_units(text: str, stand: Stand) -> str:
     """Return a statement that is a mere number with the units that stand at it in the sentence that it rests on: "353 million."
     of "a fee of $353 million" is "$353 million."; any other, and a year, as it is."""
     said, quoted = text.rstrip(" ."), _text(*stand)
-    if not said or quoted.startswith("|") or _YEAR.fullmatch(said):
+    if not said or quoted.startswith("|") or IS_YEAR.fullmatch(said):
         return text
     spots = (match.span() for match in re.finditer(rf"(?<![\w.,]){re.escape(said)}(?!\w|[.,]\d)", quoted))
     wholes = {quoted[slice(*with_units(quoted, *spot))] for spot in spots}
